@@ -1,0 +1,188 @@
+package safefile
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// tempPrefix begins the name of a file that is being written. User names never become such a name: see UserFileName.
+const tempPrefix = ".new-"
+
+// Read returns the whole content of a file that the rules accept.
+func (d *Dir) Read(name string, rules Rules) ([]byte, error) {
+	f, err := d.Open(name, unix.O_RDONLY, rules)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// A file that grows between fstat and read must not fill the memory of a login.
+	b, err := io.ReadAll(io.LimitReader(f, rules.MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > rules.MaxSize {
+		return nil, &os.PathError{Op: "read", Path: d.path + "/" + name, Err: ErrSize}
+	}
+	return b, nil
+}
+
+// ReadFile opens the directory of an absolute path and reads the file in it.
+func ReadFile(path string, rules Rules) ([]byte, error) {
+	d, err := OpenDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Read(filepath.Base(path), rules)
+}
+
+// Replace puts a file with this content and these permissions in the place of name, whether or not that exists: a new file,
+// synchronised, renamed, and the directory synchronised. On error the old file is untouched.
+func (d *Dir) Replace(name string, content []byte, perm os.FileMode) error {
+	if err := plain(name); err != nil {
+		return err
+	}
+	temp, err := d.writeTemp(content, perm)
+	if err != nil {
+		return err
+	}
+	if err := unix.Renameat(d.fd, temp, d.fd, name); err != nil {
+		d.drop(temp)
+		return &os.PathError{Op: "rename", Path: d.path + "/" + name, Err: err}
+	}
+	return d.Sync()
+}
+
+// WriteNew is Replace for a file that must not exist yet: it fails with fs.ErrExist when it does.
+func (d *Dir) WriteNew(name string, content []byte, perm os.FileMode) error {
+	if err := plain(name); err != nil {
+		return err
+	}
+	temp, err := d.writeTemp(content, perm)
+	if err != nil {
+		return err
+	}
+	if err := unix.Renameat2(d.fd, temp, d.fd, name, unix.RENAME_NOREPLACE); err != nil {
+		d.drop(temp)
+		return &os.PathError{Op: "create", Path: d.path + "/" + name, Err: err}
+	}
+	return d.Sync()
+}
+
+// writeTemp writes a new file of a random name and synchronises it.
+func (d *Dir) writeTemp(content []byte, perm os.FileMode) (name string, err error) {
+	var random [8]byte
+	if _, err := io.ReadFull(rand.Reader, random[:]); err != nil {
+		return "", err
+	}
+	name = tempPrefix + hex.EncodeToString(random[:])
+	f, err := d.Create(name, unix.O_WRONLY, perm)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, unix.Fchmod(int(f.Fd()), uint32(perm)), f.Sync(), f.Close()) // fchmod: whatever the umask was
+	if err != nil {
+		d.drop(name)
+		return "", err
+	}
+	return name, nil
+}
+
+// drop removes a file of our own that is of no more use; that it stays behind harms nobody, RemoveStale takes it later.
+func (d *Dir) drop(name string) { _ = unix.Unlinkat(d.fd, name, 0) }
+
+// Remove removes a file and synchronises the directory. A file that is not there is fs.ErrNotExist.
+func (d *Dir) Remove(name string) error {
+	if err := plain(name); err != nil {
+		return err
+	}
+	if err := unix.Unlinkat(d.fd, name, 0); err != nil {
+		return &os.PathError{Op: "remove", Path: d.path + "/" + name, Err: err}
+	}
+	return d.Sync()
+}
+
+// Sync makes the names in the directory durable: without it a file that was renamed into place can be lost with the power.
+func (d *Dir) Sync() error {
+	if err := unix.Fsync(d.fd); err != nil {
+		return &os.PathError{Op: "sync", Path: d.path, Err: err}
+	}
+	return nil
+}
+
+// Names lists the directory without the files that are being written, in no order.
+func (d *Dir) Names() ([]string, error) {
+	names, err := d.readNames()
+	kept := names[:0]
+	for _, name := range names {
+		if !strings.HasPrefix(name, tempPrefix) {
+			kept = append(kept, name)
+		}
+	}
+	return kept, err
+}
+
+func (d *Dir) readNames() ([]string, error) {
+	fd, err := unix.Openat(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "list", Path: d.path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), d.path)
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// RemoveStale removes what writers that were killed have left behind, when it is older than age.
+func (d *Dir) RemoveStale(now time.Time, age time.Duration) error {
+	names, err := d.readNames()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		var st unix.Stat_t
+		if !strings.HasPrefix(name, tempPrefix) || unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+			continue
+		}
+		if now.Sub(time.Unix(st.Mtim.Sec, st.Mtim.Nsec)) > age {
+			d.drop(name)
+		}
+	}
+	return nil
+}
+
+// MakeDir makes a directory for root alone, or with the permissions given, unless it is there already, and opens it. Missing
+// parents are made too, readable by all.
+func MakeDir(path string, perm os.FileMode) (*Dir, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(path, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return OpenDir(path)
+}
+
+// WriteExport writes a file for the administrator, such as a QR image, wherever he wants it: 0600, never over an existing file
+// and never through a symbolic link in the last component. The directory is his own affair.
+func WriteExport(path string, content []byte) error {
+	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return &os.PathError{Op: "create", Path: path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), path)
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	return nil
+}

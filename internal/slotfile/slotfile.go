@@ -1,0 +1,196 @@
+// Package slotfile keeps a small value that changes often, so that a full disk does not stop the change, a crash leaves a good
+// value, and a process that is frozen while it holds the lock does not keep others out.
+//
+// # Format
+//
+// Three blocks of 4096 bytes: slot A, slot B, holder. All are written in full when the file is made, so that every later write
+// goes to space that the file already has (ext4, xfs; on btrfs only without copy on write). A slot, numbers big endian:
+//
+//	offset 0     8 bytes   "twokey1\n"
+//	offset 8     8 bytes   the kind of file ("state", "audit"), filled up with zero bytes
+//	offset 16    8 bytes   generation, from 1
+//	offset 24    4 bytes   length of the value, at most 4036
+//	offset 28              the value, filled up with zero bytes
+//	offset 4064  32 bytes  SHA-256 of all that stands before it
+//
+// The value of the file is that of the good slot with the highest generation. Whoever holds the lock writes to the *other* slot,
+// as often as he likes, and changes sides only after fdatasync: so the last synchronised value is never overwritten.
+//
+// The holder block names who has the lock: 4 bytes process, 8 bytes start of that process, 8 bytes time of locking (nanoseconds
+// since boot). The lock itself is an open file description lock (fcntl(2), F_OFD_SETLKW) on the whole file, which the kernel
+// drops when its holder dies, however he dies.
+package slotfile
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"twokey/internal/safefile"
+)
+
+const (
+	blockSize    = 4096
+	fileSize     = 3 * blockSize
+	holderOffset = 2 * blockSize
+	valueOffset  = 28
+	sumOffset    = blockSize - sha256.Size
+	magic        = "twokey1\n"
+	kindSize     = 8
+)
+
+// MaxValue is the largest value in bytes.
+const MaxValue = sumOffset - valueOffset
+
+// Errors of this package.
+var (
+	ErrCorrupt = errors.New("neither slot is whole")
+	ErrTimeout = errors.New("the lock was not to be had in time")
+)
+
+var rules = safefile.Rules{MaxSize: fileSize, Forbid: 0o077}
+
+// slot is one decoded slot.
+type slot struct {
+	generation uint64
+	value      []byte
+}
+
+func encodeSlot(kind string, s slot) ([]byte, error) {
+	if len(s.value) > MaxValue || len(kind) > kindSize {
+		return nil, fmt.Errorf("slotfile: a value of %d bytes does not fit into %d", len(s.value), MaxValue)
+	}
+	b := make([]byte, blockSize)
+	copy(b, magic)
+	copy(b[8:16], kind)
+	binary.BigEndian.PutUint64(b[16:], s.generation)
+	binary.BigEndian.PutUint32(b[24:], uint32(len(s.value)))
+	copy(b[valueOffset:], s.value)
+	sum := sha256.Sum256(b[:sumOffset])
+	copy(b[sumOffset:], sum[:])
+	return b, nil
+}
+
+// decodeSlot returns false for anything but the exact bytes that encodeSlot gives.
+func decodeSlot(kind string, b []byte) (slot, bool) {
+	if len(b) != blockSize || string(b[:8]) != magic {
+		return slot{}, false
+	}
+	n := binary.BigEndian.Uint32(b[24:])
+	if n > MaxValue {
+		return slot{}, false
+	}
+	s := slot{binary.BigEndian.Uint64(b[16:]), bytes.Clone(b[valueOffset : valueOffset+n])}
+	again, err := encodeSlot(kind, s)
+	if err != nil || s.generation == 0 || !bytes.Equal(again, b) {
+		return slot{}, false
+	}
+	return s, true
+}
+
+// current chooses between the two slots of a file and says which one it is, 0 or 1.
+func current(kind string, content []byte) (s slot, index int, err error) {
+	if len(content) != fileSize {
+		return slot{}, 0, ErrCorrupt
+	}
+	index = -1
+	for i := range 2 {
+		if found, ok := decodeSlot(kind, content[i*blockSize:(i+1)*blockSize]); ok && (index < 0 || found.generation > s.generation) {
+			s, index = found, i
+		}
+	}
+	if index < 0 {
+		return slot{}, 0, ErrCorrupt
+	}
+	return s, index, nil
+}
+
+// Create makes a file that must not exist yet (fs.ErrExist), 0600, with a first value.
+func Create(dir *safefile.Dir, name, kind string, value []byte) error {
+	first, err := encodeSlot(kind, slot{1, value})
+	if err != nil {
+		return err
+	}
+	return dir.WriteNew(name, append(first, make([]byte, fileSize-blockSize)...), 0o600)
+}
+
+// Read returns the value without taking the lock: what was last written, or, while somebody is writing, the value before.
+func Read(dir *safefile.Dir, name, kind string) ([]byte, error) {
+	content, err := dir.Read(name, rules)
+	if err != nil {
+		return nil, err
+	}
+	s, _, err := current(kind, content)
+	if err != nil {
+		return nil, fmt.Errorf("%s/%s: %w", dir.Path(), name, err)
+	}
+	return s.value, nil
+}
+
+// File is a file whose lock is held.
+type File struct {
+	f        *os.File
+	kind     string
+	last     slot // what was written last
+	good     int  // the slot that is synchronised and must not be touched
+	unsynced bool
+}
+
+// Acquire opens the file and takes its lock; it waits at most ten seconds. A file that does not exist is fs.ErrNotExist.
+func Acquire(dir *safefile.Dir, name, kind string) (*File, error) {
+	f, err := acquire(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	content := make([]byte, fileSize+1)
+	n, err := unix.Pread(int(f.Fd()), content, 0)
+	if err != nil {
+		return nil, errors.Join(&os.PathError{Op: "read", Path: f.Name(), Err: err}, f.Close())
+	}
+	s, index, err := current(kind, content[:n])
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
+	}
+	return &File{f: f, kind: kind, last: s, good: index}, nil
+}
+
+// Value returns the value as it was written last.
+func (f *File) Value() []byte { return f.last.value }
+
+// Write puts a new value into the file, in place. It is visible to others at once and durable only after Sync.
+func (f *File) Write(value []byte) error {
+	next := slot{f.last.generation + 1, bytes.Clone(value)}
+	b, err := encodeSlot(f.kind, next)
+	if err != nil {
+		return err
+	}
+	n, err := unix.Pwrite(int(f.f.Fd()), b, int64((1-f.good)*blockSize))
+	if err == nil && n != len(b) {
+		err = unix.EIO
+	}
+	if err != nil {
+		return &os.PathError{Op: "write", Path: f.f.Name(), Err: err}
+	}
+	f.last, f.unsynced = next, true
+	return nil
+}
+
+// Sync makes the value durable with fdatasync(2).
+func (f *File) Sync() error {
+	if !f.unsynced {
+		return nil
+	}
+	if err := unix.Fdatasync(int(f.f.Fd())); err != nil {
+		return &os.PathError{Op: "sync", Path: f.f.Name(), Err: err}
+	}
+	f.good, f.unsynced = 1-f.good, false
+	return nil
+}
+
+// Close gives the lock back. What was written and not synchronised stays written.
+func (f *File) Close() error { return f.f.Close() }
