@@ -1,0 +1,154 @@
+package state
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"twokey/internal/safefile"
+	"twokey/internal/slotfile"
+)
+
+const kind = "state"
+
+// ErrWrongUser is returned for a state file that lies under another user's name.
+var ErrWrongUser = errors.New("state: the file belongs to another user")
+
+// Store is the folder of all users' state.
+type Store struct {
+	users *safefile.Dir
+	uids  *safefile.Dir
+}
+
+// Open opens the folders state and uids below the data folder.
+func Open(data string) (*Store, error) {
+	return open(data, safefile.OpenDir)
+}
+
+// Create makes the folders where they are missing, and opens them.
+func Create(data string) (*Store, error) {
+	return open(data, func(path string) (*safefile.Dir, error) { return safefile.MakeDir(path, 0o700) })
+}
+
+func open(data string, dir func(string) (*safefile.Dir, error)) (*Store, error) {
+	users, err := dir(data + "/state")
+	if err != nil {
+		return nil, err
+	}
+	uids, err := dir(data + "/uids")
+	if err != nil {
+		return nil, errors.Join(err, users.Close())
+	}
+	return &Store{users, uids}, nil
+}
+
+// Close releases the folders.
+func (s *Store) Close() error { return errors.Join(s.users.Close(), s.uids.Close()) }
+
+// New makes the state of a user who has none; it is fs.ErrExist when he has.
+func (s *Store) New(st *State) error {
+	value, err := st.Encode()
+	if err != nil {
+		return err
+	}
+	return slotfile.Create(s.users, safefile.UserFileName(st.User), kind, value)
+}
+
+// Read returns a user's state as it is now, without waiting for anybody. It is for showing; decisions belong into Update. A user
+// without state is fs.ErrNotExist.
+func (s *Store) Read(user string) (*State, error) {
+	value, err := slotfile.Read(s.users, safefile.UserFileName(user), kind)
+	if err != nil {
+		return nil, err
+	}
+	return decodeFor(user, value)
+}
+
+func decodeFor(user string, value []byte) (*State, error) {
+	st, err := Decode(value)
+	if err != nil {
+		return nil, fmt.Errorf("state of %q: %w", user, err)
+	}
+	if st.User != user {
+		return nil, ErrWrongUser
+	}
+	return st, nil
+}
+
+// Tx is a user's state while its lock is held.
+type Tx struct {
+	*State
+	file *slotfile.File
+}
+
+// Flush writes the state as it is at this moment. After it nothing can make what was changed unhappen but the loss of power
+// before the end of Update, which no login survives either.
+func (t *Tx) Flush() error {
+	value, err := t.Encode()
+	if err != nil {
+		return err
+	}
+	return t.file.Write(value)
+}
+
+// Update takes the lock of a user's state, lets fn look at it and change it, writes it and synchronises it. Only when Update
+// returned nil is what fn decided true; whatever else it returns, nobody may be let in. When fn returns an error, that is
+// returned, and only what fn has flushed is kept. A user without state is fs.ErrNotExist.
+func (s *Store) Update(user string, fn func(*Tx) error) error {
+	file, err := slotfile.Acquire(s.users, safefile.UserFileName(user), kind)
+	if err != nil {
+		return err
+	}
+	return errors.Join(update(user, file, fn), file.Close())
+}
+
+func update(user string, file *slotfile.File, fn func(*Tx) error) error {
+	st, err := decodeFor(user, file.Value())
+	if err != nil {
+		return err
+	}
+	tx := &Tx{st, file}
+	if err := fn(tx); err != nil {
+		return errors.Join(err, file.Sync())
+	}
+	if err := tx.Flush(); err != nil {
+		return err
+	}
+	return file.Sync()
+}
+
+// Remove takes a user's state away for good.
+func (s *Store) Remove(user string) error { return s.users.Remove(safefile.UserFileName(user)) }
+
+// NameOf returns the name of the user to whom a user id was bound; fs.ErrNotExist when it is nobody's.
+func (s *Store) NameOf(uid uint32) (string, error) {
+	b, err := s.uids.Read(uidFile(uid), safefile.Rules{MaxSize: maxUser + 1, Forbid: 0o077})
+	if err != nil {
+		return "", err
+	}
+	name, found := strings.CutSuffix(string(b), "\n")
+	if !found || name == "" {
+		return "", fmt.Errorf("%s/%s: %w", s.uids.Path(), uidFile(uid), ErrFormat)
+	}
+	return name, nil
+}
+
+// Bind notes that a user id belongs to a name.
+func (s *Store) Bind(uid uint32, name string) error {
+	if name == "" || len(name) > maxUser {
+		return ErrFormat
+	}
+	return s.uids.Replace(uidFile(uid), []byte(name+"\n"), 0o600)
+}
+
+// Unbind frees a user id; it need not be bound.
+func (s *Store) Unbind(uid uint32) error {
+	if err := s.uids.Remove(uidFile(uid)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func uidFile(uid uint32) string { return strconv.FormatUint(uint64(uid), 10) }

@@ -1,0 +1,232 @@
+package state
+
+import "time"
+
+// The throttle: token buckets, in thousandths of an attempt. Sources that the user has not succeeded from within 90 days share
+// one bucket, so that a thousand addresses are worth no more than one; every source that he has succeeded from has its own, so
+// that nobody else can spend his attempts; and all of those together have one more. docs/security.md has the arithmetic.
+const (
+	// One is the price of one attempt at six digits with one step of tolerance to each side.
+	One = 1000
+
+	burst      = 10 * One
+	knownBurst = 20 * One
+
+	strangerRefill = 6 * time.Hour // for one attempt
+	sourceRefill   = 2 * time.Hour
+	knownRefill    = time.Hour
+
+	// The pace of pairs, for the price of one.
+	strangerPairPace = 50 * time.Millisecond
+	sourcePairPace   = time.Second
+
+	knownFor   = 90 * 24 * time.Hour
+	chargeLife = 10 * time.Minute
+	clockSlack = 5 * time.Minute
+)
+
+// bucket is filled when it has never been touched (updated 0).
+type bucket struct {
+	level   int64 // thousandths of an attempt
+	updated int64 // ms
+}
+
+// turn says when the next pair is looked at: not before wait has passed since last.
+type turn struct {
+	last int64 // ms
+	wait int64 // ms
+}
+
+// left is how many milliseconds are left to wait, after a clock that was set back no more than the whole of it.
+func (t turn) left(now int64) int64 { return max(0, t.wait-max(0, now-t.last)) }
+
+// source is somewhere that the user has succeeded from.
+type source struct {
+	name    string
+	bucket  bucket
+	success int64 // ms
+	pair    turn
+}
+
+// charge is what an attempt took, to be given back if its connection turns out to be the owner's.
+type charge struct {
+	connection ID
+	known      bool
+	amount     int64
+	time       int64
+}
+
+// Attempt is one answer about to be looked at.
+type Attempt struct {
+	Source     string // where it comes from; see pamhook
+	Connection ID     // the same for all attempts of one connection
+	Cost       int64  // thousandths of an attempt, at least One
+	Now        time.Time
+}
+
+// filled is what the bucket holds now. The clock is not trusted to go forward: a time before the last one counts as no time.
+func (b bucket) filled(limit int64, refill time.Duration, now int64) int64 {
+	if b.updated == 0 {
+		return limit
+	}
+	elapsed := max(0, now-b.updated)
+	// First bound, then multiply: a century times One would overflow nothing, a random file might.
+	gain := min(elapsed, int64(limit/One)*refill.Milliseconds()) * One / refill.Milliseconds()
+	return min(limit, max(0, b.level)+gain)
+}
+
+func (b *bucket) take(limit int64, refill time.Duration, now, amount int64) {
+	*b = bucket{b.filled(limit, refill, now) - amount, max(now, b.updated)}
+}
+
+func (b *bucket) giveBack(limit int64, refill time.Duration, now, amount int64) {
+	*b = bucket{min(limit, b.filled(limit, refill, now)+amount), max(now, b.updated)}
+}
+
+// Known reports whether the user has succeeded from the source within 90 days.
+func (s *State) Known(name string, now time.Time) bool { return s.source(name, now) != nil }
+
+func (s *State) source(name string, now time.Time) *source {
+	for i := range s.sources {
+		if s.sources[i].name == clip(name, maxSource) && now.UnixMilli()-s.sources[i].success < knownFor.Milliseconds() {
+			return &s.sources[i]
+		}
+	}
+	return nil
+}
+
+// Charge takes the price of an attempt, and reports whether it could be paid. If not, nothing is taken, and only a pair may be
+// looked at.
+func (s *State) Charge(a Attempt) bool {
+	now := a.Now.UnixMilli()
+	from := s.source(a.Source, a.Now)
+	if from == nil {
+		if s.strangers.filled(burst, strangerRefill, now) < a.Cost {
+			return false
+		}
+		s.strangers.take(burst, strangerRefill, now, a.Cost)
+	} else {
+		if from.bucket.filled(burst, sourceRefill, now) < a.Cost || s.known.filled(knownBurst, knownRefill, now) < a.Cost {
+			return false
+		}
+		from.bucket.take(burst, sourceRefill, now, a.Cost)
+		s.known.take(knownBurst, knownRefill, now, a.Cost)
+	}
+	s.addCharge(charge{a.Connection, from != nil, a.Cost, now})
+	return true
+}
+
+func (s *State) addCharge(c charge) {
+	kept := s.charges[:0]
+	for _, old := range s.charges {
+		if c.time-old.time < chargeLife.Milliseconds() {
+			kept = append(kept, old)
+		}
+	}
+	if len(kept) >= maxCharges {
+		kept = append(kept[:0], kept[len(kept)-maxCharges+1:]...)
+	}
+	s.charges = append(kept, c)
+}
+
+// ChargePair takes the turn of a pair of codes and returns zero; or it takes nothing and returns how long it is until the next
+// turn.
+func (s *State) ChargePair(a Attempt) (wait time.Duration) {
+	pair, pace := &s.strangerPair, strangerPairPace
+	if from := s.source(a.Source, a.Now); from != nil {
+		pair, pace = &from.pair, sourcePairPace
+	}
+	now := a.Now.UnixMilli()
+	if left := pair.left(now); left > 0 {
+		return time.Duration(left) * time.Millisecond
+	}
+	*pair = turn{now, max(1, a.Cost*pace.Milliseconds()/One)}
+	return 0
+}
+
+// Succeeded gives back what the attempts of this connection took, and makes its source known. Nothing else resets a bucket.
+func (s *State) Succeeded(a Attempt) {
+	now := a.Now.UnixMilli()
+	from := s.source(a.Source, a.Now)
+	kept := s.charges[:0]
+	for _, c := range s.charges {
+		switch {
+		case c.connection != a.Connection:
+			kept = append(kept, c)
+		case !c.known:
+			s.strangers.giveBack(burst, strangerRefill, now, c.amount)
+		case from != nil:
+			from.bucket.giveBack(burst, sourceRefill, now, c.amount)
+			s.known.giveBack(knownBurst, knownRefill, now, c.amount)
+		}
+	}
+	s.charges = kept
+	if from == nil {
+		from = s.newSource(a.Source)
+	}
+	from.success = now
+}
+
+// newSource makes room for a source: for itself, if it was known long ago, else in the place of the one whose last success is
+// the oldest.
+func (s *State) newSource(name string) *source {
+	name = clip(name, maxSource)
+	oldest := 0
+	for i := range s.sources {
+		if s.sources[i].name == name {
+			return &s.sources[i]
+		}
+		if s.sources[i].success < s.sources[oldest].success {
+			oldest = i
+		}
+	}
+	if len(s.sources) < MaxSources {
+		s.sources = append(s.sources, source{name: name})
+		return &s.sources[len(s.sources)-1]
+	}
+	s.sources[oldest] = source{name: name}
+	return &s.sources[oldest]
+}
+
+// Unlock refills every bucket.
+func (s *State) Unlock() {
+	s.strangers, s.known, s.strangerPair, s.charges = bucket{}, bucket{}, turn{}, nil
+	for i := range s.sources {
+		s.sources[i].bucket, s.sources[i].pair = bucket{}, turn{}
+	}
+}
+
+// Throttled reports whether strangers, and whether known sources, are in pair mode for an attempt of this price.
+func (s *State) Throttled(cost int64, at time.Time) (strangers, known bool) {
+	now := at.UnixMilli()
+	strangers = s.strangers.filled(burst, strangerRefill, now) < cost
+	known = s.known.filled(knownBurst, knownRefill, now) < cost
+	for _, from := range s.sources {
+		known = known || from.bucket.filled(burst, sourceRefill, now) < cost
+	}
+	return strangers, known
+}
+
+// ClockBack brings times that lie more than five minutes in the future back to now, and reports whether there were any: the clock
+// was wrong then or is wrong now. Without this a bucket would not fill until the old time is reached again. Consumed steps are
+// not touched.
+func (s *State) ClockBack(at time.Time) bool {
+	now, found := at.UnixMilli(), false
+	fix := func(stamp *int64) {
+		if *stamp > now+clockSlack.Milliseconds() {
+			*stamp, found = now, true
+		}
+	}
+	fix(&s.strangers.updated)
+	fix(&s.known.updated)
+	fix(&s.strangerPair.last)
+	for i := range s.sources {
+		fix(&s.sources[i].bucket.updated)
+		fix(&s.sources[i].success)
+		fix(&s.sources[i].pair.last)
+	}
+	for i := range s.charges {
+		fix(&s.charges[i].time)
+	}
+	return found
+}
