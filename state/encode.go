@@ -28,22 +28,23 @@ const (
 const (
 	flagMustEnroll = 1
 	flagRestored   = 2
+
+	stampSize = 6
+	maxStamp  = 1<<(8*stampSize) - 1 // ms; in the year 10889
 )
 
-// Encode returns the value that the package comment describes. It fails with ErrFormat when a limit is exceeded.
+// Encode returns the value that the package comment describes. It is ErrFormat for a user's name, a number of devices or of removed
+// ids, or a set of recovery codes out of range: what the administrator chose. Nothing that came from a login can make it fail.
 func (s *State) Encode() ([]byte, error) {
-	var flags byte
-	if s.MustEnroll {
-		flags |= flagMustEnroll
-	}
-	if s.Restored {
-		flags |= flagRestored
+	if s.User == "" || len(s.User) > maxUser || len(s.Devices) > MaxDevices || len(s.Removed) > MaxRemoved ||
+		s.Recovery.Total < 0 || s.Recovery.Total > maxRecovery {
+		return nil, ErrFormat
 	}
 	var e encoder
 	e.section(tagUser, []byte(s.User))
 	e.section(tagUID, binary.BigEndian.AppendUint32(nil, s.UID))
 	e.section(tagSerial, binary.BigEndian.AppendUint64(nil, s.Serial))
-	e.section(tagFlags, []byte{flags})
+	e.section(tagFlags, []byte{bit(s.MustEnroll, flagMustEnroll) | bit(s.Restored, flagRestored)})
 	for _, d := range s.Devices {
 		e.section(tagDevice, encodeDevice(d))
 	}
@@ -53,34 +54,30 @@ func (s *State) Encode() ([]byte, error) {
 	}
 	e.section(tagRemoved, removed)
 	e.section(tagRecovery, binary.BigEndian.AppendUint32(append(s.Recovery.ID[:], byte(s.Recovery.Total)), s.Recovery.Used))
-	e.section(tagBuckets, appendNumbers(nil, s.strangers.level, s.strangers.updated, s.known.level, s.known.updated,
-		s.strangerPair.last, s.strangerPair.wait))
+	e.section(tagBuckets, appendTurn(appendBucket(appendBucket(nil, s.strangers), s.known), s.strangerPair))
 	for _, from := range s.sources {
-		b := appendText(nil, from.name)
-		e.section(tagSource, appendNumbers(b, from.bucket.level, from.bucket.updated, from.success, from.pair.last, from.pair.wait))
+		b := appendBucket(appendText(nil, from.name), from.bucket)
+		e.section(tagSource, appendTurn(appendStamp(b, from.success), from.pair))
 	}
 	for _, c := range s.charges {
-		known := byte(0)
-		if c.known {
-			known = 1
-		}
-		e.section(tagCharge, appendNumbers(append(c.connection[:], known), c.amount, c.time))
+		b := append(c.connection[:], bit(c.known, 1))
+		e.section(tagCharge, appendStamp(appendAmount(b, c.amount), c.time))
 	}
 	for _, ok := range s.successes {
 		e.section(tagSuccess, encodeSuccess(ok))
 	}
 	e.b = append(e.b, s.later...)
 	if _, err := Decode(e.b); err != nil {
-		return nil, err
+		return nil, err // never write what could not be read
 	}
 	return e.b, nil
 }
 
 func encodeDevice(d Device) []byte {
-	b := appendText(append([]byte(nil), d.ID[:]...), d.Name)
-	b = appendText(b, d.Method)
+	b := appendText(append([]byte(nil), d.ID[:]...), cut(d.Name, maxName))
+	b = appendText(b, cut(d.Method, maxMethod))
 	b = binary.BigEndian.AppendUint64(b, d.Consumed)
-	return appendText(appendNumbers(b, milli(d.Created), milli(d.Used)), d.From)
+	return appendText(appendTime(appendTime(b, d.Created), d.Used), cut(d.From, maxName))
 }
 
 func encodeSuccess(ok Success) []byte {
@@ -92,7 +89,7 @@ func encodeSuccess(ok Success) []byte {
 	for _, text := range []string{ok.Service, ok.Method, ok.Device, ok.Source} {
 		b = appendText(b, text)
 	}
-	return appendNumbers(b, milli(ok.Time))
+	return appendTime(b, ok.Time)
 }
 
 type encoder struct{ b []byte }
@@ -103,24 +100,52 @@ func (e *encoder) section(tag byte, content []byte) {
 	e.b = append(e.b, content...)
 }
 
-func appendText(b []byte, text string) []byte { return append(append(b, byte(len(text))), text...) }
-
-func appendNumbers(b []byte, numbers ...int64) []byte {
-	for _, n := range numbers {
-		b = binary.BigEndian.AppendUint64(b, uint64(n))
+func bit(set bool, value byte) byte {
+	if set {
+		return value
 	}
-	return b
+	return 0
 }
 
-// milli is the time in the file; the zero time is 0.
-func milli(t time.Time) int64 {
+func appendText(b []byte, text string) []byte { return append(append(b, byte(len(text))), text...) }
+
+func appendAmount(b []byte, n int64) []byte {
+	return binary.BigEndian.AppendUint32(b, uint32(min(max(n, 0), math.MaxUint32)))
+}
+
+func appendStamp(b []byte, ms int64) []byte {
+	whole := binary.BigEndian.AppendUint64(nil, uint64(min(max(ms, 0), maxStamp)))
+	return append(b, whole[8-stampSize:]...)
+}
+
+// appendTime appends a time; the zero time is 0.
+func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
-		return 0
+		return appendStamp(b, 0)
+	}
+	return appendStamp(b, stamp(t))
+}
+
+func appendBucket(b []byte, from bucket) []byte {
+	return appendStamp(appendAmount(b, from.level), from.updated)
+}
+
+func appendTurn(b []byte, t turn) []byte { return appendAmount(appendStamp(b, t.last), t.wait) }
+
+// stamp is a time as it stands in the file, brought into the range of it: a clock before 1970 must neither make a state that cannot
+// be written, nor give 0, which means that a bucket was never touched and is full.
+func stamp(t time.Time) int64 {
+	switch {
+	case t.Before(time.UnixMilli(1)):
+		return 1
+	case t.After(time.UnixMilli(maxStamp)):
+		return maxStamp
 	}
 	return t.UnixMilli()
 }
 
-// Decode understands a value. Anything that Encode would not have written is ErrFormat.
+// Decode understands a value. Anything that is not as the package comment says is ErrFormat; what it accepts, Encode gives back
+// byte by byte.
 func Decode(b []byte) (*State, error) {
 	s := &State{}
 	last := byte(0)
@@ -133,8 +158,11 @@ func Decode(b []byte) (*State, error) {
 			return nil, ErrFormat
 		}
 		if tag >= tagLater {
+			if !sections(b) {
+				return nil, ErrFormat
+			}
 			s.later = append([]byte(nil), b...)
-			return s, checkLater(b)
+			return s, nil
 		}
 		d := decoder{b: b[3 : 3+n]}
 		s.decodeSection(tag, &d)
@@ -164,15 +192,15 @@ func follows(tag, last byte) bool {
 	return tag == last+1
 }
 
-// checkLater walks over the sections of a newer version.
-func checkLater(b []byte) error {
+// sections reports whether b is whole sections of a newer version.
+func sections(b []byte) bool {
 	for len(b) > 0 {
 		if len(b) < 3 || b[0] < tagLater || int(binary.BigEndian.Uint16(b[1:])) > len(b)-3 {
-			return ErrFormat
+			return false
 		}
 		b = b[3+int(binary.BigEndian.Uint16(b[1:])):]
 	}
-	return nil
+	return true
 }
 
 func (s *State) decodeSection(tag byte, d *decoder) {
@@ -189,7 +217,7 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		s.MustEnroll, s.Restored = flags&flagMustEnroll != 0, flags&flagRestored != 0
 		d.must(flags <= flagMustEnroll|flagRestored)
 	case tagDevice:
-		s.Devices = append(s.Devices, Device{d.id(), d.text(maxName), d.text(maxName), d.number(8), d.time(), d.time(), d.text(maxSource)})
+		s.Devices = append(s.Devices, Device{d.id(), d.text(maxName), d.text(maxMethod), d.number(8), d.time(), d.time(), d.text(maxName)})
 		d.must(len(s.Devices) <= MaxDevices)
 	case tagRemoved:
 		for len(d.b) > 0 && !d.bad {
@@ -198,21 +226,21 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		d.must(len(s.Removed) <= MaxRemoved)
 	case tagRecovery:
 		s.Recovery = Recovery{d.id(), int(d.number(1)), uint32(d.number(4))}
-		d.must(s.Recovery.Total <= 32)
+		d.must(s.Recovery.Total <= maxRecovery)
 	case tagBuckets:
 		s.strangers, s.known, s.strangerPair = d.bucket(), d.bucket(), d.turn()
 	case tagSource:
-		s.sources = append(s.sources, source{d.text(maxSource), d.bucket(), d.signed(), d.turn()})
+		s.sources = append(s.sources, source{d.text(maxName), d.bucket(), d.stamp(), d.turn()})
 		d.must(len(s.sources) <= MaxSources)
 	case tagCharge:
 		c := charge{connection: d.id()}
 		known := d.number(1)
-		c.known, c.amount, c.time = known == 1, d.signed(), d.signed()
+		c.known, c.amount, c.time = known == 1, d.amount(), d.stamp()
 		s.charges = append(s.charges, c)
-		d.must(known <= 1 && c.amount >= 0 && len(s.charges) <= maxCharges)
+		d.must(known <= 1 && len(s.charges) <= maxCharges)
 	case tagSuccess:
-		s.successes = append(s.successes, Success{d.process(), d.process(), d.text(maxName), d.text(maxName), d.text(maxName),
-			d.text(maxSource), d.time()})
+		s.successes = append(s.successes, Success{d.process(), d.process(), d.text(maxName), d.text(maxMethod), d.text(maxName),
+			d.text(maxName), d.time()})
 		d.must(len(s.successes) <= maxSuccesses)
 	default:
 		d.bad = true
@@ -244,12 +272,9 @@ func (d *decoder) number(size int) (n uint64) {
 	return n
 }
 
-// signed is a number or time that is never negative.
-func (d *decoder) signed() int64 {
-	n := d.number(8)
-	d.must(n <= math.MaxInt64)
-	return int64(n)
-}
+func (d *decoder) amount() int64 { return int64(d.number(4)) }
+
+func (d *decoder) stamp() int64 { return int64(d.number(stampSize)) }
 
 func (d *decoder) text(limit int) string {
 	n := int(d.number(1))
@@ -260,7 +285,7 @@ func (d *decoder) text(limit int) string {
 }
 
 func (d *decoder) time() time.Time {
-	ms := d.signed()
+	ms := d.stamp()
 	if ms == 0 {
 		return time.Time{}
 	}
@@ -272,8 +297,8 @@ func (d *decoder) id() (id ID) {
 	return id
 }
 
-func (d *decoder) bucket() bucket { return bucket{d.signed(), d.signed()} }
+func (d *decoder) bucket() bucket { return bucket{d.amount(), d.stamp()} }
 
-func (d *decoder) turn() turn { return turn{d.signed(), d.signed()} }
+func (d *decoder) turn() turn { return turn{d.stamp(), d.amount()} }
 
 func (d *decoder) process() proc.ID { return proc.ID{PID: int32(d.number(4)), Start: d.number(8)} }

@@ -10,6 +10,8 @@
 //   - MUST NOT let a consumed step or counter go down again, whatever the clock says.
 //   - MUST NOT hold a lock while a person types or a message travels.
 //   - MUST NOT treat a state file that is missing as a fresh user, nor one that is damaged as a missing one.
+//   - MUST NOT let anything that comes from a login make a state that cannot be written: its user would be locked out.
+//   - MUST NOT let a wrong answer raise a bucket, or make a source known or forgotten.
 //
 // # Files
 //
@@ -19,25 +21,53 @@
 //
 // # Value
 //
-// Sections, each a tag (1 byte), a length (2 bytes, big endian) and content; tags ascend, except that some repeat. Numbers are
-// big endian, times are milliseconds since 1970 in 8 bytes, a text is its length (1 byte) and its bytes.
+// Sections, each a tag (1 byte), a length (2 bytes) and content; tags ascend, except that some repeat. Numbers are big endian. A
+// time is milliseconds since 1970 in 6 bytes, 0 means never; an amount is thousandths of an attempt in 4 bytes; a text is its
+// length (1 byte) and its bytes, UTF-8.
 //
-//	0x01  user          text without length: the canonical name
+//	0x01  user          the canonical name, 1 to 256 bytes as they are
 //	0x02  uid           4 bytes
 //	0x03  serial        8 bytes: the highest serial of a secret file of this user that was ever accepted
 //	0x04  flags         1 byte: 1 must enrol (after a reset), 2 restored (state was lost: counters and recovery codes are closed)
-//	0x05  device        repeats: id (8 bytes), name, method (texts), consumed (8 bytes), created, used (times), from (text)
-//	0x06  removed       8 bytes for each device id that must not come back
-//	0x07  recovery      id of the set (8 bytes), number of codes (1 byte), one bit for each used code (4 bytes)
-//	0x08  buckets       strangers, all known sources: level (8 bytes, thousandths of an attempt), time; then of the
-//	                    strangers' last pair the time, and how long (8 bytes, ms) the next has to wait
-//	0x09  source        repeats: name (text), level and time of its bucket, time of its last success, its last pair
-//	0x0A  charge        repeats: connection (8 bytes), 1 byte (1: of a known source), amount (8 bytes), time
-//	0x0B  success       repeats: process and its start (4 and 8 bytes), its parent and its start, service, method, device,
-//	                    source (texts), time
+//	0x05  device        repeats, at most 10: id (8 bytes), name, method (texts of at most 32 and 12 bytes), consumed (8 bytes),
+//	                    created, used (times), from (text of at most 32 bytes: the source of the last use)
+//	0x06  removed       8 bytes for each device id that must not come back, at most 16
+//	0x07  recovery      id of the set (8 bytes), number of codes (1 byte, at most 32), one bit for each used code (4 bytes)
+//	0x08  buckets       strangers, all known sources: level (amount) and time; then of the strangers' last pair the time, and how
+//	                    long (4 bytes, ms) the next has to wait
+//	0x09  source        repeats, at most 16: name (text of at most 32 bytes), level (amount) and time of its bucket, time of its last
+//	                    success, time of its last pair and how long the next has to wait
+//	0x0A  charge        repeats, at most 8: connection (8 bytes), 1 byte (1: of a known source), amount, time
+//	0x0B  success       repeats, at most 6: process and its start (4 and 8 bytes), its parent and its start, service, method,
+//	                    device, source (texts of at most 32, 12, 32 and 32 bytes), time
 //
 // "consumed" is, for totp, the highest time step that was accepted (RFC 6238, section 5.2), for hotp the next counter that will
-// be (RFC 4226, section 7.2). A section of an unknown tag from 0x80 on is kept as it is; below, the file is refused.
+// be (RFC 4226, section 7.2). Names of sources and services that are longer, or that are not printable UTF-8, stand there as "~"
+// and 31 characters of the base64url of their SHA-256, so that two of them stay two.
+//
+// Sections of unknown tags from 0x80 on come last and are kept as they are; together they have 384 bytes, so that an older version
+// can always write what a newer one has left. Any other unknown tag: the file is refused.
+//
+// # Example
+//
+// Alice has logged in from 192.0.2.7 at 12:00 UTC on 2026-11-21, and somebody from elsewhere has tried a code two minutes later.
+//
+//	01 0005  616c696365                                  user "alice"
+//	02 0004  000003e8                                    uid 1000
+//	03 0008  0000000000000001                            serial 1
+//	04 0001  00                                          no flags
+//	05 0031  a1a2a3a4a5a6a7a8 0570686f6e65 04746f7470    device: id, "phone", "totp"
+//	         0000000003911e20 01a1f8d3ea00 01a1fdfa4600  step 59842080; created the day before, used 12:00
+//	         093139322e302e322e37                        from "192.0.2.7"
+//	06 0000                                              nothing removed
+//	07 000d  b1b2b3b4b5b6b7b8 0a 00000001                recovery codes: set, 10, the first is used up
+//	08 001e  00002328 01a1fdfc1ac0                       strangers: 9 attempts left at 12:02
+//	         00000000 000000000000                       known sources: never touched, so full
+//	         000000000000 00000000                       no pair from a stranger yet
+//	09 0024  093139322e302e322e37                        source "192.0.2.7"
+//	         00000000 000000000000                       never touched, so full
+//	         01a1fdfa4600 000000000000 00000000          success 12:00, no pair yet
+//	0a 0013  c1c2c3c4c5c6c7c8 00 000003e8 01a1fdfc1ac0   charge: connection, of a stranger, 1 attempt, 12:02
 package state
 
 import (
@@ -47,16 +77,19 @@ import (
 	"twokey/internal/proc"
 )
 
-// Limits, chosen so that a full state fits into one slot with room for what is added later.
+// Limits, chosen so that a full state with the longest texts fits into one slot, and maxLater bytes beside it: a state that does
+// not fit would lock its user out.
 const (
 	MaxDevices   = 10
 	MaxRemoved   = 16
 	MaxSources   = 16
 	maxCharges   = 8
 	maxSuccesses = 6
-	maxName      = 32  // bytes of a device's name, a service's name
-	maxSource    = 48  // bytes of a source
-	maxUser      = 256 // bytes of a user's name
+	maxRecovery  = 32  // codes of a set
+	maxName      = 32  // bytes of the name of a device, a service, a source
+	maxMethod    = 12  // bytes
+	maxUser      = 256 // bytes
+	maxLater     = 384 // bytes of sections that a newer version has added
 )
 
 // ErrFormat is returned for a value that is not as the package comment says.
@@ -88,18 +121,18 @@ type State struct {
 // Device is the changing part of one device.
 type Device struct {
 	ID       ID
-	Name     string
-	Method   string
+	Name     string // at most 32 bytes are kept
+	Method   string // at most 12 bytes are kept
 	Consumed uint64 // totp: highest step accepted; hotp: next counter
 	Created  time.Time
 	Used     time.Time // zero: never
-	From     string    // the source of the last use
+	From     string    // the source of the last use, for show; at most 32 bytes are kept
 }
 
 // Recovery says which recovery codes of a set are used up.
 type Recovery struct {
 	ID    ID
-	Total int    // codes in the set, at most 32
+	Total int    // codes in the set, 0 to 32
 	Used  uint32 // bit i: code i is used up
 }
 
@@ -118,18 +151,21 @@ func (r Recovery) Left() int {
 type Success struct {
 	Process proc.ID // that ran authenticate
 	Parent  proc.ID
-	Service string
+	Service string // one that is longer than 32 bytes comes back as its hash
 	Method  string
 	Device  string
-	Source  string
+	Source  string // like Service
 	Time    time.Time
 }
 
-// successLife is how long a success waits for its session at most; longer is what open_within will say.
+// successLife is how long a success that no session has used up is kept. How old it may be when the session opens is for the
+// policy to say.
 const successLife = 24 * time.Hour
 
 // AddSuccess remembers that a login succeeded, for the session phase, which another process may run.
 func (s *State) AddSuccess(ok Success, now time.Time) {
+	ok.Service, ok.Source = key(ok.Service), key(ok.Source)
+	ok.Method, ok.Device = cut(ok.Method, maxMethod), cut(ok.Device, maxName)
 	kept := s.successes[:0]
 	for _, old := range s.successes {
 		if age := now.Sub(old.Time); age >= 0 && age < successLife {
@@ -139,16 +175,17 @@ func (s *State) AddSuccess(ok Success, now time.Time) {
 	if len(kept) >= maxSuccesses {
 		kept = append(kept[:0], kept[len(kept)-maxSuccesses+1:]...)
 	}
-	ok.Service, ok.Source = clip(ok.Service, maxName), clip(ok.Source, maxSource)
 	s.successes = append(kept, ok)
 }
 
 // TakeSuccess uses up the success that belongs to the process which opens a session: its own, or that of a child (sshd asks in a
-// child and opens the session in the parent). It reports whether there was one.
+// child and opens the session in the parent). It reports whether there was one. The caller compares its Time with what the policy
+// allows: a number and a start time can come again when the machine has started anew.
 func (s *State) TakeSuccess(session proc.ID, service string) (Success, bool) {
+	service = key(service)
 	for i := len(s.successes) - 1; i >= 0; i-- {
 		found := s.successes[i]
-		if found.Service == clip(service, maxName) && (found.Process == session || found.Parent == session) {
+		if found.Service == service && (found.Process == session || found.Parent == session) {
 			s.successes = append(s.successes[:i:i], s.successes[i+1:]...)
 			return found, true
 		}
@@ -195,11 +232,3 @@ func (s *State) RemoveDevice(id ID) {
 
 // ForgetSources makes every source a stranger again.
 func (s *State) ForgetSources() { s.sources, s.charges, s.known = nil, nil, bucket{} }
-
-// clip shortens a text that somebody else chose to what a section holds.
-func clip(text string, limit int) string {
-	if len(text) > limit {
-		return text[:limit]
-	}
-	return text
-}

@@ -1,6 +1,9 @@
 package state
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // The throttle: token buckets, in thousandths of an attempt. Sources that the user has not succeeded from within 90 days share
 // one bucket, so that a thousand addresses are worth no more than one; every source that he has succeeded from has its own, so
@@ -23,6 +26,9 @@ const (
 	knownFor   = 90 * 24 * time.Hour
 	chargeLife = 10 * time.Minute
 	clockSlack = 5 * time.Minute
+
+	// maxPrice is where a price ends, so that the wait for the next pair still fits into its 4 bytes (ms).
+	maxPrice = math.MaxUint32
 )
 
 // bucket is filled when it has never been touched (updated 0).
@@ -58,21 +64,21 @@ type charge struct {
 
 // Attempt is one answer about to be looked at.
 type Attempt struct {
-	Source     string // where it comes from; see pamhook
-	Connection ID     // the same for all attempts of one connection
-	Cost       int64  // thousandths of an attempt, at least One
-	Now        time.Time
+	Source     string    // where it comes from; see pamhook
+	Connection ID        // random, the same for all attempts of one connection
+	Cost       int64     // thousandths of an attempt; less than One counts as One
+	Now        time.Time // read while the lock is held: an old time would take a turn before its time
 }
+
+// price is the cost, brought into its range. A negative one would fill the bucket.
+func (a Attempt) price() int64 { return min(max(a.Cost, One), maxPrice) }
 
 // filled is what the bucket holds now. The clock is not trusted to go forward: a time before the last one counts as no time.
 func (b bucket) filled(limit int64, refill time.Duration, now int64) int64 {
 	if b.updated == 0 {
 		return limit
 	}
-	elapsed := max(0, now-b.updated)
-	// First bound, then multiply: a century times One would overflow nothing, a random file might.
-	gain := min(elapsed, int64(limit/One)*refill.Milliseconds()) * One / refill.Milliseconds()
-	return min(limit, max(0, b.level)+gain)
+	return min(limit, b.level+max(0, now-b.updated)*One/refill.Milliseconds())
 }
 
 func (b *bucket) take(limit int64, refill time.Duration, now, amount int64) {
@@ -87,32 +93,35 @@ func (b *bucket) giveBack(limit int64, refill time.Duration, now, amount int64) 
 func (s *State) Known(name string, now time.Time) bool { return s.source(name, now) != nil }
 
 func (s *State) source(name string, now time.Time) *source {
+	name = key(name)
 	for i := range s.sources {
-		if s.sources[i].name == clip(name, maxSource) && now.UnixMilli()-s.sources[i].success < knownFor.Milliseconds() {
+		if s.sources[i].name == name && s.sources[i].known(stamp(now)) {
 			return &s.sources[i]
 		}
 	}
 	return nil
 }
 
+func (from *source) known(now int64) bool { return now-from.success < knownFor.Milliseconds() }
+
 // Charge takes the price of an attempt, and reports whether it could be paid. If not, nothing is taken, and only a pair may be
 // looked at.
 func (s *State) Charge(a Attempt) bool {
-	now := a.Now.UnixMilli()
+	now, price := stamp(a.Now), a.price()
 	from := s.source(a.Source, a.Now)
 	if from == nil {
-		if s.strangers.filled(burst, strangerRefill, now) < a.Cost {
+		if s.strangers.filled(burst, strangerRefill, now) < price {
 			return false
 		}
-		s.strangers.take(burst, strangerRefill, now, a.Cost)
+		s.strangers.take(burst, strangerRefill, now, price)
 	} else {
-		if from.bucket.filled(burst, sourceRefill, now) < a.Cost || s.known.filled(knownBurst, knownRefill, now) < a.Cost {
+		if from.bucket.filled(burst, sourceRefill, now) < price || s.known.filled(knownBurst, knownRefill, now) < price {
 			return false
 		}
-		from.bucket.take(burst, sourceRefill, now, a.Cost)
-		s.known.take(knownBurst, knownRefill, now, a.Cost)
+		from.bucket.take(burst, sourceRefill, now, price)
+		s.known.take(knownBurst, knownRefill, now, price)
 	}
-	s.addCharge(charge{a.Connection, from != nil, a.Cost, now})
+	s.addCharge(charge{a.Connection, from != nil, price, now})
 	return true
 }
 
@@ -136,17 +145,18 @@ func (s *State) ChargePair(a Attempt) (wait time.Duration) {
 	if from := s.source(a.Source, a.Now); from != nil {
 		pair, pace = &from.pair, sourcePairPace
 	}
-	now := a.Now.UnixMilli()
+	now := stamp(a.Now)
 	if left := pair.left(now); left > 0 {
 		return time.Duration(left) * time.Millisecond
 	}
-	*pair = turn{now, max(1, a.Cost*pace.Milliseconds()/One)}
+	*pair = turn{now, a.price() * pace.Milliseconds() / One}
 	return 0
 }
 
-// Succeeded gives back what the attempts of this connection took, and makes its source known. Nothing else resets a bucket.
+// Succeeded gives back what the attempts of this connection took, and makes its source known. Nothing else resets a bucket. It is
+// for a right code only: whoever is known has a bucket of his own.
 func (s *State) Succeeded(a Attempt) {
-	now := a.Now.UnixMilli()
+	now := stamp(a.Now)
 	from := s.source(a.Source, a.Now)
 	kept := s.charges[:0]
 	for _, c := range s.charges {
@@ -170,7 +180,7 @@ func (s *State) Succeeded(a Attempt) {
 // newSource makes room for a source: for itself, if it was known long ago, else in the place of the one whose last success is
 // the oldest.
 func (s *State) newSource(name string) *source {
-	name = clip(name, maxSource)
+	name = key(name)
 	oldest := 0
 	for i := range s.sources {
 		if s.sources[i].name == name {
@@ -196,13 +206,14 @@ func (s *State) Unlock() {
 	}
 }
 
-// Throttled reports whether strangers, and whether known sources, are in pair mode for an attempt of this price.
+// Throttled reports whether strangers, and whether any known source, are in pair mode for an attempt of this price.
 func (s *State) Throttled(cost int64, at time.Time) (strangers, known bool) {
-	now := at.UnixMilli()
-	strangers = s.strangers.filled(burst, strangerRefill, now) < cost
-	known = s.known.filled(knownBurst, knownRefill, now) < cost
-	for _, from := range s.sources {
-		known = known || from.bucket.filled(burst, sourceRefill, now) < cost
+	now, price := stamp(at), Attempt{Cost: cost}.price()
+	strangers = s.strangers.filled(burst, strangerRefill, now) < price
+	known = s.known.filled(knownBurst, knownRefill, now) < price
+	for i := range s.sources {
+		from := &s.sources[i]
+		known = known || from.bucket.filled(burst, sourceRefill, now) < price
 	}
 	return strangers, known
 }
@@ -211,7 +222,7 @@ func (s *State) Throttled(cost int64, at time.Time) (strangers, known bool) {
 // was wrong then or is wrong now. Without this a bucket would not fill until the old time is reached again. Consumed steps are
 // not touched.
 func (s *State) ClockBack(at time.Time) bool {
-	now, found := at.UnixMilli(), false
+	now, found := stamp(at), false
 	fix := func(stamp *int64) {
 		if *stamp > now+clockSlack.Milliseconds() {
 			*stamp, found = now, true
