@@ -1,0 +1,170 @@
+// Package inforce finds the policy that is in force: that of twokey.yaml, or, when that file has become wrong, the last one that
+// was good, which is kept compiled in the data folder. Without either there is none, and every login is denied.
+//
+// What it must and must not do, each with a test:
+//
+//   - MUST keep the last good policy in force when the file is wrong, unreadable or gone, and say so. Attack, or accident: a typing
+//     mistake that switches the second factor off for everybody, or locks everybody out.
+//   - MUST answer ErrNone, and no policy, when there is neither; never a default.
+//   - MUST NOT put another file's policy in force: a PAM line may name a file of its own, more lenient than that of the host.
+//   - MUST NOT put a compiled policy in force that others could have written, or that is not as package policy wrote it.
+//   - MUST NOT put a policy of before a move of the data folder in force again.
+//   - MUST put a good file in force also when it cannot be kept: a full disk must not lock the host.
+//
+// # Files
+//
+// The compiled policy of /etc/twokey/twokey.yaml is the file "policy" in the data folder; that of any other file, of which a PAM line
+// can name one (config=FILE), is "policy-" and the first 16 hexadecimal digits of the SHA-256 of its path. Package policy has
+// the content.
+package inforce
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"twokey/internal/safefile"
+	"twokey/policy"
+)
+
+// DefaultConfig is the configuration where nothing else is said.
+const DefaultConfig = "/etc/twokey/twokey.yaml"
+
+// Policy is what is in force.
+type Policy struct {
+	*policy.Config
+	Digest [sha256.Size]byte // of the source that it was compiled from
+	Before [sha256.Size]byte // of the policy in force until now, when Changed; zero: there was none
+	// Changed is set when this call was the one that kept a policy which differs from that of before. One that could not be kept is
+	// a Problem at every login, and a change only once that is mended.
+	Changed bool
+	// LastGood is set when the configuration file is not what is in force.
+	LastGood bool
+	// Problem says what an administrator has to mend: why the configuration file is not what is in force (LastGood), or why what
+	// is in force could not be kept. nil: all is well.
+	Problem error
+}
+
+// ErrNone is returned when there is no policy at all.
+var ErrNone = errors.New("no usable policy")
+
+// The compiled form of the largest configuration is larger than that.
+var (
+	sourceRules   = safefile.Rules{MaxSize: policy.MaxSource, Forbid: 0o022}
+	compiledRules = safefile.Rules{MaxSize: policy.MaxCompiled, Forbid: 0o022}
+)
+
+// Load reads the configuration file at an absolute path and keeps what it compiled. A file that is as it was is not parsed again,
+// unless it moves the data folder away from its usual place.
+func Load(config string) (*Policy, error) {
+	return load(config, policy.PathsIn(nil).Data)
+}
+
+// load is Load with the usual place of the data folder.
+func load(config, usual string) (*Policy, error) {
+	name := compiledName(config)
+	source, err := safefile.ReadFile(config, sourceRules)
+	if err != nil {
+		return lastGood(usual, name, err)
+	}
+	digest := sha256.Sum256(source)
+	// Where the data folder is stands in the source, and finding it there takes longer than all the rest: the usual one first.
+	if last, err := readCompiled(usual, name); err == nil && last.Digest == digest {
+		return last, nil
+	}
+	data := dataFolder(source, usual)
+	last, lastErr := readCompiled(data, name)
+	if lastErr == nil && last.Digest == digest {
+		return last, nil
+	}
+	parsed, err := policy.Parse(source)
+	if err != nil {
+		return lastGood(data, name, fmt.Errorf("%s: %w", config, err))
+	}
+	found := &Policy{Config: parsed, Digest: digest}
+	found.Problem = keep(data, name, parsed.Compile(digest), usual)
+	if found.Changed = found.Problem == nil; found.Changed && lastErr == nil {
+		found.Before = last.Digest
+	}
+	return found, nil
+}
+
+// dataFolder is where the source says that the data folder is, in one piece or not.
+func dataFolder(source []byte, usual string) string {
+	if data := policy.PathsIn(source).Data; data != policy.PathsIn(nil).Data {
+		return data
+	}
+	return usual
+}
+
+// compiledName is the file of the compiled policy in the data folder.
+func compiledName(config string) string {
+	if config == DefaultConfig {
+		return "policy"
+	}
+	sum := sha256.Sum256([]byte(config))
+	return "policy-" + hex.EncodeToString(sum[:8])
+}
+
+// lastGood is the policy of before a problem.
+func lastGood(data, name string, problem error) (*Policy, error) {
+	last, err := readCompiled(data, name)
+	if err != nil {
+		return nil, errors.Join(ErrNone, problem, err)
+	}
+	last.LastGood, last.Problem = true, problem
+	return last, nil
+}
+
+func readCompiled(data, name string) (*Policy, error) {
+	path := filepath.Join(data, name)
+	b, err := safefile.ReadFile(path, compiledRules)
+	if err != nil {
+		return nil, fmt.Errorf("the last good policy: %w", err)
+	}
+	config, digest, err := policy.Load(b)
+	if err != nil {
+		return nil, fmt.Errorf("the last good policy: %s: %w", path, err)
+	}
+	return &Policy{Config: config, Digest: digest}, nil
+}
+
+// keep writes the compiled policy. One at the usual place of the data folder is of before that was moved, and goes: it must not
+// come into force again when the file is so wrong that it does not even tell where the data folder is.
+func keep(data, name string, compiled []byte, usual string) error {
+	err := replace(data, name, compiled)
+	if err == nil && data != usual {
+		err = remove(usual, name)
+	}
+	if err != nil {
+		return fmt.Errorf("the policy in force could not be kept: %w", err)
+	}
+	return nil
+}
+
+func replace(data, name string, compiled []byte) error {
+	dir, err := safefile.OpenDir(data)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Replace(name, compiled, 0o600)
+}
+
+func remove(data, name string) error {
+	dir, err := safefile.OpenDir(data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := dir.Remove(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
