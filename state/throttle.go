@@ -26,6 +26,7 @@ const (
 	knownFor   = 90 * 24 * time.Hour
 	chargeLife = 10 * time.Minute
 	clockSlack = 5 * time.Minute
+	turnSlack  = 15 * time.Second // more than anybody waits for the lock
 
 	// maxPrice is where a price ends, so that the wait for the next pair still fits into its 4 bytes (ms).
 	maxPrice = math.MaxUint32
@@ -43,8 +44,15 @@ type turn struct {
 	wait int64 // ms
 }
 
-// left is how many milliseconds are left to wait, after a clock that was set back no more than the whole of it.
-func (t turn) left(now int64) int64 { return max(0, t.wait-max(0, now-t.last)) }
+// left is how many milliseconds are left to wait. Of logins at once the clock may have been read before the last turn was taken: they
+// wait for that turn too. More than that and the clock was set back: then the turn is free, else pairs would be refused until the
+// old time is reached again. Whoever takes it puts the clock of the turn right.
+func (t turn) left(now int64) int64 {
+	if t.last-now > turnSlack.Milliseconds() {
+		return 0
+	}
+	return max(0, t.last+t.wait-now)
+}
 
 // source is somewhere that the user has succeeded from.
 type source struct {
@@ -65,7 +73,7 @@ type charge struct {
 // Attempt is one answer about to be looked at.
 type Attempt struct {
 	Source     string    // where it comes from; see pamhook
-	Connection ID        // random, the same for all attempts of one connection
+	Connection ID        // the same for all attempts of one connection, and for no other
 	Cost       int64     // thousandths of an attempt; less than One counts as One
 	Now        time.Time // read while the lock is held: an old time would take a turn before its time
 }
@@ -174,7 +182,7 @@ func (s *State) Succeeded(a Attempt) {
 	if from == nil {
 		from = s.newSource(a.Source)
 	}
-	from.success = now
+	from.success = max(from.success, now)
 }
 
 // newSource makes room for a source: for itself, if it was known long ago, else in the place of the one whose last success is
@@ -213,14 +221,15 @@ func (s *State) Throttled(cost int64, at time.Time) (strangers, known bool) {
 	known = s.known.filled(knownBurst, knownRefill, now) < price
 	for i := range s.sources {
 		from := &s.sources[i]
-		known = known || from.bucket.filled(burst, sourceRefill, now) < price
+		known = known || from.known(now) && from.bucket.filled(burst, sourceRefill, now) < price
 	}
 	return strangers, known
 }
 
-// ClockBack brings times that lie more than five minutes in the future back to now, and reports whether there were any: the clock
-// was wrong then or is wrong now. Without this a bucket would not fill until the old time is reached again. Consumed steps are
-// not touched.
+// ClockBack brings times of the throttle that lie more than five minutes in the future back to now, and reports whether there were
+// any: the clock was wrong then or is wrong now. Without this a bucket would not fill until the old time is reached again. Consumed
+// steps are not touched, and neither is the time of a source's last success: a machine whose clock stands at 1970 until it has
+// reached a time server would forget all known sources as soon as a stranger tries a code in that minute.
 func (s *State) ClockBack(at time.Time) bool {
 	now, found := stamp(at), false
 	fix := func(stamp *int64) {
@@ -233,7 +242,6 @@ func (s *State) ClockBack(at time.Time) bool {
 	fix(&s.strangerPair.last)
 	for i := range s.sources {
 		fix(&s.sources[i].bucket.updated)
-		fix(&s.sources[i].success)
 		fix(&s.sources[i].pair.last)
 	}
 	for i := range s.charges {

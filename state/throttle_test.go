@@ -390,6 +390,11 @@ func TestThrottledSaysWhoIsInPairMode(t *testing.T) {
 			b.wrong("known1", 10)
 			b.now = b.now.Add(59 * time.Minute)
 		}, One, false, true},
+		"not a source that is known no more": {func(b *bench) {
+			b.right(home)
+			b.wrong(home, 10)
+			b.source(home, b.now).success = stamp(b.now.Add(-91 * day))
+		}, One, false, false},
 		"nobody after enough time": {func(b *bench) {
 			b.right(home)
 			b.wrong(home, 10)
