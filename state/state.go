@@ -162,13 +162,17 @@ type Success struct {
 // policy to say.
 const successLife = 24 * time.Hour
 
-// AddSuccess remembers that a login succeeded, for the session phase, which another process may run.
+// AddSuccess remembers that a login succeeded, for the session phase, which another process may run. It takes the place of an
+// earlier one of the same process and service, so that a program which lives on and authenticates again and again (a screen
+// locker) does not push out the others.
 func (s *State) AddSuccess(ok Success, now time.Time) {
 	ok.Service, ok.Source = key(ok.Service), key(ok.Source)
 	ok.Method, ok.Device = cut(ok.Method, maxMethod), cut(ok.Device, maxName)
 	kept := s.successes[:0]
 	for _, old := range s.successes {
-		if age := now.Sub(old.Time); age >= 0 && age < successLife {
+		again := old.Process == ok.Process && old.Service == ok.Service
+		// One from the future is kept: of two logins at once, the one that got the lock first may have looked at the clock last.
+		if !again && now.Sub(old.Time) < successLife {
 			kept = append(kept, old)
 		}
 	}
