@@ -1,0 +1,62 @@
+# make            build/twokey, build/twokey-verify, build/pam_twokey.so
+# make install    into DESTDIR
+# make test       installs what the tests need, runs all of them
+# make demo       one login from enrolment to audit log, on a throw-away sshd on loopback
+
+PREFIX      ?= /usr
+SBINDIR     ?= $(PREFIX)/sbin
+LIBEXECDIR  ?= $(PREFIX)/libexec/twokey
+PAMDIR      ?= /usr/lib/$(shell $(CC) -dumpmachine)/security
+DESTDIR     ?=
+VERSION     ?= $(shell cat VERSION)
+
+GO      ?= go
+GOFLAGS_ALL = -trimpath -buildvcs=false
+# urfave_cli_no_docs leaves two dependencies out that only make documents.
+CLI_TAGS = urfave_cli_no_docs
+LDFLAGS_GO = -s -w -X main.version=$(VERSION)
+
+.PHONY: all twokey twokey-verify module install uninstall tools test demo package fuzz bench clean FORCE
+
+all: twokey twokey-verify module
+
+twokey: build/twokey
+twokey-verify: build/twokey-verify
+module: build/pam_twokey.so
+
+build/twokey: FORCE
+	CGO_ENABLED=1 $(GO) build $(GOFLAGS_ALL) -tags $(CLI_TAGS) -ldflags '$(LDFLAGS_GO)' -o $@ ./cmd/twokey
+
+build/twokey-verify: FORCE
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS_ALL) -ldflags '$(LDFLAGS_GO)' -o $@ ./cmd/twokey-verify
+
+build/pam_twokey.so: FORCE
+	$(MAKE) -C pamhook/module OUT=$(CURDIR)/build HELPER=$(LIBEXECDIR)/twokey-verify
+
+install:
+	install -D -m 0755 build/twokey $(DESTDIR)$(SBINDIR)/twokey
+	install -D -m 0755 build/twokey-verify $(DESTDIR)$(LIBEXECDIR)/twokey-verify
+	install -D -m 0644 build/pam_twokey.so $(DESTDIR)$(PAMDIR)/pam_twokey.so
+
+# The configuration, the secrets and the audit log stay: whoever removes the program by mistake keeps his users.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/twokey $(DESTDIR)$(LIBEXECDIR)/twokey-verify $(DESTDIR)$(PAMDIR)/pam_twokey.so
+	-rmdir $(DESTDIR)$(LIBEXECDIR)
+
+tools:
+	scripts/install-needs build
+
+# Everything: formatting, vet, staticcheck, the module under sanitizers, all Go tests with the race detector in random order.
+test:
+	scripts/install-needs test
+	scripts/test
+
+demo:
+	scripts/install-needs demo
+	$(MAKE) --no-print-directory all
+	scripts/demo
+
+clean:
+	rm -rf build
+
+FORCE:

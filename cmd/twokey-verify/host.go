@@ -1,0 +1,28 @@
+package main
+
+import (
+	"time"
+
+	"twokey/audit"
+	"twokey/internal/proc"
+	"twokey/internal/syslog"
+	"twokey/pamhook"
+	"twokey/policy/inforce"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// host gives a login what it needs of this machine, each thing when it is asked for.
+func host(application, parent proc.ID) *pamhook.Host {
+	return &pamhook.Host{
+		Policy:      inforce.Load,
+		Secrets:     func(p *inforce.Policy) (pamhook.Secrets, error) { return secrets.Open(p.Paths.Data, p.Paths.Key) },
+		State:       func(p *inforce.Policy) (*state.Store, error) { return state.Open(p.Paths.Data) },
+		Append:      func(p *inforce.Policy, r audit.Record) error { return audit.Append(p.Paths.Audit, r) },
+		Warn:        func(message string) { syslog.Send(syslog.Critical, "twokey", message) },
+		Now:         time.Now,
+		Sleep:       time.Sleep,
+		Application: application,
+		Parent:      parent,
+	}
+}

@@ -1,0 +1,201 @@
+// Package device joins the two halves of a user's devices: what makes their codes, from the secret file, and what is used up, from
+// the state. It says whether an answer is right and uses it up in the state it was given; charging, locking and writing are
+// the caller's.
+package device
+
+import (
+	"errors"
+	"time"
+
+	"twokey/factor"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+const (
+	// LookAhead is how many counters of a hotp device beyond the next one are accepted, RFC 4226 section 7.4.
+	LookAhead = 10
+	// Resync is the number of counters in which two hotp codes in a row are searched.
+	Resync = 200
+)
+
+// The reasons for which an answer is refused.
+var (
+	ErrWrong      = errors.New("wrong code")
+	ErrReplayed   = errors.New("code used before")
+	ErrRolledBack = errors.New("the secret file is older than one that was used before")
+	ErrRestored   = errors.New("the state was lost: hotp and recovery codes are closed until twokey adopt")
+)
+
+// Set is all that a user can answer with at one moment.
+type Set struct {
+	st          *state.State
+	recovery    *secrets.Recovery
+	devices     []joined
+	discrepancy int // steps
+}
+
+// joined is one device.
+type joined struct {
+	params  factor.Params
+	changes *state.Device
+}
+
+// Used says what a right answer used up.
+type Used struct {
+	Method, Device string
+	Left           int // recovery codes that are left; -1 when it was none
+}
+
+// Join brings the state up to date with the secret file, which configuration management may have replaced, and returns what is
+// good in both. A file that is older than one seen before is ErrRolledBack: it would make a lost phone valid again.
+func Join(st *state.State, record *secrets.Record, discrepancy int) (*Set, error) {
+	if record.Serial < st.Serial {
+		return nil, ErrRolledBack
+	}
+	if record.Serial > st.Serial {
+		st.Serial, st.MustEnroll = record.Serial, false // a newer file ends a reset
+	}
+	addAndRemove(st, record)
+	if set := record.Recovery; set == nil {
+		st.Recovery = state.Recovery{}
+	} else if state.ID(set.ID) != st.Recovery.ID {
+		st.Recovery = state.Recovery{ID: state.ID(set.ID), Total: len(set.Hashes)}
+	}
+	set := &Set{st: st, recovery: record.Recovery, discrepancy: discrepancy}
+	for _, d := range record.Devices {
+		changes := st.Device(state.ID(d.ID))
+		if changes == nil || st.Restored && d.Method == string(factor.HOTP) {
+			continue
+		}
+		set.devices = append(set.devices, joined{Params(d), changes})
+	}
+	return set, nil
+}
+
+// addAndRemove gives the state the devices of the file: new ones with nothing used up, none whose id was taken away before.
+func addAndRemove(st *state.State, record *secrets.Record) {
+	listed := map[state.ID]bool{}
+	for _, d := range record.Devices {
+		listed[state.ID(d.ID)] = true
+	}
+	for _, old := range append([]state.Device(nil), st.Devices...) {
+		if !listed[old.ID] {
+			st.RemoveDevice(old.ID)
+		}
+	}
+	for _, d := range record.Devices {
+		if !st.WasRemoved(state.ID(d.ID)) && st.Device(state.ID(d.ID)) == nil {
+			st.Devices = append(st.Devices, Fresh(d))
+		}
+	}
+}
+
+// Restore makes the state of a user who has a secret file but no state: a restored host, a new disk, files that were provisioned.
+// What was used before is not known, so codes are good from the present time step on, and those that are not bound to the time
+// stay closed.
+func Restore(record *secrets.Record, uid uint32, now time.Time) *state.State {
+	st := &state.State{User: record.User, UID: uid, Serial: record.Serial, Restored: true}
+	for _, d := range record.Devices {
+		fresh := Fresh(d)
+		if d.Method == string(factor.TOTP) {
+			fresh.Consumed = max(1, Params(d).Step(now)) - 1
+		}
+		st.Devices = append(st.Devices, fresh)
+	}
+	return st
+}
+
+// Fresh is the changing half of a device of which nothing is used up.
+func Fresh(d secrets.Device) state.Device {
+	return state.Device{ID: state.ID(d.ID), Name: d.Name, Method: d.Method, Consumed: d.Counter, Created: d.Created}
+}
+
+// Params is what makes the codes of a device.
+func Params(d secrets.Device) factor.Params {
+	return factor.Params{Method: factor.Method(d.Method), Secret: d.Secret, Digits: d.Digits, Period: d.Period,
+		Algorithm: factor.Algorithm(d.Algorithm)}
+}
+
+// Fits reports whether the answer is as long as one code, or two codes in a row, of any device.
+func (s *Set) Fits(answer factor.Answer) (one, two bool) {
+	for _, d := range s.devices {
+		one = one || len(answer.Text) == d.params.Digits
+		two = two || len(answer.Text) == 2*d.params.Digits
+	}
+	return one && answer.Kind == factor.Digits, two && answer.Kind == factor.Digits
+}
+
+// Cost is the price of looking at one answer, in thousandths of an attempt, as one code and as a pair.
+func (s *Set) Cost() (one, two int64) {
+	var all []factor.Params
+	for _, d := range s.devices {
+		all = append(all, d.params)
+	}
+	return factor.Cost(all, s.discrepancy, LookAhead), factor.PairCost(all, s.discrepancy, Resync)
+}
+
+// Code compares the answer with the codes of every device and uses it up on each that it fits: a secret that is on two devices
+// must not give two logins for one code.
+func (s *Set) Code(answer factor.Answer, now time.Time, source string) (Used, error) {
+	return s.match(now, source, func(d joined) factor.Match {
+		if d.params.Method == factor.HOTP {
+			return d.params.MatchHOTP(answer.Text, d.changes.Consumed, LookAhead)
+		}
+		return d.params.MatchTOTP(answer.Text, now, s.discrepancy, d.changes.Consumed)
+	})
+}
+
+// Pair is Code for two codes of one device, one behind the other, typed together.
+func (s *Set) Pair(answer factor.Answer, now time.Time, source string) (Used, error) {
+	return s.match(now, source, func(d joined) factor.Match {
+		if d.params.Method == factor.HOTP {
+			return d.params.MatchHOTPPair(answer.Text, d.changes.Consumed, Resync)
+		}
+		return d.params.MatchTOTPPair(answer.Text, now, s.discrepancy, d.changes.Consumed)
+	})
+}
+
+func (s *Set) match(now time.Time, source string, try func(joined) factor.Match) (Used, error) {
+	var found *state.Device
+	reason := ErrWrong
+	for _, d := range s.devices {
+		m := try(d)
+		if m.Replayed {
+			reason = ErrReplayed
+		}
+		if !m.OK {
+			continue
+		}
+		d.changes.Consumed = m.Counter
+		if d.params.Method == factor.HOTP {
+			d.changes.Consumed = m.Counter + 1
+		}
+		d.changes.Used, d.changes.From = now, source
+		if found == nil {
+			found = d.changes
+		}
+	}
+	if found == nil {
+		return Used{}, reason
+	}
+	return Used{Method: found.Method, Device: found.Name, Left: -1}, nil
+}
+
+// RecoveryCode uses up a recovery code.
+func (s *Set) RecoveryCode(answer factor.Answer) (Used, error) {
+	if s.recovery == nil || answer.Kind != factor.Recovery {
+		return Used{}, ErrWrong
+	}
+	i, ok := factor.MatchRecovery(s.recovery.Key, s.recovery.Hashes, answer.Text)
+	switch {
+	case !ok:
+		return Used{}, ErrWrong
+	case s.st.Restored:
+		return Used{}, ErrRestored
+	case s.st.Recovery.Used&(1<<i) != 0:
+		return Used{}, ErrReplayed
+	}
+	s.st.Recovery.Used |= 1 << i
+	return Used{Method: "recovery", Left: s.st.Recovery.Left()}, nil
+}

@@ -1,0 +1,225 @@
+// Package enroll gives a user a second factor, and takes it away: the secret file and the state change together, under the lock of
+// the user's state, and in an order in which a crash or a full disk at any point leaves the old device working.
+//
+//   - A user gets a device: the state exists first (it is the lock), then the secret file is replaced in one step, then the state
+//     learns of it. What the state has not learned, the next login tells it (package device).
+//   - A user loses his devices: the secret file goes first. The state stays behind without devices, so that an old secret file
+//     that is put back is known to be old.
+package enroll
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"twokey/device"
+	"twokey/factor"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// Errors on which a caller may branch. Others come from secrets, state and safefile.
+var (
+	ErrEnrolled    = errors.New("already enrolled")
+	ErrNotEnrolled = errors.New("not enrolled")
+	ErrSameSecret  = errors.New("the user has had this secret: its used codes would be good again")
+	ErrOtherUID    = errors.New("enrolled under another user id")
+	ErrOtherName   = errors.New("the user id was enrolled under another name")
+)
+
+// Account is who is enrolled: the canonical name and the user id of the name service, never what somebody typed.
+type Account struct {
+	Name string
+	UID  uint32
+}
+
+// Users changes users' devices.
+type Users struct {
+	Secrets *secrets.Store
+	State   *state.Store
+	Now     func() time.Time
+}
+
+// Request is the device to be made.
+type Request struct {
+	Device   string        // its name: "phone"
+	Params   factor.Params // Secret nil: a new one of 160 bits, RFC 4226 section 4, R6
+	Counter  uint64        // hotp: the next one
+	Issuer   string        // what the app shows above the code
+	Label    string        // what it shows below: alice@host
+	Recovery int           // recovery codes to make, 0 to 20
+	Replace  bool          // take the place of all devices that there are
+}
+
+// Draft is a device that is not in force yet: it can be shown and confirmed first.
+type Draft struct {
+	Account       Account
+	Device        secrets.Device
+	URI           string   // otpauth address
+	RecoveryCodes []string // shown once, kept as hashes only
+	recovery      *secrets.Recovery
+	replace       bool
+	consumed      uint64
+}
+
+// secretSize is 160 bits, the length that RFC 4226 section 4 recommends and every app takes.
+const secretSize = 20
+
+// Draft makes a device without writing anything.
+func (u *Users) Draft(a Account, r Request) (*Draft, error) {
+	p := r.Params
+	if p.Secret == nil {
+		p.Secret = make([]byte, secretSize)
+		if _, err := io.ReadFull(rand.Reader, p.Secret); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	uri, err := factor.URI(r.Label, r.Issuer, p, r.Counter)
+	if err != nil {
+		return nil, err
+	}
+	d := &Draft{Account: a, URI: uri, replace: r.Replace, consumed: r.Counter}
+	d.Device = secrets.Device{Name: r.Device, Method: string(p.Method), Secret: p.Secret, Digits: p.Digits, Period: p.Period,
+		Algorithm: string(p.Algorithm), Counter: r.Counter, Issuer: r.Issuer, Label: r.Label, Created: u.Now().UTC().Truncate(time.Second)}
+	if _, err := io.ReadFull(rand.Reader, d.Device.ID[:]); err != nil {
+		return nil, err
+	}
+	if r.Recovery > 0 {
+		d.recovery, d.RecoveryCodes, err = newRecovery(r.Recovery)
+	}
+	return d, err
+}
+
+// newRecovery draws a set of recovery codes with a key of its own.
+func newRecovery(n int) (*secrets.Recovery, []string, error) {
+	codes, err := factor.NewRecoveryCodes(rand.Reader, n)
+	if err != nil {
+		return nil, nil, err
+	}
+	set := &secrets.Recovery{}
+	for _, random := range [][]byte{set.ID[:], set.Key[:]} {
+		if _, err := io.ReadFull(rand.Reader, random); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, code := range codes {
+		hash, err := factor.HashRecovery(set.Key, code)
+		if err != nil {
+			return nil, nil, err
+		}
+		set.Hashes = append(set.Hashes, hash)
+	}
+	return set, codes, nil
+}
+
+// Confirm reports whether the code is right for the draft, and uses it up: it is not good for a login any more.
+func (u *Users) Confirm(d *Draft, answer string, discrepancy int) bool {
+	p, typed := device.Params(d.Device), factor.ParseAnswer(answer)
+	if typed.Kind != factor.Digits {
+		return false
+	}
+	var m factor.Match
+	if p.Method == factor.HOTP {
+		m = p.MatchHOTP(typed.Text, d.consumed, device.LookAhead)
+		m.Counter++
+	} else {
+		m = p.MatchTOTP(typed.Text, u.Now(), discrepancy, d.consumed)
+	}
+	if m.OK {
+		d.consumed = m.Counter
+	}
+	return m.OK
+}
+
+// Commit puts a draft in force. On any error what was there before stays in force.
+func (u *Users) Commit(d *Draft) error {
+	if err := u.checkOwner(d.Account); err != nil {
+		return err
+	}
+	made, err := u.ensureState(d.Account, d.replace)
+	if err != nil {
+		return err
+	}
+	return u.State.Update(d.Account.Name, func(tx *state.Tx) error {
+		err := u.commit(tx, d)
+		if err != nil && made {
+			// A state without a device would be left over. Whoever waits for its lock sees that it has gone.
+			return errors.Join(err, u.State.Remove(d.Account.Name))
+		}
+		return err
+	})
+}
+
+func (u *Users) commit(tx *state.Tx, d *Draft) error {
+	record, err := u.Secrets.Load(d.Account.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		record = &secrets.Record{User: d.Account.Name}
+	case err != nil && !d.replace:
+		return err
+	case err != nil:
+		record = &secrets.Record{User: d.Account.Name} // an unreadable file is replaced; the state knows its serial
+	case !d.replace:
+		return ErrEnrolled
+	case tx.UID != d.Account.UID:
+		return ErrOtherUID
+	}
+	for _, old := range record.Devices {
+		if string(old.Secret) == string(d.Device.Secret) {
+			return ErrSameSecret
+		}
+	}
+	record.Devices, record.Recovery = []secrets.Device{d.Device}, d.recovery
+	record.Serial = secrets.NextSerial(max(record.Serial, tx.Serial), u.Now())
+	if err := u.State.Bind(d.Account.UID, d.Account.Name); err != nil {
+		return err
+	}
+	if err := u.Secrets.Save(record); err != nil {
+		return err
+	}
+	return u.learn(tx, record, d)
+}
+
+// learn tells the state of the new secret file.
+func (u *Users) learn(tx *state.Tx, record *secrets.Record, d *Draft) error {
+	tx.UID, tx.Restored, tx.MustEnroll = d.Account.UID, false, false
+	if _, err := device.Join(tx.State, record, 0); err != nil {
+		return err
+	}
+	if changes := tx.Device(state.ID(d.Device.ID)); changes != nil {
+		changes.Consumed = max(changes.Consumed, d.consumed)
+	}
+	return nil
+}
+
+// checkOwner refuses an account whose user id is bound to another name.
+func (u *Users) checkOwner(a Account) error {
+	owner, err := u.State.NameOf(a.UID)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && owner == a.Name {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %q", ErrOtherName, owner)
+}
+
+// ensureState makes the state, which is also the lock, of a user who has none, or, to replace his devices, one that is damaged.
+func (u *Users) ensureState(a Account, replace bool) (made bool, err error) {
+	if _, err := u.State.Read(a.Name); replace && state.IsDamaged(err) {
+		if err := u.State.Remove(a.Name); err != nil {
+			return false, err
+		}
+	}
+	err = u.State.New(&state.State{User: a.Name, UID: a.UID})
+	if errors.Is(err, fs.ErrExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,163 @@
+package pamhook
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"twokey/audit"
+	"twokey/device"
+	"twokey/factor"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+const (
+	// A pair waits for its turn at most so often and so long; strangers' turns come twenty times a second.
+	pairTries   = 20
+	longestWait = time.Second
+)
+
+// The reasons for which an answer is refused.
+var (
+	errEmpty      = errors.New("empty answer")
+	errThrottled  = errors.New("throttled: only two codes in a row are looked at")
+	errForeignUID = errors.New("the user id is not the one that was enrolled: twokey adopt")
+)
+
+// turnError says that a pair has to wait.
+type turnError struct{ wait time.Duration }
+
+func (e turnError) Error() string { return errThrottled.Error() }
+
+// try looks at an answer, and lets in if it is right.
+func (r *run) try(answer factor.Answer) Verdict {
+	used, stateErr := r.consume(answer)
+	if stateErr != nil {
+		return r.refuse(stateErr)
+	}
+	auditErr := r.recordSuccess(used)
+	if auditErr != nil {
+		r.host.Warn("a right code was refused, because the audit log cannot be written: " + auditErr.Error())
+	}
+	return allow(stateErr, auditErr)
+}
+
+// consume looks at the answer and uses its code up, in one step under the user's lock. Nil means that the answer was right and
+// that this is on the disk.
+func (r *run) consume(answer factor.Answer) (device.Used, error) {
+	store, err := r.host.Secrets(r.policy)
+	if err != nil {
+		return device.Used{}, err
+	}
+	record, err := store.Load(r.hello.Name)
+	if err != nil {
+		return device.Used{}, err
+	}
+	states, err := r.host.State(r.policy)
+	if err != nil {
+		return device.Used{}, err
+	}
+	var found device.Used
+	look := func(tx *state.Tx) (err error) {
+		found, err = r.look(tx, record, answer)
+		return err
+	}
+	err = r.updateInTurn(states, r.hello.Name, look)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = r.restore(states, record); err == nil {
+			err = r.updateInTurn(states, r.hello.Name, look)
+		}
+	}
+	return found, err
+}
+
+// updateInTurn repeats an update whose pair has to wait for its turn; the lock is not held while it waits.
+func (r *run) updateInTurn(states *state.Store, user string, look func(*state.Tx) error) error {
+	var err error
+	for range pairTries {
+		err = states.Update(user, look)
+		var turn turnError
+		if !errors.As(err, &turn) || turn.wait > longestWait {
+			break
+		}
+		r.host.Sleep(turn.wait)
+	}
+	return err
+}
+
+// look is what happens under the lock. Whatever it returns, what it charged has been written before a code was compared.
+func (r *run) look(tx *state.Tx, record *secrets.Record, answer factor.Answer) (device.Used, error) {
+	now := r.host.Now()
+	if tx.UID != r.hello.UID {
+		return device.Used{}, errForeignUID
+	}
+	if tx.ClockBack(now) {
+		r.host.Warn("the clock has been set back: times in the state of " + r.hello.Name + " lie in the future")
+	}
+	set, err := device.Join(tx.State, record, r.policy.Discrepancy)
+	if err != nil {
+		return device.Used{}, err
+	}
+	t := &trial{tx: tx, set: set, answer: answer, now: now,
+		attempt: state.Attempt{Source: r.source, Connection: connectionOf(r.hello, r.host.Application), Now: now}}
+	found, err := t.run()
+	if err != nil {
+		return device.Used{}, err
+	}
+	tx.Succeeded(t.attempt)
+	tx.AddSuccess(state.Success{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service,
+		Method: found.Method, Device: found.Device, Source: r.source, Time: now}, now)
+	return found, nil
+}
+
+// restore makes the state of a user who has secrets but no state.
+func (r *run) restore(states *state.Store, record *secrets.Record) error {
+	st := device.Restore(record, r.hello.UID, r.host.Now())
+	if owner, err := states.NameOf(r.hello.UID); err == nil && owner != r.hello.Name {
+		return fmt.Errorf("user id %d was enrolled as %q: twokey adopt", r.hello.UID, owner)
+	}
+	if err := states.New(st); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("the state was lost and cannot be made anew: %w", err)
+	}
+	if err := states.Bind(r.hello.UID, r.hello.Name); err != nil {
+		return err
+	}
+	r.write(r.record(actionRestored, audit.Success, device.ErrRestored.Error()))
+	return nil
+}
+
+// tryDecoy does for somebody who cannot get in what would be done for somebody who can: the same files are opened, written and
+// synchronised. Nothing comes of it, whatever it returns.
+func (r *run) tryDecoy(answer factor.Answer) {
+	record, err := r.decoyRecord()
+	if err != nil {
+		r.host.Warn("the decoy is missing, so that refusals take less time: twokey init: " + err.Error())
+		return
+	}
+	states, err := r.host.State(r.policy)
+	if err != nil {
+		return // the reason of the refusal says so
+	}
+	_ = states.Update(state.Decoy(r.hello.User), func(tx *state.Tx) error {
+		tx.Unlock() // a decoy is never throttled: nobody is to be told from it
+		set, err := device.Join(tx.State, record, r.policy.Discrepancy)
+		if err != nil {
+			return err
+		}
+		now := r.host.Now()
+		t := &trial{tx: tx, set: set, answer: answer, now: now,
+			attempt: state.Attempt{Source: r.source, Connection: connectionOf(r.hello, r.host.Application), Now: now}}
+		_, err = t.run()
+		return err
+	})
+}
+
+func (r *run) decoyRecord() (*secrets.Record, error) {
+	store, err := r.host.Secrets(r.policy)
+	if err != nil {
+		return nil, err
+	}
+	return store.LoadDecoy()
+}

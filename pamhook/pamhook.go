@@ -1,0 +1,109 @@
+// Package pamhook is the order of one login, from top to bottom; nothing else knows that order.
+//
+// For the authenticate phase:
+//
+//  1. The module's HELLO says who wants to log in, where and from where (pamhook/wire).
+//  2. The policy in force decides: not asked, asked, or asked and refused (policy.Decide).
+//  3. One question is asked, in the same words for everybody. No lock is held meanwhile.
+//  4. The user's secrets are opened. Whoever has none, or is unknown, or may not get in, has the same work done for him on a
+//     decoy's secrets and a decoy's state, so that the time tells nothing.
+//  5. Under the lock of the user's state the attempt is charged, written, looked at, its code used up and written.
+//  6. One audit record is appended.
+//  7. Only when 5 and 6 had no error, the verdict is to allow.
+//
+// What it must and must not do, each with a test:
+//
+//   - There MUST be one way to an allowing [Verdict]: the function allow in verdict.go. Its zero value denies.
+//   - Whatever fails MUST deny, and leave its reason in the audit log; the person sees the words of a wrong code.
+//   - Not subject to the policy MUST be said as Ignore, never as Allow, so that a "sufficient" line is no way in.
+//   - A module line marked as decoy MUST NOT charge, send or allow anything.
+package pamhook
+
+import (
+	"time"
+
+	"twokey/audit"
+	"twokey/internal/proc"
+	"twokey/pamhook/wire"
+	"twokey/policy/inforce"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// Conversation is the person at the other end, and the name service behind him: what the module offers. *wire.Conn is one.
+type Conversation interface {
+	Hello() *wire.Hello
+	Prompt(text string, echo bool) (answer []byte, reason wire.NoAnswer, err error)
+	Info(text string, isError bool) error
+	LookupGroup(name string) (wire.Membership, error)
+	Wait(seconds int) error
+}
+
+// Secrets opens users' secret files; *secrets.Store does.
+type Secrets interface {
+	Enrolled(user string) (bool, error)
+	Load(user string) (*secrets.Record, error)
+	LoadDecoy() (*secrets.Record, error)
+}
+
+// Host is where a login happens: all that it needs and does not have from the module. What cannot be opened is an error when
+// it is needed, and denies then.
+type Host struct {
+	Policy  func(config string) (*inforce.Policy, error)
+	Secrets func(policy *inforce.Policy) (Secrets, error)
+	State   func(policy *inforce.Policy) (*state.Store, error)
+	Append  func(policy *inforce.Policy, record audit.Record) error // to the audit log
+	// Warn says something that an administrator should see although the audit log may be what is broken.
+	Warn func(message string)
+	Now  func() time.Time
+	// Sleep waits for the next turn of a pair.
+	Sleep func(time.Duration)
+	// Application is the process that the module runs in, and its parent.
+	Application, Parent proc.ID
+}
+
+// Run takes one phase of one login through to its verdict.
+func (h *Host) Run(c Conversation) Verdict {
+	r := &run{host: h, conv: c, hello: c.Hello()}
+	switch r.hello.Phase {
+	case wire.PhaseAuthenticate:
+		return r.authenticate()
+	case wire.PhaseAccount:
+		return r.account()
+	case wire.PhaseOpenSession:
+		return r.openSession()
+	}
+	return Verdict{}
+}
+
+// run is one phase of one login.
+type run struct {
+	host   *Host
+	conv   Conversation
+	hello  *wire.Hello
+	policy *inforce.Policy // nil: there is none
+	source string
+}
+
+// begin finds the policy in force and says loudly when it is not that of the configuration file.
+func (r *run) begin() error {
+	r.source = sourceOf(r.hello)
+	config := r.hello.Config
+	if config == "" {
+		config = inforce.DefaultConfig
+	}
+	policy, err := r.host.Policy(config)
+	if err != nil {
+		r.host.Warn("every login is denied: " + err.Error())
+		return err
+	}
+	r.policy = policy
+	if policy.Problem != nil {
+		r.host.Warn("the last good policy is in force: " + policy.Problem.Error())
+		r.write(r.record(actionProblem, audit.Failure, "the last good policy is in force: "+policy.Problem.Error()))
+	}
+	if policy.Changed {
+		r.notePolicyChange()
+	}
+	return nil
+}

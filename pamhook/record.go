@@ -1,0 +1,114 @@
+package pamhook
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"twokey/audit"
+	"twokey/device"
+	"twokey/policy"
+	"twokey/state"
+)
+
+// What the audit log calls the events of a login; a login itself is audit.ActionLogin.
+const (
+	actionSession  = "session-opened"
+	actionAccount  = "account-checked"
+	actionPolicy   = "policy-changed"
+	actionProblem  = "policy-problem"
+	actionRestored = "state-restored"
+	actionObserved = "login-observed"
+)
+
+// record is what all records of this login have in common.
+func (r *run) record(action string, outcome audit.Outcome, reason string) audit.Record {
+	rec := audit.Record{
+		Time: r.host.Now(), Action: action, Outcome: outcome, Reason: reason, Source: r.hello.RHost, Service: r.hello.Service,
+		PID: uint64(r.host.Application.PID), TTY: r.hello.TTY,
+	}
+	if rec.Source == "" {
+		rec.Source = r.source
+	}
+	if r.hello.Name == "" {
+		rec.UnknownUser = r.hello.User
+		return rec
+	}
+	rec.User, rec.UserID = r.hello.Name, fmt.Sprint(r.hello.UID)
+	return rec
+}
+
+// append writes one record into the audit log, whose place the policy names.
+func (r *run) append(rec audit.Record) error {
+	if r.policy == nil {
+		return errors.New("without a policy there is no audit log")
+	}
+	return r.host.Append(r.policy, rec)
+}
+
+// write appends a record of a login that is not let in by it; that it cannot be written is said elsewhere as loudly as we can.
+func (r *run) write(rec audit.Record) {
+	if err := r.append(rec); err != nil {
+		r.host.Warn(fmt.Sprintf("the audit log cannot be written (%s: %s): %v", rec.Action, rec.Reason, err))
+	}
+}
+
+// refuse denies, with the reason for the log and one text for the person, whatever the reason was. While the policy is only
+// observed nobody is denied: then the rest of the stack decides.
+func (r *run) refuse(reason error) Verdict {
+	if r.policy != nil && r.policy.Observe {
+		r.write(r.record(actionObserved, audit.Unknown, "would have denied: "+reason.Error()))
+		return ignore()
+	}
+	return r.deny(reason)
+}
+
+// deny denies, also while the policy is only observed.
+func (r *run) deny(reason error) Verdict {
+	r.write(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
+	contact := "your administrator"
+	if r.policy != nil {
+		contact = r.policy.Contact
+	}
+	// The verdict stands whether or not the person could be told.
+	if err := r.conv.Info(fmt.Sprintf(refusal, contact), true); err != nil {
+		return Verdict{}
+	}
+	return Verdict{}
+}
+
+// refusal is what everybody hears who is not let in.
+const refusal = "Login failed. Please check your login details and try again. Otherwise contact %s."
+
+func (r *run) recordSuccess(u device.Used) error {
+	rec := r.record(audit.ActionLogin, audit.Success, "right code")
+	rec.Method, rec.Device = u.Method, u.Device
+	if u.Left >= 0 {
+		rec.Reason = fmt.Sprintf("recovery code; %d left", u.Left)
+	}
+	return r.append(rec)
+}
+
+// recordSession says by what factor the session opens and, where by none, why.
+func (r *run) recordSession(s state.Success, o policy.Outcome) error {
+	rec := r.record(actionSession, audit.Success, "second factor given")
+	rec.SecondFactor, rec.Device = s.Method, s.Device
+	if s.Method == none {
+		rec.Reason = fmt.Sprintf("%s (%s)", o.Reason, o.Rule)
+	}
+	return r.append(rec)
+}
+
+// none is the second factor of a session that was opened without one.
+const none = "none"
+
+func (r *run) refuseSession(reason error) Verdict {
+	r.write(r.record(actionSession, audit.Failure, reason.Error()))
+	return Verdict{}
+}
+
+func (r *run) notePolicyChange() {
+	rec := r.record(actionPolicy, audit.Success, "the configuration file was changed")
+	rec.Changes = []audit.Change{{Field: "sha256", Old: hex.EncodeToString(r.policy.Before[:]), New: hex.EncodeToString(r.policy.Digest[:])}}
+	r.write(rec)
+}

@@ -1,0 +1,67 @@
+package pamhook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+
+	"twokey/internal/proc"
+	"twokey/pamhook/wire"
+	"twokey/state"
+)
+
+// sourceOf says where an attempt comes from, for the throttle: the client's IPv4 address, the /64 of its IPv6 address (a single
+// customer has that many addresses to change between), "local:" and the user id of who started the application, and for root,
+// who starts login and getty for everybody, "tty:" and the terminal. A host name is hashed: it is as long as its owner likes.
+func sourceOf(h *wire.Hello) string {
+	if h.RHost == "" {
+		if h.CallerUID == 0 {
+			return "tty:" + short(h.TTY)
+		}
+		return fmt.Sprintf("local:%d", h.CallerUID)
+	}
+	addr, err := netip.ParseAddr(h.RHost)
+	if err != nil {
+		return "host:" + digest(h.RHost)
+	}
+	addr = addr.WithZone("").Unmap()
+	if addr.Is4() {
+		return addr.String()
+	}
+	prefix, err := addr.Prefix(64)
+	if err != nil {
+		return "host:" + digest(h.RHost)
+	}
+	return prefix.String()
+}
+
+// short keeps a terminal's name as it is when it is one, and hashes what a caller made up.
+func short(tty string) string {
+	if len(tty) > 24 {
+		return digest(tty)
+	}
+	for _, c := range []byte(tty) {
+		if c <= ' ' || c > '~' {
+			return digest(tty)
+		}
+	}
+	return tty
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:12])
+}
+
+// connectionOf is the same for all attempts of one connection: the client's address and port where the module found its socket
+// (sshd asks each time in a new child), else the application's process.
+func connectionOf(h *wire.Hello, application proc.ID) (id state.ID) {
+	text := "client " + h.Client
+	if h.Client == "" {
+		text = fmt.Sprintf("process %d %d", application.PID, application.Start)
+	}
+	sum := sha256.Sum256([]byte(text))
+	copy(id[:], sum[:])
+	return id
+}
