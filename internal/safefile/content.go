@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,7 +45,8 @@ func ReadFile(path string, rules Rules) ([]byte, error) {
 }
 
 // Replace puts a file with this content and these permissions in the place of name, whether or not that exists: a new file,
-// synchronised, renamed, and the directory synchronised. On error the old file is untouched.
+// synchronised, renamed, and the directory synchronised. On error the old file is untouched, except when it is the directory
+// that could not be synchronised: then the new one stands there, until the power fails perhaps.
 func (d *Dir) Replace(name string, content []byte, perm os.FileMode) error {
 	if err := plain(name); err != nil {
 		return err
@@ -123,13 +123,16 @@ func (d *Dir) Sync() error {
 // Names lists the directory without the files that are being written, in no order.
 func (d *Dir) Names() ([]string, error) {
 	names, err := d.readNames()
+	if err != nil {
+		return nil, err
+	}
 	kept := names[:0]
 	for _, name := range names {
 		if !strings.HasPrefix(name, tempPrefix) {
 			kept = append(kept, name)
 		}
 	}
-	return kept, err
+	return kept, nil
 }
 
 func (d *Dir) readNames() ([]string, error) {
@@ -160,29 +163,27 @@ func (d *Dir) RemoveStale(now time.Time, age time.Duration) error {
 	return nil
 }
 
-// MakeDir makes a directory for root alone, or with the permissions given, unless it is there already, and opens it. Missing
-// parents are made too, readable by all.
-func MakeDir(path string, perm os.FileMode) (*Dir, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
-	}
-	if err := os.Mkdir(path, perm); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
-	}
-	return OpenDir(path)
-}
-
 // WriteExport writes a file for the administrator, such as a QR image, wherever he wants it: 0600, never over an existing file
 // and never through a symbolic link in the last component. The directory is his own affair.
 func WriteExport(path string, content []byte) error {
-	fd, err := unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	parent, name := filepath.Split(path)
+	if err := plain(name); err != nil {
+		return &os.PathError{Op: "create", Path: path, Err: err}
+	}
+	dir, err := unix.Open(parent+".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "create", Path: path, Err: err}
+	}
+	defer unix.Close(dir)
+	fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return &os.PathError{Op: "create", Path: path, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), path)
 	_, err = f.Write(content)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
+		// Not by its path: that may lead elsewhere by now, and root would remove a file there.
+		return errors.Join(err, unix.Unlinkat(dir, name, 0))
 	}
 	return nil
 }

@@ -3,8 +3,9 @@
 //
 // What it must and must not do, each with a test of the same name:
 //
-//   - MUST open relative to a directory descriptor whose real ancestors, up to the root, only root (or the running user) can
-//     change. Attack: paths.data below a home directory, which its owner swaps for another one.
+//   - MUST open relative to a directory descriptor that nobody but root (or the running user) could have led elsewhere: every
+//     directory and link on the way, from the root on, is checked. Attack: paths.data in or through a home directory, whose
+//     owner swaps it for another one.
 //   - MUST NOT follow a symbolic link in the last component (CVE-2024-47191, and the redirect of root's write in fscrypt).
 //   - MUST NOT block on a FIFO or a device: O_NONBLOCK, and only regular files are accepted.
 //   - MUST check owner, mode, type, link count and size on the descriptor that is then read, never on the name.
@@ -47,73 +48,6 @@ var (
 	Public = Rules{MaxSize: 1 << 20, Forbid: 0o022}
 )
 
-// Dir is an open directory that has been checked.
-type Dir struct {
-	fd   int
-	path string
-}
-
-// OpenDir opens the directory at an absolute path. It and every real directory above it must belong to root or the running
-// user and be writable by nobody else; a directory with the sticky bit (/tmp) may stand above it. Symbolic links on the way are
-// followed, since it is the real ancestors that are checked: from the descriptor upwards, not along the name.
-func OpenDir(path string) (*Dir, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	if err := checkAncestors(fd); err != nil {
-		unix.Close(fd)
-		return nil, &os.PathError{Op: "open", Path: path, Err: err}
-	}
-	return &Dir{fd, path}, nil
-}
-
-// Close releases the directory.
-func (d *Dir) Close() error { return unix.Close(d.fd) }
-
-// Path is the name by which the directory was opened, for messages.
-func (d *Dir) Path() string { return d.path }
-
-// Fd is the directory's descriptor, for calls such as fstatfs.
-func (d *Dir) Fd() int { return d.fd }
-
-// checkAncestors walks from an open directory to the root by "..".
-func checkAncestors(fd int) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	if !trusted(st.Uid) {
-		return fmt.Errorf("%w (uid %d)", ErrOwner, st.Uid)
-	}
-	if st.Mode&0o022 != 0 {
-		return fmt.Errorf("%w (%04o)", ErrMode, st.Mode&0o7777)
-	}
-	up, err := unix.Openat(fd, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	for ; err == nil; up, err = next(up) {
-		var parent unix.Stat_t
-		if err := unix.Fstat(up, &parent); err != nil {
-			unix.Close(up)
-			return err
-		}
-		if parent.Dev == st.Dev && parent.Ino == st.Ino {
-			unix.Close(up)
-			return nil // the root is its own parent
-		}
-		if !trusted(parent.Uid) || parent.Mode&0o022 != 0 && parent.Mode&unix.S_ISVTX == 0 {
-			unix.Close(up)
-			return ErrParents
-		}
-		st = parent
-	}
-	return err
-}
-
-func next(fd int) (int, error) {
-	defer unix.Close(fd)
-	return unix.Openat(fd, "..", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-}
-
 // trusted reports whether files of this owner are accepted: root's, and those of an unprivileged user who runs us for himself
 // (a workstation that provisions other hosts).
 func trusted(uid uint32) bool { return uid == 0 || uid == uint32(os.Geteuid()) }
@@ -144,8 +78,8 @@ func (d *Dir) open(name string, flags int, perm os.FileMode, rules Rules) (*os.F
 		return fail(err)
 	}
 	fd, err := unix.Openat(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, uint32(perm))
-	if err == unix.ELOOP || err == unix.ENXIO {
-		return fail(ErrType) // a symbolic link; a FIFO or socket without a peer
+	if err == unix.ELOOP || err == unix.ENXIO || err == unix.EISDIR {
+		return fail(ErrType) // a symbolic link; a FIFO or socket without a peer; a directory opened for writing
 	}
 	if err != nil {
 		return fail(err)

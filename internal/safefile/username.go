@@ -37,8 +37,8 @@ func UserFileName(user string) string {
 	return b.String()
 }
 
-// UserName is the inverse of UserFileName. It fails for a name that UserFileName does not give, and for a hash, whose user name
-// stands inside the file only.
+// UserName is the inverse of UserFileName. It fails for a name that UserFileName does not give, for that of the empty name, which
+// is nobody's, and for a hash, whose user name stands inside the file only.
 func UserName(file string) (string, error) {
 	bad := fmt.Errorf("%q is not the file name of a user", file)
 	if strings.HasPrefix(file, hashMark) {
