@@ -16,6 +16,11 @@ const kind = "state"
 // ErrWrongUser is returned for a state file that lies under another user's name.
 var ErrWrongUser = errors.New("state: the file belongs to another user")
 
+// IsDamaged reports whether the error says that a state file is there and not usable, whatever is tried again.
+func IsDamaged(err error) bool {
+	return errors.Is(err, slotfile.ErrCorrupt) || errors.Is(err, ErrFormat) || errors.Is(err, ErrWrongUser)
+}
+
 // Store is the folder of all users' state.
 type Store struct {
 	users *safefile.Dir
@@ -80,28 +85,62 @@ func decodeFor(user string, value []byte) (*State, error) {
 // Tx is a user's state while its lock is held.
 type Tx struct {
 	*State
-	file *slotfile.File
+	file   *slotfile.File
+	failed error // of the first Flush that failed
 }
 
 // Flush writes the state as it is at this moment. After it nothing can make what was changed unhappen but the loss of power
-// before the end of Update, which no login survives either.
+// before the end of Update, which no login survives either. Once it has failed, Update fails, whatever the caller does about it.
 func (t *Tx) Flush() error {
+	if t.failed == nil {
+		t.failed = t.flush()
+	}
+	return t.failed
+}
+
+func (t *Tx) flush() error {
 	value, err := t.Encode()
 	if err != nil {
+		return err
+	}
+	before, err := Decode(t.file.Value())
+	if err != nil {
+		return err
+	}
+	if err := before.mayBecome(t.State); err != nil {
 		return err
 	}
 	return t.file.Write(value)
 }
 
+// mayBecome refuses what no caller may do, for whatever reason: make a code good again that was used up, or write a state that
+// Update would not find under its name.
+func (s *State) mayBecome(next *State) error {
+	if next.User != s.User {
+		return ErrWrongUser
+	}
+	for _, old := range s.Devices {
+		if device := next.Device(old.ID); device != nil && device.Consumed < old.Consumed {
+			return fmt.Errorf("state of %q: consumed of device %x would go down from %d to %d", s.User, old.ID, old.Consumed, device.Consumed)
+		}
+	}
+	if next.Recovery.ID == s.Recovery.ID && s.Recovery.Used&^next.Recovery.Used != 0 {
+		return fmt.Errorf("state of %q: used recovery codes would become good again", s.User)
+	}
+	return nil
+}
+
 // Update takes the lock of a user's state, lets fn look at it and change it, writes it and synchronises it. Only when Update
 // returned nil is what fn decided true; whatever else it returns, nobody may be let in. When fn returns an error, that is
-// returned, and only what fn has flushed is kept. A user without state is fs.ErrNotExist.
-func (s *Store) Update(user string, fn func(*Tx) error) error {
+// returned, and only what fn has flushed is kept. A user without state is fs.ErrNotExist. Who holds the lock for 3 seconds while
+// others wait is killed: fn must not wait for anybody.
+func (s *Store) Update(user string, fn func(*Tx) error) (err error) {
 	file, err := slotfile.Acquire(s.users, safefile.UserFileName(user), kind)
 	if err != nil {
 		return err
 	}
-	return errors.Join(update(user, file, fn), file.Close())
+	defer func() { err = errors.Join(err, file.Close()) }() // also when fn panics: its caller may live on, and the lock with it
+	return update(user, file, fn)
 }
 
 func update(user string, file *slotfile.File, fn func(*Tx) error) error {
@@ -109,7 +148,7 @@ func update(user string, file *slotfile.File, fn func(*Tx) error) error {
 	if err != nil {
 		return err
 	}
-	tx := &Tx{st, file}
+	tx := &Tx{State: st, file: file}
 	if err := fn(tx); err != nil {
 		return errors.Join(err, file.Sync())
 	}
@@ -129,18 +168,22 @@ func (s *Store) NameOf(uid uint32) (string, error) {
 		return "", err
 	}
 	name, found := strings.CutSuffix(string(b), "\n")
-	if !found || name == "" {
+	if !found || !bindable(name) {
 		return "", fmt.Errorf("%s/%s: %w", s.uids.Path(), uidFile(uid), ErrFormat)
 	}
 	return name, nil
 }
 
-// Bind notes that a user id belongs to a name.
+// Bind notes that a user id belongs to a name, whoever it belonged to before. A name that cannot stand in a line is ErrFormat.
 func (s *Store) Bind(uid uint32, name string) error {
-	if name == "" || len(name) > maxUser {
+	if !bindable(name) {
 		return ErrFormat
 	}
 	return s.uids.Replace(uidFile(uid), []byte(name+"\n"), 0o600)
+}
+
+func bindable(name string) bool {
+	return name != "" && len(name) <= maxUser && !strings.ContainsAny(name, "\n\x00")
 }
 
 // Unbind frees a user id; it need not be bound.
