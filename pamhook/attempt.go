@@ -13,11 +13,8 @@ import (
 	"twokey/state"
 )
 
-const (
-	// A pair waits for its turn at most so often and so long; strangers' turns come twenty times a second.
-	pairTries   = 20
-	longestWait = time.Second
-)
+// longestWait is how long a pair waits for its turn at most, all in all: less than the module waits for a word from us.
+const longestWait = 5 * time.Second
 
 // The reasons for which an answer is refused.
 var (
@@ -75,16 +72,16 @@ func (r *run) consume(answer factor.Answer) (device.Used, error) {
 
 // updateInTurn repeats an update whose pair has to wait for its turn; the lock is not held while it waits.
 func (r *run) updateInTurn(states *state.Store, user string, look func(*state.Tx) error) error {
-	var err error
-	for range pairTries {
-		err = states.Update(user, look)
+	left := longestWait
+	for {
+		err := states.Update(user, look)
 		var turn turnError
-		if !errors.As(err, &turn) || turn.wait > longestWait {
-			break
+		if !errors.As(err, &turn) || turn.wait > left {
+			return err
 		}
 		r.host.Sleep(turn.wait)
+		left -= turn.wait
 	}
-	return err
 }
 
 // look is what happens under the lock. Whatever it returns, what it charged has been written before a code was compared.

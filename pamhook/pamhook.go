@@ -81,7 +81,7 @@ type run struct {
 	host   *Host
 	conv   Conversation
 	hello  *wire.Hello
-	policy *inforce.Policy // nil: there is none
+	policy *inforce.Policy
 	source string
 }
 
@@ -93,14 +93,18 @@ func (r *run) begin() error {
 		config = inforce.DefaultConfig
 	}
 	policy, err := r.host.Policy(config)
+	r.policy = policy
 	if err != nil {
 		r.host.Warn("every login is denied: " + err.Error())
 		return err
 	}
-	r.policy = policy
 	if policy.Problem != nil {
-		r.host.Warn("the last good policy is in force: " + policy.Problem.Error())
-		r.write(r.record(actionProblem, audit.Failure, "the last good policy is in force: "+policy.Problem.Error()))
+		text := policy.Problem.Error()
+		if policy.LastGood {
+			text = "the last good policy is in force: " + text
+		}
+		r.host.Warn(text)
+		r.write(r.record(actionProblem, audit.Failure, text))
 	}
 	if policy.Changed {
 		r.notePolicyChange()

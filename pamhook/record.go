@@ -2,7 +2,6 @@ package pamhook
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"twokey/audit"
@@ -38,17 +37,9 @@ func (r *run) record(action string, outcome audit.Outcome, reason string) audit.
 	return rec
 }
 
-// append writes one record into the audit log, whose place the policy names.
-func (r *run) append(rec audit.Record) error {
-	if r.policy == nil {
-		return errors.New("without a policy there is no audit log")
-	}
-	return r.host.Append(r.policy, rec)
-}
-
 // write appends a record of a login that is not let in by it; that it cannot be written is said elsewhere as loudly as we can.
 func (r *run) write(rec audit.Record) {
-	if err := r.append(rec); err != nil {
+	if err := r.host.Append(r.policy, rec); err != nil {
 		r.host.Warn(fmt.Sprintf("the audit log cannot be written (%s: %s): %v", rec.Action, rec.Reason, err))
 	}
 }
@@ -56,7 +47,7 @@ func (r *run) write(rec audit.Record) {
 // refuse denies, with the reason for the log and one text for the person, whatever the reason was. While the policy is only
 // observed nobody is denied: then the rest of the stack decides.
 func (r *run) refuse(reason error) Verdict {
-	if r.policy != nil && r.policy.Observe {
+	if r.policy.Observe {
 		r.write(r.record(actionObserved, audit.Unknown, "would have denied: "+reason.Error()))
 		return ignore()
 	}
@@ -66,12 +57,8 @@ func (r *run) refuse(reason error) Verdict {
 // deny denies, also while the policy is only observed.
 func (r *run) deny(reason error) Verdict {
 	r.write(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
-	contact := "your administrator"
-	if r.policy != nil {
-		contact = r.policy.Contact
-	}
 	// The verdict stands whether or not the person could be told.
-	if err := r.conv.Info(fmt.Sprintf(refusal, contact), true); err != nil {
+	if err := r.conv.Info(fmt.Sprintf(refusal, r.policy.Contact), true); err != nil {
 		return Verdict{}
 	}
 	return Verdict{}
@@ -86,7 +73,7 @@ func (r *run) recordSuccess(u device.Used) error {
 	if u.Left >= 0 {
 		rec.Reason = fmt.Sprintf("recovery code; %d left", u.Left)
 	}
-	return r.append(rec)
+	return r.host.Append(r.policy, rec)
 }
 
 // recordSession says by what factor the session opens and, where by none, why.
@@ -96,7 +83,7 @@ func (r *run) recordSession(s state.Success, o policy.Outcome) error {
 	if s.Method == none {
 		rec.Reason = fmt.Sprintf("%s (%s)", o.Reason, o.Rule)
 	}
-	return r.append(rec)
+	return r.host.Append(r.policy, rec)
 }
 
 // none is the second factor of a session that was opened without one.

@@ -55,11 +55,12 @@ func digest(text string) string {
 }
 
 // connectionOf is the same for all attempts of one connection: the client's address and port where the module found its socket
-// (sshd asks each time in a new child), else the application's process.
+// (sshd asks each time in a new child), else the application's process. The client's address always belongs to it: in a server
+// that serves everybody in one process, the owner's success must not give an attacker his attempts back.
 func connectionOf(h *wire.Hello, application proc.ID) (id state.ID) {
-	text := "client " + h.Client
+	text := fmt.Sprintf("client %q", h.Client)
 	if h.Client == "" {
-		text = fmt.Sprintf("process %d %d", application.PID, application.Start)
+		text = fmt.Sprintf("process %d %d from %q", application.PID, application.Start, h.RHost)
 	}
 	sum := sha256.Sum256([]byte(text))
 	copy(id[:], sum[:])

@@ -85,8 +85,8 @@ func (h *host) log() string  { return filepath.Join(h.dir, "log", "audit.jsonl")
 
 func (h *host) configure(settings string) {
 	h.t.Helper()
-	text := fmt.Sprintf("version: 1\n%s\npaths: {data: %s, audit: %s, key: %s/host.key, credentials: %s/credentials}\n",
-		settings, h.data(), h.log(), h.dir, h.dir)
+	text := fmt.Sprintf("version: 1\n%s\npaths: {data: %q, audit: %q, key: %q, credentials: %q}\n",
+		settings, h.data(), h.log(), h.dir+"/host.key", h.dir+"/credentials")
 	must(h.t, os.WriteFile(h.config, []byte(text), 0o644))
 }
 

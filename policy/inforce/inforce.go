@@ -5,7 +5,7 @@
 //
 //   - MUST keep the last good policy in force when the file is wrong, unreadable or gone, and say so. Attack, or accident: a typing
 //     mistake that switches the second factor off for everybody, or locks everybody out.
-//   - MUST answer ErrNone, and no policy, when there is neither; never a default.
+//   - MUST answer ErrNone, and a policy that lets nobody in, when there is neither; never a default.
 //   - MUST NOT put another file's policy in force: a PAM line may name a file of its own, more lenient than that of the host.
 //   - MUST NOT put a compiled policy in force that others could have written, or that is not as package policy wrote it.
 //   - MUST NOT put a policy of before a move of the data folder in force again.
@@ -58,7 +58,8 @@ var (
 )
 
 // Load reads the configuration file at an absolute path and keeps what it compiled. A file that is as it was is not parsed again,
-// unless it moves the data folder away from its usual place.
+// unless it moves the data folder away from its usual place. With ErrNone comes a policy that lets nobody in, of which only the paths
+// mean something: refusals have to be recorded somewhere.
 func Load(config string) (*Policy, error) {
 	return load(config, policy.PathsIn(nil).Data)
 }
@@ -68,7 +69,7 @@ func load(config, usual string) (*Policy, error) {
 	name := compiledName(config)
 	source, err := safefile.ReadFile(config, sourceRules)
 	if err != nil {
-		return lastGood(usual, name, err)
+		return lastGood(usual, name, policy.PathsIn(nil), err)
 	}
 	digest := sha256.Sum256(source)
 	// Where the data folder is stands in the source, and finding it there takes longer than all the rest: the usual one first.
@@ -82,7 +83,7 @@ func load(config, usual string) (*Policy, error) {
 	}
 	parsed, err := policy.Parse(source)
 	if err != nil {
-		return lastGood(data, name, fmt.Errorf("%s: %w", config, err))
+		return lastGood(data, name, policy.PathsIn(source), fmt.Errorf("%s: %w", config, err))
 	}
 	found := &Policy{Config: parsed, Digest: digest}
 	found.Problem = keep(data, name, parsed.Compile(digest), usual)
@@ -110,10 +111,11 @@ func compiledName(config string) string {
 }
 
 // lastGood is the policy of before a problem.
-func lastGood(data, name string, problem error) (*Policy, error) {
+func lastGood(data, name string, paths policy.Paths, problem error) (*Policy, error) {
 	last, err := readCompiled(data, name)
 	if err != nil {
-		return nil, errors.Join(ErrNone, problem, err)
+		nobody := &policy.Config{Default: policy.Deny, Contact: policy.DefaultContact, Paths: paths}
+		return &Policy{Config: nobody}, errors.Join(ErrNone, problem, err)
 	}
 	last.LastGood, last.Problem = true, problem
 	return last, nil

@@ -1,0 +1,319 @@
+package logintest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"twokey/enroll"
+	"twokey/factor"
+	"twokey/pamhook/wire"
+)
+
+// scene is one login that is not let in, or not asked.
+type scene struct {
+	settings string
+	enrolled bool
+	prepare  func(t *testing.T, h *host, phone *enroll.Draft)
+	hello    func(*wire.Hello)
+	answer   any // nil: the right code
+	verdict  wire.Type
+	reason   string // in the audit log
+	silent   bool   // no prompt is expected
+}
+
+const deny, ignore, allow = wire.TypeDeny, wire.TypeIgnore, wire.TypeAllow
+
+func TestWhoIsAskedAndWhatBecomesOfIt(t *testing.T) {
+	scenes := map[string]scene{
+		"a right code":                               {enrolled: true, verdict: allow, reason: "right code"},
+		"a code with a space in it":                  {enrolled: true, answer: "spaced", verdict: allow, reason: "right code"},
+		"a wrong code":                               {enrolled: true, answer: "wrong", verdict: deny, reason: "wrong code"},
+		"an empty answer":                            {enrolled: true, answer: "", verdict: deny, reason: "empty answer"},
+		"an answer of a thousand bytes":              {enrolled: true, answer: strings.Repeat("1", 1000), verdict: deny, reason: "wrong code"},
+		"an answer that is not UTF-8":                {enrolled: true, answer: "\xff\xfe12", verdict: deny, reason: "wrong code"},
+		"an answer that was too long":                {enrolled: true, answer: wire.AnswerTooLong, verdict: deny, reason: "answer too long"},
+		"the password for an answer":                 {enrolled: true, answer: wire.AnswerIsPassword, verdict: deny, reason: "the application answered with the password"},
+		"the text that sshd gives for an answer":     {enrolled: true, answer: wire.AnswerIsJunk, verdict: deny, reason: "the application answered with the password"},
+		"a client that has gone":                     {enrolled: true, answer: wire.ClientGone, verdict: deny, reason: "the client has gone"},
+		"a conversation that failed":                 {enrolled: true, answer: wire.ConversationFailed, verdict: deny, reason: "no answer"},
+		"not enrolled and optional":                  {verdict: ignore, silent: true},
+		"not enrolled and required":                  {settings: "default: required", verdict: deny, reason: "no device is enrolled"},
+		"not enrolled and denied":                    {settings: "default: deny", verdict: deny, reason: "default"},
+		"enrolled and denied":                        {settings: "default: deny", enrolled: true, verdict: deny, reason: "default"},
+		"enrolled and exempt":                        {settings: "exempt: [{users: [alice]}]", enrolled: true, verdict: ignore, silent: true},
+		"enrolled and exempt on this service":        {settings: "exempt: [{services: [sshd]}]", enrolled: true, verdict: ignore, silent: true},
+		"enrolled and exempt on another service":     {settings: "exempt: [{services: [cron]}]", enrolled: true, verdict: allow, reason: "right code"},
+		"switched off":                               {settings: "enabled: false\ndefault: required", enrolled: true, verdict: ignore, silent: true},
+		"required by a group, member":                {settings: "require: [{groups: [staff]}]", verdict: deny, reason: "no device is enrolled"},
+		"required by a group, not a member":          {settings: "require: [{groups: [users]}]", verdict: ignore, silent: true},
+		"exempt by a group that cannot be looked up": {settings: "exempt: [{groups: [broken]}]", enrolled: true, verdict: deny, reason: "group"},
+		"observed: a wrong code":                     {settings: "observe: true", enrolled: true, answer: "wrong", verdict: ignore, reason: "would have denied: wrong code"},
+		"observed: required without a device":        {settings: "observe: true\ndefault: required", verdict: ignore, reason: "would have denied", silent: true},
+		"an unknown user":                            {hello: unknown, verdict: deny, reason: "unknown"},
+		"an unknown user under a required default":   {settings: "default: required", hello: unknown, verdict: deny, reason: "unknown"},
+		"an unknown user while switched off":         {settings: "enabled: false", hello: unknown, verdict: ignore, silent: true},
+		"a name service that does not answer":        {enrolled: true, hello: nameless, verdict: deny, reason: "name service"},
+		"a decoy line and a right code":              {enrolled: true, hello: decoy, verdict: deny, reason: "no right password"},
+		"a decoy line, not enrolled and optional":    {hello: decoy, verdict: deny, reason: "no right password"},
+		"a decoy line and an exempt user":            {settings: "exempt: [{users: [alice]}]", hello: decoy, verdict: deny, reason: "no right password"},
+		"a decoy line and an observed policy":        {settings: "observe: true", enrolled: true, hello: decoy, verdict: deny, reason: "no right password"},
+		"a decoy line while switched off":            {settings: "enabled: false", enrolled: true, hello: decoy, verdict: deny, silent: true},
+		"a decoy line on an exempt service":          {settings: "exempt: [{services: [sshd]}]", enrolled: true, hello: decoy, verdict: deny, silent: true},
+		"after a reset, though optional":             {enrolled: true, prepare: reset, verdict: deny, reason: "since the reset"},
+		"after a reset, but exempt":                  {settings: "exempt: [{users: [alice]}]", enrolled: true, prepare: reset, verdict: ignore, silent: true},
+		"after unenroll":                             {enrolled: true, prepare: unenroll, verdict: ignore, silent: true},
+		"another user id under the enrolled name":    {enrolled: true, hello: func(h *wire.Hello) { h.UID = 77 }, verdict: deny, reason: "user id"},
+		"another name for the enrolled user id":      {enrolled: true, hello: func(h *wire.Hello) { h.User, h.Name = "alicia", "alicia" }, verdict: deny, reason: "was enrolled as"},
+		"no policy at all":                           {enrolled: true, prepare: brokenConfig(true), verdict: deny},
+		"a policy that has become wrong":             {enrolled: true, prepare: brokenConfig(false), verdict: allow, reason: "right code"},
+	}
+	for name, s := range scenes {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s.play(t)
+		})
+	}
+}
+
+func unknown(h *wire.Hello)  { h.Name, h.UID, h.GIDs, h.Home, h.Shell = "", 0, nil, "", "" }
+func nameless(h *wire.Hello) { unknown(h); h.Flags |= wire.FlagLookupFailed }
+func decoy(h *wire.Hello)    { h.Flags = wire.FlagDecoy }
+
+func reset(t *testing.T, h *host, _ *enroll.Draft)    { must(t, h.users.Reset("alice")) }
+func unenroll(t *testing.T, h *host, _ *enroll.Draft) { must(t, h.users.Unenroll("alice")) }
+
+// brokenConfig makes the configuration wrong after it was good once, and forgets the good one if asked to.
+func brokenConfig(forget bool) func(*testing.T, *host, *enroll.Draft) {
+	return func(t *testing.T, h *host, _ *enroll.Draft) {
+		h.run(h.login("alice", uid), talk{}) // which keeps the policy
+		h.configure("enabeld: true")
+		if forget {
+			must(t, os.Remove(filepath.Join(h.data(), "policy")))
+		}
+	}
+}
+
+func (s scene) play(t *testing.T) {
+	h := newHost(t, s.settings)
+	r := request()
+	phone, err := h.users.Draft(enroll.Account{Name: "alice", UID: uid}, r)
+	must(t, err)
+	if s.enrolled {
+		must(t, h.users.Commit(phone))
+	}
+	if s.prepare != nil {
+		s.prepare(t, h, phone)
+	}
+	hello := h.login("alice", uid)
+	if s.hello != nil {
+		s.hello(hello)
+	}
+	out := h.run(hello, talk{answers: []any{s.typed(t, phone)}, members: map[string]wire.Membership{
+		"staff": wire.Member, "users": wire.NotMember, "broken": wire.LookupFailed}})
+	if out.verdict != s.verdict || out.exit != 0 {
+		t.Errorf("verdict %#x with exit status %d, want %#x", out.verdict, out.exit, s.verdict)
+	}
+	if want := map[bool]int{false: 1, true: 0}[s.silent]; len(out.prompts) != want || want == 1 && out.prompts[0] != "Verification code: " {
+		t.Errorf("prompts %q", out.prompts)
+	}
+	if s.reason != "" && !strings.Contains(h.reasons(), s.reason) {
+		t.Errorf("recorded %q, want something with %q", h.reasons(), s.reason)
+	}
+	h.verified()
+}
+
+func (s scene) typed(t *testing.T, phone *enroll.Draft) any {
+	right := code(t, phone, 0)
+	switch s.answer {
+	case nil:
+		return right
+	case "wrong":
+		return wrong(t, phone)
+	case "spaced":
+		return " " + right[:3] + " " + right[3:] + "\n"
+	}
+	return s.answer
+}
+
+// reasons are the reasons of all records, one behind the other.
+func (h *host) reasons() string {
+	h.t.Helper()
+	var all []string
+	for _, e := range h.last(50) {
+		if e.Record != nil {
+			all = append(all, e.Record.Reason)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// Everything that can be wrong with the files: denied in the words of a wrong code, and the truth is in the log.
+func TestFilesThatAreNotAsTheyShouldBeDeny(t *testing.T) {
+	alice := func(h *host) string { return filepath.Join(h.data(), "users", "alice.age") }
+	states := func(h *host) string { return filepath.Join(h.data(), "state", "alice") }
+	faults := map[string]struct {
+		spoil  func(t *testing.T, h *host)
+		reason string
+	}{
+		"secret truncated":       {func(t *testing.T, h *host) { must(t, os.Truncate(alice(h), 150)) }, "damaged"},
+		"secret of another user": {func(t *testing.T, h *host) { copyFile(t, filepath.Join(h.data(), "users", "bob.age"), alice(h)) }, "another user"},
+		"secret under another host key": {func(t *testing.T, h *host) {
+			other := newHost(t, "")
+			other.enrol("alice", uid, request())
+			copyFile(t, alice(other), alice(h))
+		}, "another host key"},
+		"secret that is a symbolic link": {func(t *testing.T, h *host) {
+			must(t, os.Rename(alice(h), alice(h)+".x"))
+			must(t, os.Symlink(alice(h)+".x", alice(h)))
+		}, "not a regular file"},
+		"secret that is a FIFO":        {func(t *testing.T, h *host) { must(t, os.Remove(alice(h))); must(t, unix.Mkfifo(alice(h), 0o600)) }, "not a regular file"},
+		"secret readable by its group": {func(t *testing.T, h *host) { must(t, os.Chmod(alice(h), 0o640)) }, "permissions too wide"},
+		"secret of a foreign owner":    {func(t *testing.T, h *host) { must(t, os.Chown(alice(h), 65534, 0)) }, "wrong owner"},
+		"secret that is empty":         {func(t *testing.T, h *host) { must(t, os.Truncate(alice(h), 0)) }, "damaged"},
+		"state of random bytes": {func(t *testing.T, h *host) {
+			must(t, os.WriteFile(states(h), []byte(strings.Repeat("x", 12288)), 0o600))
+		}, "neither slot"},
+		"state cut short": {func(t *testing.T, h *host) { must(t, os.Truncate(states(h), 4000)) }, "neither slot"},
+		"state that is a symbolic link": {func(t *testing.T, h *host) {
+			must(t, os.Rename(states(h), states(h)+"x"))
+			must(t, os.Symlink(states(h)+"x", states(h)))
+		}, "not a regular file"},
+		"state of another user":    {func(t *testing.T, h *host) { copyFile(t, filepath.Join(h.data(), "state", "bob"), states(h)) }, "another user"},
+		"host key gone":            {func(t *testing.T, h *host) { must(t, os.Remove(filepath.Join(h.dir, "host.key"))) }, "host.key"},
+		"host key readable by all": {func(t *testing.T, h *host) { must(t, os.Chmod(filepath.Join(h.dir, "host.key"), 0o644)) }, "permissions too wide"},
+		"host key that is rubbish": {func(t *testing.T, h *host) {
+			must(t, os.WriteFile(filepath.Join(h.dir, "host.key"), []byte("AGE-SECRET-KEY-1X\n"), 0o600))
+		}, "host key is not usable"},
+		"folder of users writable by all":                   {func(t *testing.T, h *host) { must(t, os.Chmod(filepath.Join(h.data(), "users"), 0o777)) }, "permissions too wide"},
+		"rolled back":                                       {rollBack, "older than one"},
+		"configuration writable by all, and no policy kept": {func(t *testing.T, h *host) { must(t, os.Chmod(h.config, 0o666)) }, ""},
+	}
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, "")
+			h.enrol("bob", uid+1, request())
+			phone := h.enrol("alice", uid, request())
+			f.spoil(t, h)
+			out := h.run(h.login("alice", uid), talk{answers: []any{code(t, phone, 0)}})
+			if out.verdict != deny || len(out.prompts) != 1 {
+				t.Errorf("%+v", out)
+			}
+			if len(out.infos) != 1 || !strings.HasPrefix(out.infos[0], "Login failed. Please check") {
+				t.Errorf("the person was told %q", out.infos)
+			}
+			if f.reason != "" && !strings.Contains(h.reasons(), f.reason) {
+				t.Errorf("recorded %q, want something with %q", h.reasons(), f.reason)
+			}
+		})
+	}
+}
+
+// rollBack puts the file back that was there before the device was replaced, after a login with the new one.
+func rollBack(t *testing.T, h *host) {
+	path := filepath.Join(h.data(), "users", "alice.age")
+	old, err := os.ReadFile(path)
+	must(t, err)
+	r := request()
+	r.Replace = true
+	draft := h.enrol("alice", uid, r)
+	if !h.answer(h.login("alice", uid), code(t, draft, 0)) {
+		t.Fatal("the new device is not accepted")
+	}
+	must(t, os.WriteFile(path, old, 0o600))
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	must(t, err)
+	must(t, os.WriteFile(to, content, 0o600))
+}
+
+func TestARecoveryCodeLetsInOnce(t *testing.T) {
+	h := newHost(t, "")
+	r := request()
+	r.Recovery = 3
+	phone := h.enrol("alice", uid, r)
+	typed := strings.ToUpper(strings.ReplaceAll(phone.RecoveryCodes[1], "-", " "))
+	if !h.answer(h.login("alice", uid), typed) {
+		t.Fatalf("refused: %s", h.reasons())
+	}
+	if h.answer(h.login("alice", uid), phone.RecoveryCodes[1]) {
+		t.Error("accepted twice")
+	}
+	if !h.answer(h.login("alice", uid), phone.RecoveryCodes[0]) {
+		t.Error("another one is refused")
+	}
+	if reasons := h.reasons(); !strings.Contains(reasons, "2 left") || !strings.Contains(reasons, "1 left") {
+		t.Errorf("recorded %q", reasons)
+	}
+}
+
+func TestWithoutItsStateADeviceGoesOnAndWhatIsCountedStaysClosed(t *testing.T) {
+	h := newHost(t, "")
+	r := request()
+	r.Recovery = 2
+	phone := h.enrol("alice", uid, r)
+	must(t, h.users.State.Remove("alice"))
+	if h.answer(h.login("alice", uid), phone.RecoveryCodes[0]) {
+		t.Error("a recovery code that may have been used before was accepted")
+	}
+	if !strings.Contains(h.reasons(), "twokey adopt") {
+		t.Errorf("recorded %q", h.reasons())
+	}
+	if !h.answer(h.login("alice", uid), code(t, phone, 0)) {
+		t.Errorf("a code of the present time is refused: %s", h.reasons())
+	}
+	_, err := h.users.Adopt(enroll.Account{Name: "alice", UID: uid})
+	must(t, err)
+	if !h.answer(h.login("alice", uid), phone.RecoveryCodes[0]) {
+		t.Errorf("after adopt a recovery code is refused: %s", h.reasons())
+	}
+}
+
+func TestASecretOnTwoDevicesGivesOneLogin(t *testing.T) {
+	h := newHost(t, "")
+	phone := h.enrol("alice", uid, request())
+	record, err := h.users.Secrets.Load("alice")
+	must(t, err)
+	twin := record.Devices[0]
+	twin.Name, twin.ID[0] = "tablet", twin.ID[0]^1
+	record.Devices = append(record.Devices, twin)
+	record.Serial++
+	must(t, h.users.Secrets.Save(record))
+	right := code(t, phone, 0)
+	if !h.answer(h.login("alice", uid), right) {
+		t.Fatal("refused")
+	}
+	if h.answer(h.login("alice", uid), right) {
+		t.Error("the code was good for the second device once more")
+	}
+}
+
+func TestEachOfSeveralDevicesLetsIn(t *testing.T) {
+	h := newHost(t, "")
+	phone := h.enrol("alice", uid, request())
+	record, err := h.users.Secrets.Load("alice")
+	must(t, err)
+	r := counted()
+	r.Device = "token"
+	r.Params.Digits, r.Params.Algorithm = 8, factor.SHA256
+	token, err := h.users.Draft(enroll.Account{Name: "alice", UID: uid}, r)
+	must(t, err)
+	record.Devices = append(record.Devices, token.Device)
+	record.Serial++
+	must(t, h.users.Secrets.Save(record))
+	for device, answer := range map[string]string{"phone": code(t, phone, 0), "token": code(t, token, 0)} {
+		if !h.answer(h.login("alice", uid), answer) {
+			t.Errorf("%s: refused: %s", device, h.reasons())
+		}
+		if got := h.last(1)[0].Record.Device; got != device {
+			t.Errorf("%s is recorded as %q", device, got)
+		}
+	}
+}
