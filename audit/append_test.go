@@ -400,9 +400,8 @@ func TestADirectoryThatOthersCanWriteIsRefused(t *testing.T) {
 
 func TestAppendKeepsAReserve(t *testing.T) {
 	path, _ := newLog(t)
-	big := event(0)
-	big.Reason = strings.Repeat("x", maxText)
-	for range 1600 {
+	big := hostileEverywhere(strings.Repeat("x", maxText)) // 18 kB
+	for range 100 {
 		mustAppend(t, path, big)
 		if left := reserve(t, path); left < reserveLow {
 			t.Fatalf("%d bytes are reserved", left)

@@ -61,7 +61,7 @@ func exists(dir *safefile.Dir, name string, there bool) error {
 // Restart sets a log and its head aside and begins new ones, whose verification key it gives: for a head that was lost or damaged
 // ([ErrHead]), and for a host whose verification key was lost. The old files stay beside the new ones, with the time of r in
 // their names (audit-20261121T182455Z.jsonl). The first new record is r, with the action [ActionRestarted] and what the old log
-// was in its details: twokey.former_log, twokey.former_bytes and twokey.former_sha256 (of the whole file). r may have 13 others.
+// was in its details: twokey.former_log, twokey.former_bytes and twokey.former_hash (of the whole file). r may have 13 others.
 func Restart(path string, r Record) (VerificationKey, error) {
 	dirName, logName, headName, err := names(path)
 	if err != nil {
@@ -96,7 +96,7 @@ func Restart(path string, r Record) (VerificationKey, error) {
 }
 
 func formerDetails(log, size, sum string) []Detail {
-	return []Detail{{"twokey.former_log", log}, {"twokey.former_bytes", size}, {"twokey.former_sha256", sum}}
+	return []Detail{{"twokey.former_log", log}, {"twokey.former_bytes", size}, {"twokey.former_hash", sum}}
 }
 
 // setAside renames the head before the log, so that nobody can append in between, and describes the log.

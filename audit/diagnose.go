@@ -17,7 +17,8 @@ func (v *verifier) diagnose(c *candidate) (string, error) {
 	case v.end.follows(c, &v.buf):
 		return fmt.Sprintf("the %d bytes that record %d says it skipped are not there as they were", c.record.Repair.SkippedBytes, found), nil
 	case gap > 0:
-		return v.diagnoseLine(expected)
+		raw, err := v.lineAtEnd()
+		return v.diagnoseLine(raw), err
 	}
 	sealBroken := found == expected && chain(&v.buf, v.end.hash, c.body) == c.hash
 	at, rightly, err := v.lookFor(expected, c.end)
@@ -38,20 +39,19 @@ func (v *verifier) diagnose(c *candidate) (string, error) {
 	return fmt.Sprintf("record %d stands where record %d was expected", found, expected), nil
 }
 
+// lineAtEnd reads the line behind the last good record once more.
+func (v *verifier) lineAtEnd() (rawLine, error) { return newLines(v.log, v.end.offset, v.size).next() }
+
 // diagnoseLine names what has been done to a line that is no record: the right one can still be at its end.
-func (v *verifier) diagnoseLine(expected uint64) (string, error) {
-	raw, err := newLines(v.log, v.end.offset, v.size).next()
-	if err != nil {
-		return "", err
-	}
+func (v *verifier) diagnoseLine(raw rawLine) string {
 	c := candidate{rawLine: raw}
 	if n := bytes.LastIndex(raw.text, []byte(beginTime)); n > 0 {
 		var ok bool
 		if c.sealed, ok = decode(raw.text[n:], &c.record, false); ok && v.end.follows(&c, &v.buf) {
-			return inserted(int64(n), v.end.sequence), nil
+			return inserted(int64(n), v.end.sequence)
 		}
 	}
-	return fmt.Sprintf("record %d was changed", expected), nil
+	return fmt.Sprintf("record %d was changed", v.end.sequence+1)
 }
 
 // lookFor finds a record by its number from an offset on: where it begins (0: nowhere), and whether it is the right one.

@@ -215,9 +215,6 @@ func TestNoTextBeginsANewLineOrAnEscapeSequence(t *testing.T) {
 			}
 		})
 	}
-	if len(hostile) < 19 {
-		t.Errorf("%d hostile texts", len(hostile))
-	}
 }
 
 func TestALongTextIsCutAndSaysSo(t *testing.T) {

@@ -101,18 +101,16 @@ func (v *verifier) run() (err error) {
 	if v.size, err = sizeOf(v.log); err != nil {
 		return err
 	}
-	goOn := v.atHead()
 	in := newLines(v.log, 0, v.size)
-	for goOn {
+	for goOn := v.atHead(); goOn; {
 		c, err := in.nextRecord(false)
-		if err == io.EOF {
-			v.finish()
-			break
+		switch {
+		case err == io.EOF:
+			goOn, err = false, v.finish()
+		case err == nil:
+			goOn, err = v.step(c)
 		}
 		if err != nil {
-			return err
-		}
-		if goOn, err = v.step(c); err != nil {
 			return err
 		}
 	}
@@ -164,14 +162,24 @@ func (v *verifier) atHead() (goOn bool) {
 }
 
 // finish judges what is left behind the last record.
-func (v *verifier) finish() {
+func (v *verifier) finish() error {
 	rest := v.size - v.end.offset
-	switch next := v.end.sequence + 1; {
-	case v.head != nil && next <= v.head.sequence && v.size >= v.head.offset:
-		v.problem(v.end.offset, fmt.Sprintf("record %d was changed", next))
-	case v.head != nil && next <= v.head.sequence:
-		v.problem(v.end.offset, lastMissing(v.end.sequence, v.head.sequence))
-	case rest > 0:
-		v.note("%d bytes at the end are not a record; the next record will name them", rest)
+	if v.head == nil || v.end.sequence >= v.head.sequence {
+		if rest > 0 {
+			v.note("%d bytes at the end are not a record; the next record will name them", rest)
+		}
+		return nil
 	}
+	what := lastMissing(v.end.sequence, v.head.sequence)
+	if rest > 0 {
+		raw, err := v.lineAtEnd()
+		if err != nil {
+			return err
+		}
+		if raw.text != nil || v.size >= v.head.offset { // a truncated log ends in a piece of a line
+			what = v.diagnoseLine(raw)
+		}
+	}
+	v.problem(v.end.offset, what)
+	return nil
 }
