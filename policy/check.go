@@ -1,0 +1,152 @@
+package policy
+
+import (
+	"fmt"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxText is the size cap of a name or a text, in bytes.
+const maxText = 256
+
+// A check returns what is wrong with a text, or "".
+
+// checkText refuses what could hide or fake something on a terminal, at a prompt
+// or in a log: control, formatting and other invisible characters.
+func checkText(s string) string {
+	switch {
+	case len(s) > maxText:
+		return fmt.Sprintf("this text has %d bytes, the limit is %d", len(s), maxText)
+	case !utf8.ValidString(s):
+		return "this text is not UTF-8"
+	case strings.TrimSpace(s) != s:
+		return fmt.Sprintf("blanks around the text %q", s)
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return fmt.Sprintf("the character %U is not allowed in a text", r)
+		}
+	}
+	return ""
+}
+
+// checkName refuses names that could match nobody: such a rule would be in the
+// file, look right, and ask nobody (or exempt nobody).
+func checkName(kind, s string) string {
+	what := singular(kind)
+	if wrong := checkText(s); wrong != "" {
+		return wrong
+	}
+	switch {
+	case s == "":
+		return "a " + what + " without a name"
+	case strings.ContainsAny(s[:1], "!-~"):
+		return fmt.Sprintf("%q: there are no negations: list the %s that are meant", s, kind)
+	case strings.ContainsAny(s[:1], "%@+"):
+		return fmt.Sprintf("%q: write a group's name under groups, without a sign before it", s)
+	case strings.ContainsAny(s, "*?"):
+		return fmt.Sprintf("%q: there are no patterns: list the %s that are meant", s, kind)
+	case strings.ContainsAny(s, ":,"):
+		return fmt.Sprintf("%q: a %s has no colon or comma in its name", s, what)
+	case kind == "services" && strings.ToLower(s) != s:
+		return fmt.Sprintf("%q: PAM turns service names to lower case: write %q", s, strings.ToLower(s))
+	case kind == "services" && strings.ContainsAny(s, "/ "):
+		return fmt.Sprintf("%q: a service is the name of a file in /etc/pam.d", s)
+	}
+	return ""
+}
+
+// singular turns the key of a list into the word for one item.
+func singular(kind string) string { return strings.TrimSuffix(kind, "s") }
+
+// example is a name for an error text.
+func example(kind string) string {
+	switch kind {
+	case "users":
+		return "alice"
+	case "groups":
+		return "wheel"
+	}
+	return "sshd"
+}
+
+// checkIssuer refuses the colon, which in an otpauth address ends the issuer.
+func checkIssuer(s string) string {
+	if strings.Contains(s, ":") {
+		return "the issuer must not have a colon in it: authenticator apps take it for the end of the issuer"
+	}
+	return checkText(s)
+}
+
+func checkContact(s string) string {
+	if s == "" {
+		return "contact is empty: leave it out for \"your administrator\""
+	}
+	return checkText(s)
+}
+
+func checkHelpURL(s string) string {
+	rest, ok := strings.CutPrefix(s, "https://")
+	if !ok {
+		rest, ok = strings.CutPrefix(s, "http://")
+	}
+	if s != "" && (!ok || rest == "" || strings.Contains(s, " ")) {
+		return fmt.Sprintf("want an address that begins with https:// or http://, found %.80q", s)
+	}
+	return checkText(s)
+}
+
+func checkAlgorithm(s string) string {
+	if s != "SHA1" && s != "SHA256" && s != "SHA512" {
+		return fmt.Sprintf("want SHA1, SHA256 or SHA512, found %.80q", s)
+	}
+	return ""
+}
+
+// checkPath demands one spelling of a path, so that two that differ are two files.
+func checkPath(s string) string {
+	if !path.IsAbs(s) || path.Clean(s) != s || s == "/" {
+		return fmt.Sprintf("want an absolute path without . or .. or a slash at its end, found %.80q", s)
+	}
+	return checkText(s)
+}
+
+// suggest finds the known key that a misspelt one probably means.
+func suggest(key string, fields []field) string {
+	best, distance := "", 3
+	for _, f := range fields {
+		if d := editDistance(key, f.key); d < distance && d < len(f.key) {
+			best, distance = f.key, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %q?)", best)
+}
+
+// editDistance counts the bytes to insert, drop or replace (Levenshtein 1965).
+func editDistance(a, b string) int {
+	if len(a) > maxText {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			replaced := diagonal
+			if a[i] != b[j] {
+				replaced++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

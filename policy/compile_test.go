@@ -1,0 +1,167 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var zeros [sha256.Size]byte
+
+// indented finds the examples of a package comment.
+func indented(t *testing.T, from, to string) string {
+	t.Helper()
+	src, err := os.ReadFile("doc.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(src), "// "+from+"\n//\n")
+	text, _, ended := strings.Cut(after, "//\n// "+to)
+	if to == "" {
+		text, _, ended = strings.Cut(after, "package policy")
+	}
+	if !found || !ended {
+		t.Fatalf("the package comment has no example after %q", from)
+	}
+	return regexp.MustCompile(`(?m)^//\t?`).ReplaceAllString(text, "")
+}
+
+func TestTheExampleOfThePackageCommentHasTheseBytes(t *testing.T) {
+	source := indented(t, "This configuration", "is compiled")
+	compiled := indented(t, "after the commas, to", "")
+	first, rest, _ := strings.Cut(compiled, "\n")
+	compiled = first + "\n" + strings.ReplaceAll(rest, "\n", "") + "\n"
+	c, err := Parse([]byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(c.Compile(zeros)); got != compiled {
+		t.Errorf("got\n%swant\n%s", got, compiled)
+	}
+	if _, _, err := Load([]byte(compiled)); err != nil {
+		t.Error(err)
+	}
+}
+
+// everyKey uses each key with a value that is not the default.
+const everyKey = `version: 1
+enabled: false
+observe: true
+issuer: "R&D <Ltd> Ünïcode 🔑"
+contact: the IT desk, "Bob's"
+help_url: https://intranet.example.org/2fa?a=1&b=2
+default: deny
+require:
+  - {users: [alice, 'DOM\bob', user@example.org, "o'neill"], groups: [wheel, "domain admins"]}
+  - {services: [sshd, systemd-user]}
+exempt:
+  - {users: ["123", "true"], services: [xrdp-sesman]}
+new_devices: {digits: 8, period: 1m30s, algorithm: SHA512}
+discrepancy: 480
+paths: {data: /srv/2fa, audit: /srv/log/a.jsonl, key: /srv/k, credentials: /srv/c}
+`
+
+func TestLoadGivesBackWhatWasCompiled(t *testing.T) {
+	for _, src := range []string{"version: 1\n", everyKey, string(Default())} {
+		c := mustParse(t, src)
+		digest := sha256.Sum256([]byte(src))
+		compiled := c.Compile(digest)
+		loaded, got, err := Load(compiled)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, compiled)
+		}
+		if got != digest {
+			t.Errorf("digest %x, want %x", got, digest)
+		}
+		if again := loaded.Compile(digest); string(again) != string(compiled) {
+			t.Errorf("got\n%swant\n%s", again, compiled)
+		}
+	}
+}
+
+func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
+	good := string(mustParse(t, everyKey).Compile(sha256.Sum256([]byte(everyKey))))
+	change := func(old, new string) string {
+		if strings.Count(good, old) != 1 {
+			t.Fatalf("%q is not there once", old)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	upper := regexp.MustCompile(`sha256:[0-9a-f]+`).ReplaceAllStringFunc(good, strings.ToUpper)
+	upper = strings.Replace(upper, "SHA256:", "sha256:", 1)
+	bad := map[string]string{
+		"nothing":                      "",
+		"the first line alone":         good[:strings.Index(good, "\n")+1],
+		"no last line feed":            good[:len(good)-1],
+		"one more line feed":           good + "\n",
+		"something behind":             good + "{}\n",
+		"cut off in the middle":        good[:len(good)/2],
+		"another format":               change("twokey-policy", "twokey-police"),
+		"another version of the form":  change("twokey-policy 1", "twokey-policy 2"),
+		"another version of the keys":  change(`"version":1`, `"version":2`),
+		"a short digest":               change("sha256:", "sha256"),
+		"a digest in capitals":         upper,
+		"a digest with one digit more": regexp.MustCompile(`sha256:`).ReplaceAllString(good, "sha256:0"),
+		"an unknown key":               change(`"observe":true,`, `"observe":true,"x":1,`),
+		"a key twice":                  change(`"observe":true,`, `"observe":true,"observe":true,`),
+		"a key missing":                change(`"observe":true,`, ``),
+		"keys in another order":        change(`"enabled":false,"observe":true,`, `"observe":true,"enabled":false,`),
+		"a blank":                      change(`"observe":true`, `"observe": true`),
+		"YAML and not JSON":            change(`"observe":true`, `observe: true`),
+		"a comment":                    good[:len(good)-1] + " # x\n",
+		"another spelling of a letter": change(`"wheel"`, `"w\u0068eel"`),
+		"an empty list":                change(`["wheel","domain admins"]`, `[]`),
+		"a number out of range":        change(`"digits":8`, `"digits":80`),
+		"a period in minutes":          change(`"90s"`, `"1m30s"`),
+		"a name with a line feed":      change(`"wheel"`, `"whe\nel"`),
+		"a negation":                   change(`"wheel"`, `"!wheel"`),
+		"too long":                     good + strings.Repeat(" ", MaxCompiled),
+	}
+	for why, compiled := range bad {
+		t.Run(why, func(t *testing.T) {
+			c, digest, err := Load([]byte(compiled))
+			if err == nil || c != nil || digest != zeros {
+				t.Errorf("got %v, %x, error %v; want an error alone", c, digest, err)
+			}
+		})
+	}
+}
+
+func TestLoadSaysWhatIsWrong(t *testing.T) {
+	good := string(mustParse(t, everyKey).Compile(zeros))
+	for compiled, want := range map[string]string{
+		"twokey-policy 2" + good[15:]:                      "the first line is of another format or version",
+		strings.Replace(good, "00000000", "", 1):           "the first line has no SHA-256 digest",
+		strings.Replace(good, "00000000", "0000000000", 1): "the first line has no SHA-256 digest",
+		good + strings.Repeat(" ", MaxCompiled):            "the limit is 8388608",
+		strings.Replace(good, `"deny"`, `"no"`, 1):         "want required, optional, exempt or deny",
+		strings.Replace(good, `"observe":true,`, "", 1):    "not written by twokey, or damaged",
+	} {
+		if _, _, err := Load([]byte(compiled)); err == nil || !strings.HasPrefix(err.Error(), "compiled policy: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// What is accepted as a source must also be accepted when it is compiled, however
+// much longer it becomes. The less-than sign grows most: 2 bytes to 9.
+func TestASourceGrowsByLessThanTheCapsAllow(t *testing.T) {
+	for _, item := range []string{"{users: [a]},", "{users: [<]},", "{users: [" + strings.Repeat("<,", 500) + "]},"} {
+		src := "version: 1\nrequire: [" + strings.Repeat(item, 20000/len(item)) + "]\n"
+		compiled := mustParse(t, src).Compile(zeros)
+		if grown := float64(len(compiled)) / float64(len(src)); grown > MaxCompiled/MaxSource {
+			t.Errorf("%.20s grows to %.1f times its size", item, grown)
+		}
+	}
+}
+
+func mustParse(t *testing.T, src string) *Config {
+	t.Helper()
+	c, err := Parse([]byte(src))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, src)
+	}
+	return c
+}
