@@ -1,0 +1,75 @@
+package sysuser
+
+/*
+#include <errno.h>
+#include <pwd.h>
+#include <stdlib.h>
+
+// next_user gives the next account, with getpwent_r(3), into a buffer that it makes as large as it has to be.
+static int next_user(struct passwd *entry, char **buffer, size_t *size) {
+	struct passwd *found = NULL;
+	int error;
+	while ((error = getpwent_r(entry, *buffer, *size, &found)) == ERANGE && *size < (64 << 20)) {
+		char *larger = realloc(*buffer, *size * 4);
+		if (larger == NULL) return ENOMEM;
+		*buffer = larger;
+		*size *= 4;
+	}
+	return error;
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"unsafe"
+)
+
+// Listed is an account with what only the whole list tells.
+type Listed struct {
+	Account
+	Shell string
+}
+
+// MayLogIn reports whether somebody could log in to the account, by its shell: system accounts have one that ends at once.
+func (l Listed) MayLogIn() bool {
+	name := l.Shell[strings.LastIndexByte(l.Shell, '/')+1:]
+	switch name {
+	case "nologin", "false", "sync", "halt", "shutdown":
+		return false
+	}
+	return true
+}
+
+// All lists the accounts that the name service lists, each name once. A directory with many users, or one that does not answer just
+// now, may list none and find them all the same: [Lookup]. It is not for two goroutines at once, since libc has one position in
+// the list.
+func All() ([]Listed, error) {
+	size := C.size_t(4096)
+	buffer := (*C.char)(C.malloc(size))
+	defer func() { C.free(unsafe.Pointer(buffer)) }()
+	C.setpwent()
+	defer C.endpwent()
+	seen := map[string]bool{}
+	var all []Listed
+	for {
+		var entry C.struct_passwd
+		switch errno := syscall.Errno(C.next_user(&entry, &buffer, &size)); errno {
+		case 0:
+		case syscall.ENOENT:
+			return all, nil
+		default:
+			return nil, fmt.Errorf("the list of users: the name service did not answer: %w", errno)
+		}
+		name := C.GoString(entry.pw_name)
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		fullName, _, _ := strings.Cut(C.GoString(entry.pw_gecos), ",")
+		account := Account{name, uint32(entry.pw_uid), uint32(entry.pw_gid), fullName, C.GoString(entry.pw_dir)}
+		all = append(all, Listed{account, C.GoString(entry.pw_shell)})
+	}
+}
