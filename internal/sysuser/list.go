@@ -2,8 +2,10 @@ package sysuser
 
 /*
 #include <errno.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
+#include <string.h>
 
 // next_user gives the next account, with getpwent_r(3), into a buffer that it makes as large as it has to be.
 static int next_user(struct passwd *entry, char **buffer, size_t *size) {
@@ -14,6 +16,36 @@ static int next_user(struct passwd *entry, char **buffer, size_t *size) {
 		if (larger == NULL) return ENOMEM;
 		*buffer = larger;
 		*size *= 4;
+	}
+	return error;
+}
+
+// join copies names into one text, each ended by a newline; it is the caller's.
+static char *join(char **names) {
+	size_t size = 1;
+	for (char **name = names; *name != NULL; name++) size += strlen(*name) + 1;
+	char *text = malloc(size), *end = text;
+	if (text == NULL) return NULL;
+	for (char **name = names; *name != NULL; name++) {
+		end = stpcpy(end, *name);
+		*end++ = '\n';
+	}
+	*end = '\0';
+	return text;
+}
+
+// members copies a group's list: *list is NULL when there is no such group, and else the caller's.
+static int members(const char *group, char **list) {
+	struct group entry, *found = NULL;
+	int error = ERANGE;
+	*list = NULL;
+	for (size_t size = 4096; error == ERANGE && size <= (64 << 20); size *= 4) {
+		char *buffer = malloc(size);
+		if (buffer == NULL) return ENOMEM;
+		error = getgrnam_r(group, &entry, buffer, size, &found);
+		if (error == 0 && found != NULL) *list = join(entry.gr_mem);
+		free(buffer);
+		if (error == 0 && found != NULL && *list == NULL) return ENOMEM;
 	}
 	return error;
 }
@@ -72,4 +104,23 @@ func All() ([]Listed, error) {
 		account := Account{name, uint32(entry.pw_uid), uint32(entry.pw_gid), fullName, C.GoString(entry.pw_dir)}
 		all = append(all, Listed{account, C.GoString(entry.pw_shell)})
 	}
+}
+
+// Members lists the accounts that a group's own list names, in its order: not those whose primary group it is, nor those who are in
+// it by what the name service lists for them. A group that does not exist is ErrUnknown.
+func Members(group string) ([]string, error) {
+	if !possible(group) {
+		return nil, fmt.Errorf("group %q: %w", group, ErrUnknown)
+	}
+	name := C.CString(group)
+	defer C.free(unsafe.Pointer(name))
+	var list *C.char
+	if errno := syscall.Errno(C.members(name, &list)); errno != 0 {
+		return nil, fmt.Errorf("group %q: the name service did not answer: %w", group, errno)
+	}
+	if list == nil {
+		return nil, fmt.Errorf("group %q: %w", group, ErrUnknown)
+	}
+	defer C.free(unsafe.Pointer(list))
+	return strings.FieldsFunc(C.GoString(list), func(r rune) bool { return r == '\n' }), nil
 }

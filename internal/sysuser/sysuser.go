@@ -56,9 +56,13 @@ type Account struct {
 	Home     string
 }
 
+// possible reports whether an account or a group can have the name: cut off at a NUL, or read as two fields of a file, it would be
+// another's.
+func possible(name string) bool { return name != "" && !strings.ContainsAny(name, "\x00\n:") }
+
 // Lookup finds a user by name.
 func Lookup(name string) (Account, error) {
-	if name == "" || strings.ContainsAny(name, "\x00\n:") {
+	if !possible(name) {
 		return Account{}, fmt.Errorf("user %q: %w", name, ErrUnknown)
 	}
 	found, err := user.Lookup(name)
@@ -112,7 +116,7 @@ func GroupExists(group string) (bool, error) {
 }
 
 func findGroup(group, member string) (gid uint32, listed bool, err error) {
-	if group == "" || strings.ContainsAny(group, "\x00\n:") {
+	if !possible(group) {
 		return 0, false, fmt.Errorf("group %q: %w", group, ErrUnknown)
 	}
 	name, user := C.CString(group), C.CString(member)

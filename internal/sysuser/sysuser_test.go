@@ -46,6 +46,12 @@ func answer(question []string) string {
 			names = append(names, fmt.Sprintf("%s:%d:%d:%.20s:%s:%v", l.Name, l.UID, l.GID, l.FullName, l.Home, l.MayLogIn()))
 		}
 		return fmt.Sprintf("%s, %v", strings.Join(names, " "), kind(err))
+	case "members":
+		names, err := Members(question[1])
+		if len(names) > 10 {
+			names = []string{names[0], fmt.Sprint(len(names) - 2), names[len(names)-1]}
+		}
+		return fmt.Sprintf("%q, %v", names, kind(err))
 	case "exists":
 		found, err := GroupExists(question[1])
 		return fmt.Sprintf("%v, %v", found, kind(err))
@@ -150,6 +156,13 @@ func TestWhatTheNameServiceSaysCounts(t *testing.T) {
 			"bob:70011:70012:Bob:/home/bob:true long:70015:70012:xxxxxxxxxxxxxxxxxxxx:/:false " +
 			"high:4294967294:70010:the highest number:/:true carol:70001:70002:Carol of the test:/home/carol:true, no error",
 
+		"members|wheel":  `["alice" "bob"], no error`,
+		"members|empty":  `[], no error`,
+		"members|alice":  `[], no error`, // primary only
+		"members|remote": `[], no error`, // she is in it, and the list does not say so
+		"members|many":   `["m00000" "4999" "carol"], no error`,
+		"members|none":   `[], unknown`,
+
 		"exists|wheel":    "true, no error",
 		"exists|remote":   "true, no error",
 		"exists|many":     "true, no error",
@@ -173,6 +186,7 @@ func TestWhatTheNameServiceSaysCounts(t *testing.T) {
 		"user|downtown":   "{Name: UID:0 GID:0 FullName: Home:}, " + fmt.Sprintf(silent, `user "downtown"`),
 		"id|70009":        "{Name: UID:0 GID:0 FullName: Home:}, " + fmt.Sprintf(silent, `user "70009"`),
 		"exists|downtown": "false, " + fmt.Sprintf(silent, `group "downtown"`),
+		"members|down":    "[], " + fmt.Sprintf(silent, `group "down"`),
 		"in|alice|down":   "false, " + fmt.Sprintf(silent, `group "down"`),
 		"in|carol|down":   "false, " + fmt.Sprintf(silent, `group "down"`),
 	}
@@ -193,6 +207,9 @@ func TestNamesThatNoUserAndNoGroupCanHaveAreUnknown(t *testing.T) {
 		}
 		if found, err := GroupExists(name); found || err != nil {
 			t.Errorf("group %q: %v, %v", name, found, err)
+		}
+		if names, err := Members(name); names != nil || !errors.Is(err, ErrUnknown) {
+			t.Errorf("members of %q: %v, %v", name, names, err)
 		}
 		root := Account{Name: "root"}
 		if in, err := root.InGroup(name); in || !errors.Is(err, ErrUnknown) {
