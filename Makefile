@@ -56,6 +56,11 @@ demo:
 	$(MAKE) --no-print-directory all
 	scripts/demo
 
+package:
+	scripts/install-needs build
+	$(MAKE) --no-print-directory all
+	scripts/package
+
 clean:
 	rm -rf build
 

@@ -92,7 +92,12 @@ func brokenConfig(forget bool) func(*testing.T, *host, *enroll.Draft) {
 		h.run(h.login("alice", uid), talk{}) // which keeps the policy
 		h.configure("enabeld: true")
 		if forget {
-			must(t, os.Remove(filepath.Join(h.data(), "policy")))
+			kept, err := filepath.Glob(filepath.Join(h.data(), "policy*"))
+			must(t, err)
+			if len(kept) != 1 {
+				t.Fatalf("kept policies: %q", kept)
+			}
+			must(t, os.Remove(kept[0]))
 		}
 	}
 }
