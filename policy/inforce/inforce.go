@@ -25,6 +25,9 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"twokey/internal/safefile"
 	"twokey/policy"
@@ -61,11 +64,18 @@ var (
 // unless it moves the data folder away from its usual place. With ErrNone comes a policy that lets nobody in, of which only the paths
 // mean something: refusals have to be recorded somewhere.
 func Load(config string) (*Policy, error) {
-	return load(config, policy.PathsIn(nil).Data)
+	return load(config, policy.PathsIn(nil).Data, keep)
 }
 
-// load is Load with the usual place of the data folder.
-func load(config, usual string) (*Policy, error) {
+// Peek returns what Load would, and keeps nothing: it is for showing what is in force, without taking from the next login that
+// it is the first to see a change.
+func Peek(config string) (*Policy, error) {
+	notKept := func(string, string, []byte, string) error { return nil }
+	return load(config, policy.PathsIn(nil).Data, notKept)
+}
+
+// load is Load with the usual place of the data folder and a way to keep what was compiled.
+func load(config, usual string, keep func(data, name string, compiled []byte, usual string) error) (*Policy, error) {
 	name := compiledName(config)
 	source, err := safefile.ReadFile(config, sourceRules)
 	if err != nil {
@@ -145,6 +155,25 @@ func keep(data, name string, compiled []byte, usual string) error {
 		return fmt.Errorf("the policy in force could not be kept: %w", err)
 	}
 	return nil
+}
+
+// Since tells when the policy was kept, which is when it came into force, but for a change that no login has seen yet (Changed).
+func (p *Policy) Since(config string) (time.Time, error) {
+	dir, err := safefile.OpenDir(p.Paths.Data)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer dir.Close()
+	f, err := dir.Open(compiledName(config), unix.O_RDONLY, compiledRules)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }
 
 func replace(data, name string, compiled []byte) error {

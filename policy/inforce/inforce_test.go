@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -57,7 +58,7 @@ func (s scratch) write(source string) {
 
 func (s scratch) load() *Policy {
 	s.t.Helper()
-	p, err := load(s.config, s.usual)
+	p, err := load(s.config, s.usual, keep)
 	must(s.t, err)
 	return p
 }
@@ -87,7 +88,7 @@ func isLastGood(t *testing.T, p *Policy, issuer, reason string) {
 // none fails the test unless there is no policy at all.
 func (s scratch) none(reason string) {
 	s.t.Helper()
-	p, err := load(s.config, s.usual)
+	p, err := load(s.config, s.usual, keep)
 	if !nobody(p) || !errors.Is(err, ErrNone) || !strings.Contains(err.Error(), reason) {
 		s.t.Errorf("%+v, %v, want none because of %q", p, err, reason)
 	}
@@ -206,9 +207,59 @@ func TestMustKeepTheLastGoodPolicyInForceWhenTheFileCannotBeRead(t *testing.T) {
 			t.Errorf("%s: %v, want %v", what, p.Problem, reason)
 		}
 		must(t, os.Remove(s.kept(s.usual)))
-		if none, err := load(s.config, s.usual); !nobody(none) || !errors.Is(err, ErrNone) || !errors.Is(err, reason) {
+		if none, err := load(s.config, s.usual, keep); !nobody(none) || !errors.Is(err, ErrNone) || !errors.Is(err, reason) {
 			t.Errorf("%s, without a last good policy: %+v, %v", what, none, err)
 		}
+	}
+}
+
+// A command that only looks must not take a change from the login that would record it.
+func TestPeekShowsWhatIsInForceAndKeepsNothing(t *testing.T) {
+	s := newScratch(t)
+	peek := func() *Policy {
+		t.Helper()
+		p, err := Peek(s.config)
+		must(t, err)
+		return p
+	}
+	first := in(s.other, "issuer: first")
+	s.write(first)
+	for range 2 {
+		if p := peek(); p.Issuer != "first" || !p.Changed || p.Problem != nil {
+			t.Errorf("never kept: %+v", p)
+		}
+	}
+	if _, err := os.Stat(s.kept(s.other)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Peek has kept something: %v", err)
+	}
+	s.keeps(first)
+	if p := peek(); p.Issuer != "first" || p.Changed {
+		t.Errorf("kept: %+v", p)
+	}
+	s.write(in(s.other, "issuer: second"))
+	if p := peek(); p.Issuer != "second" || !p.Changed || p.Before != sha256.Sum256([]byte(first)) {
+		t.Errorf("changed: %+v", p)
+	}
+	if p := s.load(); p.Issuer != "second" || !p.Changed {
+		t.Errorf("the login after it: %+v", p)
+	}
+	s.write(in(s.other, "issuer: [third"))
+	isLastGood(t, peek(), "second", "not YAML")
+}
+
+func TestSinceIsWhenThePolicyWasKept(t *testing.T) {
+	s := newScratch(t)
+	s.write(in(s.other, "issuer: good"))
+	unkept, err := Peek(s.config)
+	must(t, err)
+	if at, err := unkept.Since(s.config); !at.IsZero() || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("never kept: %v, %v", at, err)
+	}
+	p := s.load()
+	kept := time.Unix(1795000000, 0)
+	must(t, os.Chtimes(s.kept(s.other), kept, kept))
+	if at, err := p.Since(s.config); err != nil || !at.Equal(kept) {
+		t.Errorf("%v, %v, want %v", at, err, kept)
 	}
 }
 
@@ -373,7 +424,7 @@ func TestLoginsAtOnceWhileTheFileChangesSeeOneOfTheTwo(t *testing.T) {
 	for range 8 {
 		go func() {
 			for range 40 {
-				p, err := load(s.config, s.usual)
+				p, err := load(s.config, s.usual, keep)
 				if err == nil && (p.LastGood || p.Problem != nil || p.Issuer != "one" && p.Issuer != "two") {
 					err = fmt.Errorf("%+v", p)
 				}
