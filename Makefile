@@ -61,6 +61,11 @@ package:
 	$(MAKE) --no-print-directory all
 	scripts/package
 
+# Longer than a test run: FUZZTIME for each target.
+fuzz:
+	scripts/install-needs test
+	scripts/fuzz
+
 clean:
 	rm -rf build
 
