@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"path/filepath"
 
 	"filippo.io/age"
@@ -15,7 +17,7 @@ import (
 
 const macInfo = "twokey user file 1"
 
-// maxKeyFile is far above what age-keygen writes.
+// maxKeyFile is far above what age-keygen(1) writes.
 const maxKeyFile = 4096
 
 // ErrHostKey is returned for a host key file that is there and not usable.
@@ -27,7 +29,7 @@ type HostKey struct {
 	macKey   []byte
 }
 
-// GenerateHostKey makes a new host key file, 0600; it is fs.ErrExist when there is one.
+// GenerateHostKey makes a new host key file, 0600. It never replaces one: that is fs.ErrExist.
 func GenerateHostKey(path string) error {
 	identity, err := age.GenerateX25519Identity()
 	if err != nil {
@@ -44,34 +46,99 @@ func GenerateHostKey(path string) error {
 	return dir.WriteNew(filepath.Base(path), content, 0o600)
 }
 
-// OpenHostKey reads the host key. The caller keeps the process's memory out of swap and core dumps.
+// OpenHostKey reads the host key. A file that is missing or whose content cannot be used is ErrHostKey, what safefile refuses has
+// its errors. The caller keeps the process's memory out of swap and core dumps.
 func OpenHostKey(path string) (*HostKey, error) {
 	content, err := safefile.ReadFile(path, safefile.Rules{MaxSize: maxKeyFile, Forbid: 0o077})
+	if errors.Is(err, fs.ErrNotExist) {
+		// Not fs.ErrNotExist: Load gives that for users who are not enrolled, and those may be let in.
+		return nil, fmt.Errorf("%w: %v", ErrHostKey, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer clear(content)
-	var line []byte
-	for l := range bytes.Lines(content) {
-		l = bytes.TrimRight(l, "\r\n")
-		if len(l) == 0 || l[0] == '#' {
-			continue
-		}
-		if line != nil {
-			return nil, fmt.Errorf("%s: %w: more than one key", path, ErrHostKey)
-		}
-		line = l
-	}
-	identity, err := age.ParseX25519Identity(string(line))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, ErrHostKey) // the library's text may show part of the key
-	}
-	macKey, err := hkdf.Key(sha256.New, line, nil, macInfo, sha256.Size)
+	key, err := parseHostKey(content)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return key, nil
+}
+
+// parseHostKey reads an identity file with exactly one identity. What is wrong with it is not said: the library's text may
+// show part of the key.
+func parseHostKey(content []byte) (*HostKey, error) {
+	var text []byte
+	for line := range bytes.Lines(content) {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if text != nil {
+			return nil, fmt.Errorf("%w: more than one key", ErrHostKey)
+		}
+		text = line
+	}
+	identity, err := age.ParseX25519Identity(string(text))
+	if err != nil {
+		return nil, ErrHostKey
+	}
+	macKey, err := hkdf.Key(sha256.New, text, nil, macInfo, sha256.Size)
+	if err != nil {
+		return nil, err
 	}
 	return &HostKey{identity, macKey}, nil
 }
 
 // Recipient is the public half: whoever has it can encrypt files to this host.
 func (k *HostKey) Recipient() string { return k.identity.Recipient().String() }
+
+// Wipe makes the key unusable and zeroes what can be zeroed. The copy that the age library holds cannot be; it goes with the
+// process.
+func (k *HostKey) Wipe() {
+	clear(k.macKey)
+	k.identity, k.macKey = nil, nil
+}
+
+// Format prints that it is a key and nothing else, whatever the verb: values end up in error texts.
+func (k HostKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "host key") }
+
+// open decrypts a user's file, whose size is the caller's to limit, and returns what is inside. age notices damage only when it has
+// given out the last byte, so nothing is looked at before.
+func (k *HostKey) open(sealed []byte) (*Record, error) {
+	plain, err := age.Decrypt(bytes.NewReader(sealed), k.identity)
+	var other *age.NoIdentityMatchError
+	if errors.As(err, &other) {
+		return nil, ErrWrongKey
+	}
+	if err != nil {
+		return nil, ErrCorrupt
+	}
+	content, err := io.ReadAll(plain)
+	defer clear(content)
+	if err != nil {
+		return nil, ErrCorrupt
+	}
+	return decode(content, k.macKey)
+}
+
+// seal encrypts a record to the host.
+func (k *HostKey) seal(r *Record) ([]byte, error) {
+	content, err := encode(r, k.macKey)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(content)
+	var sealed bytes.Buffer
+	w, err := age.Encrypt(&sealed, k.identity.Recipient())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(content); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return sealed.Bytes(), nil
+}

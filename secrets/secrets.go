@@ -2,113 +2,103 @@
 //
 // Encrypting needs only the host's public recipient, so a management workstation can make a host's files without being able to
 // read them. It protects every copy that does not contain the host key: backups, provisioning files, git. It does not
-// protect against root on the running host.
+// protect against root on the running host. What changes with every login (steps, recovery codes that were used) is not here: an
+// older file that comes back with a backup must not bring that back.
+//
+// What it must and must not do, each with a test of the same name:
+//
+//   - MUST refuse a file that was not made with the host key: age lets anybody encrypt who knows the recipient.
+//   - MUST refuse another user's file that was copied over this one.
+//   - MUST refuse a file that is truncated, changed or continued in any place, and return nothing of it.
+//   - MUST accept one spelling of each record only, and no field that this version does not know.
+//   - MUST NOT take anything but a missing file for a user who is not enrolled; not a missing host key either.
+//   - MUST NOT spend memory or time on a file of any size, or on a passphrase.
+//   - MUST leave the old file whole when the new one cannot be written, and at a crash the old or the new one.
+//   - MUST NOT replace a host key.
+//   - MUST give a file a higher serial than any older file of the user has.
+//   - MUST NOT show a secret in an error or when a value is printed.
 //
 // # Files
 //
 // users/NAME.age holds one user; NAME is safefile.UserFileName of the canonical user name. It is a binary age file
-// (https://age-encryption.org/v1) of at most 128 KiB, mode 0600. The host key is an age identity file: one line that begins with
-// AGE-SECRET-KEY-1, empty lines and lines that begin with '#'.
+// (https://age-encryption.org/v1) of at most 64 KiB, mode 0600. One of its recipients is the host's; there may be others, such as
+// a key for emergencies. users/%decoy.age is nobody's: see [Store.CreateDecoy].
+//
+// The host key is an age identity file as age-keygen(1) writes it: one line that begins with AGE-SECRET-KEY-1 and is an X25519
+// identity, empty lines, and lines that begin with '#'.
 //
 // # Content
 //
-// Inside the encryption stands
+// Inside the encryption stand three lines, each ended by a line feed, and nothing behind them. With the host key
+//
+//	AGE-SECRET-KEY-1QQQSYQCYQ5RQWZQFPG9SCRGWPUGPZYSNZS23V9CCRYDPK8QARC0SWRYDWG
+//
+// a file has this content (its second line is broken here, at the backslashes, which are not in the file):
 //
 //	twokey user 1
-//	<the record, JSON on one line>
-//	mac <43 characters>
+//	{"user":"alice","serial":1767323045000,"devices":[{"id":"0001020304050607","name":"phone","method":"totp",\
+//	"secret":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=","digits":6,"period":30,"algorithm":"SHA1","counter":0,"issuer":"Example Ltd",\
+//	"label":"alice@web1","created":"2026-01-02T03:04:05Z"}],"recovery":{"id":"08090a0b0c0d0e0f",\
+//	"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","hashes":["W31Uqvbd2OO+0+SaEObR2A=="]}}
+//	mac tEIhBehr/TVpVxrqpfXR+hSUnGghOVhiBHT3tZWJrkE
 //
-// each line ended by a line feed, nothing after it. The last line is an HMAC-SHA256 over all bytes before it, in unpadded
-// standard base64, since age does not say who wrote a file and anybody knows the recipient. Its key is HKDF-SHA256 (RFC 5869) of
-// the host key's text, without salt, with the info "twokey user file 1". A last line that begins with "sig " is reserved
-// for files that were signed elsewhere, and refused by this version with an error of its own.
+// The first line is the version of the format. The last one is an HMAC-SHA256 over all bytes before it, in standard base64
+// without padding, always 43 characters. Its key is HKDF-SHA256 (RFC 5869) of the host key's line (74 characters, no line
+// feed), without salt, with the info "twokey user file 1", 32 bytes. A last line that begins with "sig " is reserved for files that
+// were signed elsewhere (sig KEYID SIGNATURE, ed25519), and refused by this version with an error of its own.
 //
-// The record has these fields, in this order, each present; every record has one spelling, any other is refused:
+// The record is JSON without white space. It has these fields, in this order, each of them always there:
 //
-//	user       the canonical user name, which must be the file's
-//	serial     a number that tells a newer file from an older one: not below the milliseconds since 1970 when it was written,
-//	           and above that of the file before; a user who was taken out and enrolled again has a higher one than before
-//	devices    0 to 10 of:
-//	             id         16 hexadecimal digits, random, never used for another device
+//	user       the canonical user name, which must be the file's; 1 to 256 bytes of printable UTF-8
+//	serial     1 to 2^53-1; tells a newer file from an older one: not below the milliseconds since 1970 when it was written, and
+//	           above that of the file before
+//	devices    an array of 0 to 10:
+//	             id         16 hexadecimal digits, small letters, random, not all 0; never used for another device
 //	             name       1 to 32 bytes of printable UTF-8, unique for the user
 //	             method     "totp" or "hotp"
-//	             secret     10 to 128 bytes, base64
+//	             secret     10 to 128 bytes in base64
 //	             digits     4 to 12
 //	             period     seconds, 10 to 300; 0 for hotp
 //	             algorithm  "SHA1", "SHA256" or "SHA512"
-//	             counter    of hotp: the first that is good
-//	             issuer     what the app shows, up to 256 bytes
+//	             counter    of hotp, the first that is good, up to 2^53-1; 0 for totp
+//	             issuer     what the app shows, up to 256 bytes of printable UTF-8
 //	             label      likewise
-//	             created    RFC 3339, UTC, whole seconds
+//	             created    RFC 3339 in UTC and whole seconds, as above; from 1970 to 9999
 //	recovery   null, or the recovery codes:
-//	             id      16 hexadecimal digits, random, new for each set
-//	             key     32 random bytes, base64: the hashes are keyed with it, and it belongs to this set alone, so that a
-//	                     machine without the host key can make them
-//	             hashes  1 to 20 of 16 bytes, base64
+//	             id      as that of a device, new for each set
+//	             key     32 random bytes in base64, not all 0: the hashes are keyed with it. It belongs to this set alone, so that a
+//	                     machine without the host key can make a set
+//	             hashes  an array of 1 to 20, each 16 bytes in base64
 //
-// Base64 here is standard with padding, as encoding/json writes it.
+// Base64 in the record is standard with padding. Numbers are decimal integers. In text only the quotation mark and the backslash are
+// escaped, by a backslash; all other characters stand for themselves. Printable is what Go's unicode.IsPrint says: letters,
+// marks, numbers, punctuation, symbols and the ASCII space; nothing that moves a cursor or turns the direction of writing.
+//
+// A later version may add fields: it will write another first line then, and still read this one.
 package secrets
 
-import (
-	"errors"
-	"time"
-)
+import "errors"
 
-// Limits.
+// Limits of a record.
 const (
 	MaxDevices       = 10
 	MaxRecoveryCodes = 20
-	maxName          = 32  // bytes
-	maxText          = 256 // bytes, issuer and label
-	minSecret        = 10  // bytes
-	maxSecret        = 128
-	maxPlaintext     = 64 << 10
-	maxFile          = 128 << 10
+
+	maxName   = 32  // bytes
+	maxText   = 256 // bytes
+	minSecret = 10  // bytes
+	maxSecret = 128 // bytes
+	maxNumber = 1<<53 - 1
+
+	maxFile = 64 << 10 // bytes; the fullest record makes one of 20 KiB
 )
 
 // The reasons for which a file is refused, beside those of safefile. Each of them denies a login.
 var (
 	ErrCorrupt   = errors.New("secret file is damaged")
+	ErrVersion   = errors.New("secret file is of another version")
 	ErrWrongKey  = errors.New("secret file is encrypted to another host key")
 	ErrWrongUser = errors.New("secret file belongs to another user")
 	ErrMAC       = errors.New("secret file was not written on this host")
 	ErrSigned    = errors.New("signed secret files are not accepted by this version")
 )
-
-// ID identifies a device or a set of recovery codes.
-type ID [8]byte
-
-// Record is what is kept about one user. It is never printed: see Format.
-type Record struct {
-	User     string
-	Serial   uint64
-	Devices  []Device
-	Recovery *Recovery // nil: none
-}
-
-// Device makes codes.
-type Device struct {
-	ID        ID
-	Name      string
-	Method    string // "totp", "hotp"
-	Secret    []byte
-	Digits    int    // 4 to 12
-	Period    int    // seconds; 0 for hotp
-	Algorithm string // "SHA1", "SHA256", "SHA512"
-	Counter   uint64 // hotp: the first that is good
-	Issuer    string
-	Label     string
-	Created   time.Time // UTC, whole seconds
-}
-
-// Recovery is a set of recovery codes, as keyed hashes.
-type Recovery struct {
-	ID     ID
-	Key    [32]byte
-	Hashes [][16]byte
-}
-
-// NextSerial is the serial of a file that takes the place of one with the serial previous (0: there was none).
-func NextSerial(previous uint64, now time.Time) uint64 {
-	return max(previous+1, uint64(max(0, now.UnixMilli())))
-}

@@ -1,14 +1,11 @@
 package secrets
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strings"
 	"sync"
-
-	"filippo.io/age"
 
 	"twokey/internal/safefile"
 )
@@ -24,18 +21,20 @@ var fileRules = safefile.Rules{MaxSize: maxFile, Forbid: 0o077}
 
 // Store is the folder of all users' secret files.
 type Store struct {
-	dir *safefile.Dir
-	key func() (*HostKey, error)
+	dir     *safefile.Dir
+	keyPath string
+	mu      sync.Mutex
+	hostKey *HostKey // nil until it is needed first
 }
 
-// Open opens the folder users below the data folder. The host key is read when it is needed first: whether a user is enrolled can be
-// said without it.
+// Open opens the folder users below the data folder. The host key is read when it is needed first: whether a user is enrolled can
+// be said without it.
 func Open(data, keyPath string) (*Store, error) {
 	dir, err := safefile.OpenDir(data + "/users")
 	if err != nil {
 		return nil, err
 	}
-	return &Store{dir, sync.OnceValues(func() (*HostKey, error) { return OpenHostKey(keyPath) })}, nil
+	return &Store{dir: dir, keyPath: keyPath}, nil
 }
 
 // Create makes the folder where it is missing, and opens it.
@@ -44,144 +43,150 @@ func Create(data, keyPath string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{dir, sync.OnceValues(func() (*HostKey, error) { return OpenHostKey(keyPath) })}, nil
+	return &Store{dir: dir, keyPath: keyPath}, nil
 }
 
-// Close releases the folder.
-func (s *Store) Close() error { return s.dir.Close() }
+// Close releases the folder and wipes the host key.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hostKey != nil {
+		s.hostKey.Wipe()
+		s.hostKey = nil
+	}
+	return s.dir.Close()
+}
 
-// Enrolled reports whether the user has a secret file, whatever is in it.
+func (s *Store) key() (*HostKey, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hostKey != nil {
+		return s.hostKey, nil
+	}
+	key, err := OpenHostKey(s.keyPath)
+	if err != nil {
+		return nil, err
+	}
+	s.hostKey = key
+	return key, nil
+}
+
+// Enrolled reports whether something of the name of the user's file is there, whatever it is like: Load says that.
 func (s *Store) Enrolled(user string) (bool, error) { return s.dir.Exists(fileName(user)) }
 
-// Load opens a user's file. A user without one is fs.ErrNotExist; every other error means that nobody may be let in by it.
+// Load opens a user's file. A user without one is fs.ErrNotExist, and nothing else is. Every other error means that the file
+// lets nobody in: those of this package, and safefile's ErrOwner, ErrMode, ErrType, ErrLinks and ErrSize. Whether the record is
+// older than one that was seen before, the caller has to tell by the serial.
 func (s *Store) Load(user string) (*Record, error) {
-	return s.load(fileName(user), user)
-}
-
-func (s *Store) load(name, user string) (*Record, error) {
-	sealed, err := s.dir.Read(name, fileRules)
+	r, err := s.read(fileName(user))
 	if err != nil {
 		return nil, err
-	}
-	key, err := s.key()
-	if err != nil {
-		return nil, err
-	}
-	r, err := open(sealed, key)
-	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w", s.dir.Path(), name, err)
 	}
 	if r.User != user {
-		return nil, fmt.Errorf("%s/%s: %w", s.dir.Path(), name, ErrWrongUser)
+		return nil, s.failed(fileName(user), ErrWrongUser)
 	}
 	return r, nil
 }
 
-// open decrypts a file. age notices damage only when it has given out the last byte, so nothing is looked at before.
-func open(sealed []byte, key *HostKey) (*Record, error) {
-	plain, err := age.Decrypt(bytes.NewReader(sealed), key.identity)
-	var other *age.NoIdentityMatchError
-	if errors.As(err, &other) {
-		return nil, ErrWrongKey
-	}
+func (s *Store) read(file string) (*Record, error) {
+	sealed, err := s.dir.Read(file, fileRules)
 	if err != nil {
-		return nil, ErrCorrupt
+		return nil, err
 	}
-	content, err := io.ReadAll(io.LimitReader(plain, maxPlaintext+1))
-	defer clear(content)
+	key, err := s.key()
 	if err != nil {
-		return nil, ErrCorrupt
+		return nil, err
 	}
-	return decode(content, key.macKey)
+	r, err := key.open(sealed)
+	if err != nil {
+		return nil, s.failed(file, err)
+	}
+	return r, nil
 }
 
-// seal encrypts a record to the host.
-func seal(r *Record, key *HostKey) ([]byte, error) {
-	content, err := encode(r, key.macKey)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(content)
-	var sealed bytes.Buffer
-	w, err := age.Encrypt(&sealed, key.identity.Recipient())
-	if err != nil {
-		return nil, err
-	}
-	if _, err := w.Write(content); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return sealed.Bytes(), nil
+func (s *Store) failed(file string, err error) error {
+	return fmt.Errorf("%s/%s: %w", s.dir.Path(), file, err)
 }
 
-// Save puts a record in the place of the user's file. On any error the old file stays.
-func (s *Store) Save(r *Record) error { return s.save(fileName(r.User), r) }
+// Save puts a record in the place of the user's file. On any error the old file stays, except as safefile's Replace says.
+func (s *Store) Save(r *Record) error { return s.write(fileName(r.User), r) }
 
-func (s *Store) save(name string, r *Record) error {
+func (s *Store) write(file string, r *Record) error {
 	key, err := s.key()
 	if err != nil {
 		return err
 	}
-	sealed, err := seal(r, key)
+	sealed, err := key.seal(r)
 	if err != nil {
 		return err
 	}
-	return s.dir.Replace(name, sealed, 0o600)
+	return s.dir.Replace(file, sealed, 0o600)
 }
 
 // Remove takes a user's file away; it is fs.ErrNotExist when there is none.
 func (s *Store) Remove(user string) error { return s.dir.Remove(fileName(user)) }
 
-// Users lists the names of all users who have a file, in no order.
+// Users lists the names of all users who have a file, in order. A name that is too long for a file name stands inside the file:
+// when such files cannot be opened, the error says so and the names are those of the others.
 func (s *Store) Users() ([]string, error) {
 	files, err := s.dir.Names()
 	if err != nil {
 		return nil, err
 	}
 	var users []string
+	var unknown []error
 	for _, file := range files {
 		name, isUser := strings.CutSuffix(file, suffix)
 		if !isUser || file == decoyFile {
 			continue
 		}
-		if user, err := safefile.UserName(name); err == nil {
-			users = append(users, user)
-		} else if user, ok := s.longName(file); ok {
-			users = append(users, user)
+		user, err := safefile.UserName(name)
+		if err != nil {
+			user, err = s.userInside(file)
 		}
+		if err != nil {
+			unknown = append(unknown, err)
+			continue
+		}
+		users = append(users, user)
 	}
-	return users, nil
+	slices.Sort(users)
+	return users, errors.Join(unknown...)
 }
 
-// longName finds the user of a file whose name is a hash: the name stands inside.
-func (s *Store) longName(file string) (string, bool) {
-	sealed, err := s.dir.Read(file, fileRules)
+// userInside returns the name of the user whose file this is. A copy under another name is nobody's.
+func (s *Store) userInside(file string) (string, error) {
+	r, err := s.read(file)
 	if err != nil {
-		return "", false
+		return "", err
 	}
-	key, err := s.key()
-	if err != nil {
-		return "", false
+	if fileName(r.User) != file {
+		return "", s.failed(file, ErrWrongUser)
 	}
-	r, err := open(sealed, key)
-	if err != nil || fileName(r.User) != file {
-		return "", false
-	}
-	return r.User, true
+	return r.User, nil
 }
 
-// CreateDecoy makes the file on which the work is done for those who cannot get in, unless it is there.
+// CreateDecoy makes the file on which the work is done for those who cannot get in, unless it is there. The user of r does not
+// matter. Nobody may be let in for a code that matches it.
 func (s *Store) CreateDecoy(r *Record) error {
 	if exists, err := s.dir.Exists(decoyFile); exists || err != nil {
 		return err
 	}
-	r.User = decoyUser
-	return s.save(decoyFile, r)
+	decoy := *r
+	decoy.User = decoyUser
+	return s.write(decoyFile, &decoy)
 }
 
-// LoadDecoy opens the decoy's file.
-func (s *Store) LoadDecoy() (*Record, error) { return s.load(decoyFile, decoyUser) }
+// LoadDecoy opens the decoy's file, with the same work as Load.
+func (s *Store) LoadDecoy() (*Record, error) {
+	r, err := s.read(decoyFile)
+	if err != nil {
+		return nil, err
+	}
+	if r.User != decoyUser {
+		return nil, s.failed(decoyFile, ErrWrongUser)
+	}
+	return r, nil
+}
 
 func fileName(user string) string { return safefile.UserFileName(user) + suffix }

@@ -1,0 +1,166 @@
+package secrets
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+const (
+	magic     = "twokey user "
+	header    = magic + "1\n"
+	macPrefix = "mac "
+	sigPrefix = "sig "
+)
+
+// The record as JSON has it. The order of the fields is that of the package comment.
+type jsonRecord struct {
+	User     string        `json:"user"`
+	Serial   uint64        `json:"serial"`
+	Devices  []jsonDevice  `json:"devices"`
+	Recovery *jsonRecovery `json:"recovery"`
+}
+
+type jsonDevice struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Method    string `json:"method"`
+	Secret    []byte `json:"secret"`
+	Digits    int    `json:"digits"`
+	Period    int    `json:"period"`
+	Algorithm string `json:"algorithm"`
+	Counter   uint64 `json:"counter"`
+	Issuer    string `json:"issuer"`
+	Label     string `json:"label"`
+	Created   string `json:"created"`
+}
+
+type jsonRecovery struct {
+	ID     string   `json:"id"`
+	Key    []byte   `json:"key"`
+	Hashes [][]byte `json:"hashes"`
+}
+
+// encode returns the content of a file, authenticated with the MAC key.
+func encode(r *Record, macKey []byte) ([]byte, error) {
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	body, err := encodeRecord(r)
+	if err != nil {
+		return nil, err
+	}
+	b := append([]byte(header), body...)
+	return append(b, macLine(b, macKey)...), nil
+}
+
+// decode understands the content of a file. The MAC is checked before anything that it covers is looked at.
+func decode(b, macKey []byte) (*Record, error) {
+	switch {
+	case !bytes.HasPrefix(b, []byte(magic)) || !bytes.HasSuffix(b, []byte("\n")):
+		return nil, ErrCorrupt
+	case !bytes.HasPrefix(b, []byte(header)):
+		return nil, ErrVersion
+	}
+	end := bytes.LastIndexByte(b[:len(b)-1], '\n') + 1
+	covered, last := b[:end], b[end:]
+	if bytes.HasPrefix(last, []byte(sigPrefix)) {
+		return nil, ErrSigned
+	}
+	if !hmac.Equal(last, macLine(covered, macKey)) {
+		return nil, ErrMAC
+	}
+	return decodeRecord(covered[len(header):])
+}
+
+func macLine(covered, macKey []byte) []byte {
+	mac := hmac.New(sha256.New, macKey)
+	mac.Write(covered)
+	line := base64.RawStdEncoding.AppendEncode([]byte(macPrefix), mac.Sum(nil))
+	return append(line, '\n')
+}
+
+// encodeRecord returns the one spelling that a record has: a line of JSON, ended by a line feed.
+func encodeRecord(r *Record) ([]byte, error) {
+	var line bytes.Buffer
+	e := json.NewEncoder(&line)
+	e.SetEscapeHTML(false) // other programs that make such files would not think of it
+	if err := e.Encode(r.toJSON()); err != nil {
+		return nil, err
+	}
+	return line.Bytes(), nil
+}
+
+// decodeRecord takes what encodeRecord gives for a record that Check accepts, and nothing else. The comparison at the end is
+// what refuses fields that are twice there, or in capitals, or unknown to this version, and every other second spelling.
+func decodeRecord(line []byte) (*Record, error) {
+	var j jsonRecord
+	if err := json.Unmarshal(line, &j); err != nil {
+		return nil, ErrCorrupt
+	}
+	r, ok := j.toRecord()
+	if !ok || r.Check() != nil {
+		return nil, ErrCorrupt
+	}
+	again, err := encodeRecord(r)
+	if err != nil || !bytes.Equal(again, line) {
+		return nil, ErrCorrupt
+	}
+	return r, nil
+}
+
+func (r *Record) toJSON() jsonRecord {
+	j := jsonRecord{User: r.User, Serial: r.Serial, Devices: []jsonDevice{}}
+	for _, d := range r.Devices {
+		j.Devices = append(j.Devices, jsonDevice{hex.EncodeToString(d.ID[:]), d.Name, d.Method, d.Secret, d.Digits, d.Period,
+			d.Algorithm, d.Counter, d.Issuer, d.Label, d.Created.UTC().Format(time.RFC3339)})
+	}
+	if r.Recovery != nil {
+		j.Recovery = &jsonRecovery{ID: hex.EncodeToString(r.Recovery.ID[:]), Key: r.Recovery.Key[:]}
+		for _, hash := range r.Recovery.Hashes {
+			j.Recovery.Hashes = append(j.Recovery.Hashes, hash[:])
+		}
+	}
+	return j
+}
+
+func (j jsonRecord) toRecord() (*Record, bool) {
+	r := &Record{User: j.User, Serial: j.Serial}
+	for _, d := range j.Devices {
+		id, ok := parseID(d.ID)
+		created, err := time.Parse(time.RFC3339, d.Created)
+		if !ok || err != nil {
+			return nil, false
+		}
+		r.Devices = append(r.Devices, Device{id, d.Name, d.Method, d.Secret, d.Digits, d.Period, d.Algorithm, d.Counter, d.Issuer,
+			d.Label, created.UTC()})
+	}
+	if j.Recovery == nil {
+		return r, true
+	}
+	id, ok := parseID(j.Recovery.ID)
+	if !ok || len(j.Recovery.Key) != len(Recovery{}.Key) {
+		return nil, false
+	}
+	r.Recovery = &Recovery{ID: id, Key: [32]byte(j.Recovery.Key)}
+	for _, hash := range j.Recovery.Hashes {
+		if len(hash) != 16 {
+			return nil, false
+		}
+		r.Recovery.Hashes = append(r.Recovery.Hashes, [16]byte(hash))
+	}
+	return r, true
+}
+
+func parseID(text string) (ID, bool) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(ID{}) || strings.ToLower(text) != text {
+		return ID{}, false
+	}
+	return ID(b), true
+}
