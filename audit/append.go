@@ -12,7 +12,7 @@ import (
 	"twokey/internal/slotfile"
 )
 
-// What appending must and must not do, each with a test of the same name:
+// What appending must and must not do, each with a test that quotes it:
 //
 //   - MUST return nil only when the record is in the log and synchronised, or counted as one refusal too many in a minute. Attack:
 //     fill the disk, then log in.

@@ -50,6 +50,18 @@ func TestCreateRefusesWhenThereIsALog(t *testing.T) {
 	}
 }
 
+func TestCreateLeavesALogThatIsGoneGone(t *testing.T) {
+	path, key := newLog(t)
+	fill(t, path, 2)
+	remove(t, path)
+	if _, err := Create(path); !errors.Is(err, fs.ErrExist) {
+		t.Error(err)
+	}
+	if p := firstProblem(t, path, &key); p.What != "the log is gone: the head says that it has 2 records" {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestCreateFinishesWhatACrashInterrupted(t *testing.T) {
 	path, _ := newLog(t)
 	if err := os.Remove(headPath(path)); err != nil {

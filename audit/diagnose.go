@@ -15,7 +15,8 @@ func (v *verifier) diagnose(c *candidate) (string, error) {
 	case v.end.follows(c, &v.buf) && c.record.Repair.SkippedBytes == 0:
 		return inserted(gap, v.end.sequence), nil
 	case v.end.follows(c, &v.buf):
-		return fmt.Sprintf("the %d bytes that record %d says it skipped are not there as they were", c.record.Repair.SkippedBytes, found), nil
+		skipped := c.record.Repair.SkippedBytes
+		return fmt.Sprintf("the %d bytes that record %d says it skipped are not there as they were", skipped, found), nil
 	case gap > 0:
 		raw, err := v.lineAtEnd()
 		return v.diagnoseLine(raw), err

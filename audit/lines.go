@@ -15,7 +15,6 @@ type lines struct {
 	in   *bufio.Reader
 	pos  int64
 	last candidate
-	buf  []byte
 }
 
 // rawLine is one line. Its text is valid until the next one is read, and nil when the line is too long for a record or has no

@@ -224,12 +224,7 @@ func TestRootCannotRewriteThePast(t *testing.T) {
 		log := bytes.Join(logLines(t, path)[:from], nil)
 		var p position
 		if from > 0 {
-			var r Record
-			s, ok := decode(bytes.TrimSuffix(logLines(t, path)[from-1], []byte("\n")), &r, false)
-			if !ok {
-				t.Fatal("not a record")
-			}
-			p.hash = s.hash
+			p.hash = lineHash(t, path, from)
 		}
 		for i := from; i < 5; i++ {
 			r := all[i]
@@ -252,15 +247,50 @@ func TestRootCannotRewriteThePast(t *testing.T) {
 	}
 }
 
+// Root cuts off the last records, those of his own coming, and makes the head fit as far as he can.
+func TestRootCannotCutOffTheEnd(t *testing.T) {
+	path, key := newLog(t)
+	fill(t, path, 5)
+	h := currentHead(t, path)
+	for left := range 5 {
+		log := bytes.Join(logLines(t, path)[:left], nil)
+		cut := h
+		cut.sequence, cut.offset, cut.hash = uint64(left), int64(len(log)), Hash{}
+		if left > 0 {
+			cut.hash = lineHash(t, path, left)
+		}
+		there := t.TempDir() + "/audit.jsonl"
+		write(t, there, log)
+		putHead(t, there, cut)
+		want := fmt.Sprintf("the sealing key in the head is not the one for record %d", left+1)
+		if p := firstProblem(t, there, &key); !strings.HasPrefix(p.What, want) {
+			t.Errorf("%+v", p)
+		}
+	}
+}
+
+// lineHash is the hash that stands in a record's line.
+func lineHash(t *testing.T, path string, n int) Hash {
+	t.Helper()
+	var r Record
+	s, ok := decode(bytes.TrimSuffix(logLines(t, path)[n-1], []byte("\n")), &r, false)
+	if !ok {
+		t.Fatal("not a record")
+	}
+	return s.hash
+}
+
 func TestAHeadThatContradictsTheLogIsNamed(t *testing.T) {
 	for name, c := range map[string]struct {
-		change       func(*head)
-		with, wanted string
+		change func(*head)
+		with   string // "with": seen with the verification key only
+		wanted string
 	}{
-		"another hash":       {func(h *head) { h.hash[0] ^= 1 }, "", "record 5 is not the one that the head names: the log was written anew"},
-		"another place":      {func(h *head) { h.offset-- }, "", "record 5 ends at byte "},
-		"another key":        {func(h *head) { h.key[0] ^= 1 }, "with", "the sealing key in the head is not the one for record 6"},
-		"more records":       {func(h *head) { h.sequence += 2; h.offset += 900 }, "", "the last 2 records are missing: the head says 7, the log ends at 5"},
+		"another hash":  {func(h *head) { h.hash[0] ^= 1 }, "", "record 5 is not the one that the head names: the log was written anew"},
+		"another place": {func(h *head) { h.offset-- }, "", "record 5 ends at byte "},
+		"another key":   {func(h *head) { h.key[0] ^= 1 }, "with", "the sealing key in the head is not the one for record 6"},
+		"more records": {func(h *head) { h.sequence += 2; h.offset += 900 }, "",
+			"the last 2 records are missing: the head says 7, the log ends at 5"},
 		"fewer, another key": {func(h *head) { h.sequence--; h.key[0] ^= 1 }, "", "record 4 is not the one that the head names"},
 	} {
 		path, key := newLog(t)
