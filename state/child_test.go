@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strconv"
 	"testing"
 
@@ -32,6 +31,7 @@ func TestMain(m *testing.M) {
 		"die":       childDie,
 		"limit":     childLimit,
 		"limited":   childLimited,
+		"late":      childLate,
 		"one login": childOneLogin,
 		"full disk": childFullDisk,
 	}
@@ -181,9 +181,29 @@ func childLimited(data string) error {
 	return fmt.Errorf("got %v, want EFBIG", err)
 }
 
+// childLate may not write any more when it has looked at the code.
+func childLate(data string) error {
+	store, err := Open(data)
+	if err != nil {
+		return err
+	}
+	err = store.Update("alice", func(tx *Tx) error {
+		tx.Charge(Attempt{away, ID{1}, One, noon})
+		if err := tx.Flush(); err != nil {
+			return err
+		}
+		tx.Devices[0].Consumed++
+		return limitWriting(0)
+	})
+	if errors.Is(err, unix.EFBIG) {
+		fmt.Println("refused")
+		return nil
+	}
+	return fmt.Errorf("got %v, want EFBIG", err)
+}
+
 // childOneLogin charges, says when it looks at the code, uses it up, and says when it lets somebody in.
 func childOneLogin(data string) error {
-	runtime.LockOSThread() // strace counts the calls of each thread by themselves
 	store, err := Open(data)
 	if err != nil {
 		return err

@@ -150,6 +150,24 @@ func TestEncodeRefusesWhatTheAdministratorMayNotChoose(t *testing.T) {
 	}
 }
 
+// A length that is written modulo 2^16 would let a name that is long enough bring sections of its own.
+func TestAUsersNameCannotBringSections(t *testing.T) {
+	s := example()
+	s.User = "alice"
+	value, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	behind := len(value) - len(exUser)
+	name := join([]byte("alice"), head()[len(exUser):]) // with no device removed, and nothing used up
+	padding := 1<<16 + len("alice") - len(name) - 3
+	swallow := join([]byte{tagLater, byte((padding + behind) >> 8), byte(padding + behind)}, make([]byte, padding))
+	s.User = string(join(name, swallow))
+	if b, err := s.Encode(); !errors.Is(err, ErrFormat) || b != nil {
+		t.Errorf("a name of %d bytes was written (%v)", len(s.User), err)
+	}
+}
+
 // The sections of the example, to build bad values of.
 var (
 	exUser     = []byte("\x01\x00\x05alice")
