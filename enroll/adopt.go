@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"twokey/device"
 	"twokey/secrets"
@@ -12,10 +13,11 @@ import (
 
 // Adoption says what Adopt found and accepted.
 type Adoption struct {
-	Renamed  string // the name under which the account was enrolled; "": the same
-	OldUID   uint32 // the user id under which it was enrolled
-	NewUID   bool   // that is another one
-	Restored bool   // the state had been lost; its counters and recovery codes are open again
+	Renamed    string // the name under which the account was enrolled; "": the same
+	OldUID     uint32 // the user id under which it was enrolled
+	NewUID     bool   // that is another one
+	Restored   bool   // the state had been lost; its counters and recovery codes are open again
+	MustEnroll bool   // it was reset, and still has to enrol
 }
 
 // Adopt accepts an account whose identity or state is not what was enrolled: restored from a backup, renamed, created again under
@@ -23,94 +25,123 @@ type Adoption struct {
 // says; codes that were used between then and the loss are good again, so new devices are the better way.
 func (u *Users) Adopt(a Account) (Adoption, error) {
 	var done Adoption
-	owner, err := u.State.NameOf(a.UID)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && owner == a.Name:
-	case err != nil:
+	owner, guards, err := u.otherOwner(a)
+	if err != nil {
 		return done, err
-	default:
-		enrolled, err := u.Secrets.Enrolled(a.Name)
-		if err != nil {
-			return done, err
-		}
-		if enrolled {
-			return done, fmt.Errorf("%w: %q; %q has a device too: unenroll one of them", ErrOtherName, owner, a.Name)
-		}
+	}
+	done.Renamed = owner
+	if guards {
 		if err := u.rename(owner, a); err != nil {
 			return done, err
 		}
-		done.Renamed = owner
 	}
-	return done, u.accept(a, &done)
+	enrolled, err := u.Secrets.Enrolled(a.Name)
+	switch {
+	case err != nil:
+		return done, err
+	case enrolled:
+		return done, u.accept(a, &done)
+	case owner == "":
+		return done, ErrNotEnrolled
+	}
+	return done, u.acceptWithout(a, &done)
+}
+
+// acceptWithout is for an account without a device: renamed after a reset, or with a user id that is bound to a name of which
+// nothing is left.
+func (u *Users) acceptWithout(a Account, done *Adoption) error {
+	st, err := u.State.Read(a.Name)
+	switch {
+	case err == nil && st.MustEnroll:
+		done.MustEnroll = true
+		return u.State.Bind(a.UID, a.Name)
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		return u.State.Unbind(a.UID)
+	}
+	return err
 }
 
 // accept makes the state say what the account is now.
 func (u *Users) accept(a Account, done *Adoption) error {
 	record, err := u.Secrets.Load(a.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return ErrNotEnrolled
-	}
 	if err != nil {
 		return err
 	}
 	if err := u.State.New(device.Restore(record, a.UID, u.Now())); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	var old uint32
-	err = u.State.Update(a.Name, func(tx *state.Tx) error {
+	return u.State.Update(a.Name, func(tx *state.Tx) error {
 		if record.Serial < tx.Serial {
 			return device.ErrRolledBack
 		}
-		old = tx.UID
-		done.Restored, done.OldUID, done.NewUID = tx.Restored, old, old != a.UID
+		done.Restored, done.OldUID, done.NewUID = tx.Restored, tx.UID, tx.UID != a.UID
 		tx.UID, tx.Restored = a.UID, false
-		return u.State.Bind(a.UID, a.Name)
+		if err := u.State.Bind(a.UID, a.Name); err != nil {
+			return err
+		}
+		if !done.NewUID {
+			return nil
+		}
+		return u.unbindFrom(done.OldUID, a.Name)
 	})
-	if err == nil && done.NewUID {
-		err = u.unbindFrom(old, a.Name)
-	}
-	return err
-}
-
-// unbindFrom frees the number that the account had before, unless it is somebody else's by now.
-func (u *Users) unbindFrom(uid uint32, name string) error {
-	owner, err := u.State.NameOf(uid)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && owner != name {
-		return nil
-	}
-	return errors.Join(err, u.State.Unbind(uid))
 }
 
 // rename moves a user's secrets and state to another name: first the new ones, then the old ones go, so that a crash leaves one
-// of the two.
+// of the two, and the next Adopt finishes what is half done.
 func (u *Users) rename(old string, a Account) error {
-	var moved state.State
-	err := u.State.Update(old, func(tx *state.Tx) error {
-		record, err := u.Secrets.Load(old)
-		if err != nil {
-			return err
-		}
-		record.User, record.Serial = a.Name, secrets.NextSerial(max(record.Serial, tx.Serial), u.Now())
-		moved = *tx.State
-		moved.User, moved.Serial = a.Name, record.Serial
-		if err := u.replaceState(&moved); err != nil {
-			return err
-		}
-		if err := u.Secrets.Save(record); err != nil {
-			return err
-		}
-		return u.removeSecrets(old)
-	})
-	if err != nil {
-		return err
+	if err := u.State.Update(old, func(tx *state.Tx) error { return u.move(tx, a) }); err != nil {
+		return fmt.Errorf("%q: %w", old, err)
 	}
 	return u.State.Remove(old)
 }
 
-// replaceState makes a state under a name that may have an old one without devices.
-func (u *Users) replaceState(st *state.State) error {
-	if err := u.State.Remove(st.User); err != nil && !errors.Is(err, fs.ErrNotExist) {
+func (u *Users) move(tx *state.Tx, a Account) error {
+	record, err := u.recordOf(tx.User)
+	if err != nil {
 		return err
 	}
-	return u.State.New(st)
+	there, err := u.recordOf(a.Name)
+	if err != nil {
+		return err
+	}
+	if there != nil && (record == nil || !sameDevices(there, record)) {
+		return fmt.Errorf("%w: %q; %q has a device too: unenroll one of them", ErrOtherName, tx.User, a.Name)
+	}
+	if there == nil {
+		if err := u.copyTo(tx, record, a); err != nil {
+			return err
+		}
+	}
+	return u.removeSecrets(tx.User)
+}
+
+// copyTo gives the account what the user has. A state that it may have without a device is replaced.
+func (u *Users) copyTo(tx *state.Tx, record *secrets.Record, a Account) error {
+	moved := *tx.State
+	moved.User = a.Name
+	if record != nil {
+		record.User, record.Serial = a.Name, secrets.NextSerial(max(record.Serial, tx.Serial), u.Now())
+		moved.Serial = record.Serial
+	}
+	if err := u.State.Remove(a.Name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := u.State.New(&moved); err != nil || record == nil {
+		return err
+	}
+	return u.Secrets.Save(record)
+}
+
+// recordOf is what a user has, nil for nothing.
+func (u *Users) recordOf(user string) (*secrets.Record, error) {
+	enrolled, err := u.Secrets.Enrolled(user)
+	if err != nil || !enrolled {
+		return nil, err
+	}
+	return u.Secrets.Load(user)
+}
+
+// sameDevices tells a copy of a user's devices, which a rename that was cut short has left, from devices of somebody else.
+func sameDevices(a, b *secrets.Record) bool {
+	return slices.EqualFunc(a.Devices, b.Devices, func(x, y secrets.Device) bool { return x.ID == y.ID })
 }

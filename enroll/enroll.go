@@ -28,6 +28,7 @@ var (
 	ErrSameSecret  = errors.New("the user has had this secret: its used codes would be good again")
 	ErrOtherUID    = errors.New("enrolled under another user id")
 	ErrOtherName   = errors.New("the user id was enrolled under another name")
+	ErrNoState     = errors.New("enrolled, but without a state: on a restored host, or by a file from elsewhere")
 )
 
 // Account is who is enrolled: the canonical name and the user id of the name service, never what somebody typed.
@@ -91,9 +92,16 @@ func (u *Users) Draft(a Account, r Request) (*Draft, error) {
 		return nil, err
 	}
 	if r.Recovery > 0 {
-		d.recovery, d.RecoveryCodes, err = newRecovery(r.Recovery)
+		if d.recovery, d.RecoveryCodes, err = newRecovery(r.Recovery); err != nil {
+			return nil, err
+		}
 	}
-	return d, err
+	return d, nil
+}
+
+// Format prints whose draft it is and nothing else, whatever the verb: the address is the secret.
+func (d *Draft) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "draft of %v for %q", d.Device, d.Account.Name)
 }
 
 // newRecovery draws a set of recovery codes with a key of its own.
@@ -137,38 +145,33 @@ func (u *Users) Confirm(d *Draft, answer string, discrepancy int) bool {
 	return m.OK
 }
 
+// commitTries is how often Commit begins again when the state that it made is taken away by another enrolment that failed.
+const commitTries = 5
+
 // Commit puts a draft in force. On any error what was there before stays in force.
 func (u *Users) Commit(d *Draft) error {
 	if err := u.checkOwner(d.Account); err != nil {
 		return err
 	}
-	made, err := u.ensureState(d.Account, d.replace)
-	if err != nil {
-		return err
-	}
-	return u.State.Update(d.Account.Name, func(tx *state.Tx) error {
-		err := u.commit(tx, d)
-		if err != nil && made {
-			// A state without a device would be left over. Whoever waits for its lock sees that it has gone.
-			return errors.Join(err, u.State.Remove(d.Account.Name))
+	err := fs.ErrNotExist
+	for try := 0; try < commitTries && errors.Is(err, fs.ErrNotExist); try++ {
+		if err := u.ensureState(d); err != nil {
+			return err
 		}
-		return err
-	})
+		err = u.State.Update(d.Account.Name, func(tx *state.Tx) error {
+			if err := u.commit(tx, d); err != nil {
+				return errors.Join(err, u.dropUnused(tx))
+			}
+			return nil
+		})
+	}
+	return err
 }
 
 func (u *Users) commit(tx *state.Tx, d *Draft) error {
-	record, err := u.Secrets.Load(d.Account.Name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		record = &secrets.Record{User: d.Account.Name}
-	case err != nil && !d.replace:
+	record, err := u.present(tx, d)
+	if err != nil {
 		return err
-	case err != nil:
-		record = &secrets.Record{User: d.Account.Name} // an unreadable file is replaced; the state knows its serial
-	case !d.replace:
-		return ErrEnrolled
-	case tx.UID != d.Account.UID:
-		return ErrOtherUID
 	}
 	for _, old := range record.Devices {
 		if string(old.Secret) == string(d.Device.Secret) {
@@ -186,8 +189,31 @@ func (u *Users) commit(tx *state.Tx, d *Draft) error {
 	return u.learn(tx, record, d)
 }
 
+// present is what the user has now; a draft that replaces it may replace what cannot be read, whose serial the state knows.
+func (u *Users) present(tx *state.Tx, d *Draft) (*secrets.Record, error) {
+	nothing := &secrets.Record{User: d.Account.Name}
+	enrolled, err := u.Secrets.Enrolled(d.Account.Name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !enrolled:
+		return nothing, nil
+	case !d.replace:
+		return nil, ErrEnrolled
+	}
+	record, err := u.Secrets.Load(d.Account.Name)
+	if err != nil {
+		return nothing, nil
+	}
+	if tx.UID != d.Account.UID {
+		return nil, ErrOtherUID
+	}
+	return record, nil
+}
+
 // learn tells the state of the new secret file.
 func (u *Users) learn(tx *state.Tx, record *secrets.Record, d *Draft) error {
+	before := tx.UID
 	tx.UID, tx.Restored, tx.MustEnroll = d.Account.UID, false, false
 	if _, err := device.Join(tx.State, record, 0); err != nil {
 		return err
@@ -195,31 +221,17 @@ func (u *Users) learn(tx *state.Tx, record *secrets.Record, d *Draft) error {
 	if changes := tx.Device(state.ID(d.Device.ID)); changes != nil {
 		changes.Consumed = max(changes.Consumed, d.consumed)
 	}
-	return nil
-}
-
-// checkOwner refuses an account whose user id is bound to another name.
-func (u *Users) checkOwner(a Account) error {
-	owner, err := u.State.NameOf(a.UID)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && owner == a.Name {
+	if before == tx.UID {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %q", ErrOtherName, owner)
+	return u.unbindFrom(before, tx.User)
 }
 
-// ensureState makes the state, which is also the lock, of a user who has none, or, to replace his devices, one that is damaged.
-func (u *Users) ensureState(a Account, replace bool) (made bool, err error) {
-	if _, err := u.State.Read(a.Name); replace && state.IsDamaged(err) {
-		if err := u.State.Remove(a.Name); err != nil {
-			return false, err
-		}
+// checkOwner refuses an account whose user id is bound to another name that has something to guard.
+func (u *Users) checkOwner(a Account) error {
+	owner, guards, err := u.otherOwner(a)
+	if err == nil && guards {
+		err = fmt.Errorf("%w: %q", ErrOtherName, owner)
 	}
-	err = u.State.New(&state.State{User: a.Name, UID: a.UID})
-	if errors.Is(err, fs.ErrExist) {
-		return false, nil
-	}
-	return err == nil, err
+	return err
 }

@@ -2,7 +2,6 @@ package enroll
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"twokey/device"
@@ -23,34 +22,41 @@ func (u *Users) end(user string, mustEnroll bool) error {
 	if err != nil {
 		return err
 	}
+	if _, err := u.State.Read(user); enrolled || state.IsDamaged(err) {
+		if err := u.ensureEnd(user); err != nil {
+			return err
+		}
+		enrolled = true
+	}
 	err = u.State.Update(user, func(tx *state.Tx) error {
 		if !enrolled && !tx.MustEnroll {
 			return ErrNotEnrolled
 		}
-		if err := u.removeSecrets(user); err != nil {
-			return err
-		}
-		for _, d := range append([]state.Device(nil), tx.Devices...) {
-			tx.RemoveDevice(d.ID)
-		}
-		tx.Recovery, tx.MustEnroll, tx.Restored = state.Recovery{}, mustEnroll, false
-		tx.ForgetSources()
-		tx.Unlock()
-		if mustEnroll {
-			return nil
-		}
-		return u.State.Unbind(tx.UID)
+		return u.endDevices(tx, mustEnroll)
 	})
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if !enrolled {
+	if errors.Is(err, fs.ErrNotExist) && !enrolled {
 		return ErrNotEnrolled
 	}
-	if mustEnroll {
-		return fmt.Errorf("%s has no state, which a reset would have to keep: twokey adopt %s", user, user)
+	return err
+}
+
+// endDevices is what happens under the lock. The user id is freed last: before that, an account of another name is not taken for
+// somebody who never enrolled.
+func (u *Users) endDevices(tx *state.Tx, mustEnroll bool) error {
+	tx.Serial = u.serialBehind(tx.Serial, tx.User)
+	if err := u.removeSecrets(tx.User); err != nil {
+		return err
 	}
-	return u.removeSecrets(user)
+	for _, d := range append([]state.Device(nil), tx.Devices...) {
+		tx.RemoveDevice(d.ID)
+	}
+	tx.Recovery, tx.MustEnroll, tx.Restored = state.Recovery{}, mustEnroll, false
+	tx.ForgetSources()
+	tx.Unlock()
+	if mustEnroll {
+		return nil
+	}
+	return u.unbindFrom(tx.UID, tx.User)
 }
 
 func (u *Users) removeSecrets(user string) error {
@@ -62,25 +68,27 @@ func (u *Users) removeSecrets(user string) error {
 
 // Unlock refills a user's buckets.
 func (u *Users) Unlock(user string) error {
-	return u.State.Update(user, func(tx *state.Tx) error {
+	return u.update(user, func(tx *state.Tx) error {
 		tx.Unlock()
 		return nil
 	})
 }
 
-// NewRecovery replaces a user's recovery codes by n new ones, which are returned and kept as hashes only.
+// NewRecovery replaces a user's recovery codes by n new ones, 1 to 20, which are returned and kept as hashes only.
 func (u *Users) NewRecovery(user string, n int) (codes []string, err error) {
 	var set *secrets.Recovery
 	if set, codes, err = newRecovery(n); err != nil {
 		return nil, err
 	}
-	err = u.State.Update(user, func(tx *state.Tx) error {
+	err = u.update(user, func(tx *state.Tx) error {
 		record, err := u.Secrets.Load(user)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if record.Serial < tx.Serial {
+		case record.Serial < tx.Serial:
 			return device.ErrRolledBack
+		case tx.Restored:
+			return device.ErrRestored // new codes would be as closed as the old ones
 		}
 		record.Recovery, record.Serial = set, secrets.NextSerial(record.Serial, u.Now())
 		if err := u.Secrets.Save(record); err != nil {
@@ -89,11 +97,23 @@ func (u *Users) NewRecovery(user string, n int) (codes []string, err error) {
 		_, err = device.Join(tx.State, record, 0)
 		return err
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		err = ErrNotEnrolled
-	}
 	if err != nil {
 		return nil, err
 	}
 	return codes, nil
+}
+
+// update changes the state of a user who is enrolled.
+func (u *Users) update(user string, fn func(*state.Tx) error) error {
+	enrolled, err := u.Secrets.Enrolled(user)
+	if err != nil {
+		return err
+	}
+	if !enrolled {
+		return ErrNotEnrolled
+	}
+	if _, err := u.State.Read(user); errors.Is(err, fs.ErrNotExist) {
+		return ErrNoState
+	}
+	return u.State.Update(user, fn)
 }
