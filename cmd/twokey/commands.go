@@ -1,0 +1,41 @@
+package main
+
+import "github.com/urfave/cli/v2"
+
+// commands lists the commands in the order of the help text: the one place that has it.
+func commands(ui *ui) []*cli.Command {
+	return []*cli.Command{
+		initCommand(ui),
+		statusCommand(ui),
+		enableCommand(ui),
+		disableCommand(ui),
+		enrollCommand(ui),
+		unenrollCommand(ui),
+		resetCommand(ui),
+		listCommand(ui),
+		showCommand(ui),
+		recoveryCommand(ui),
+		unlockCommand(ui),
+		adoptCommand(ui),
+		policyCommand(ui),
+		testCommand(ui),
+		auditCommand(ui),
+		versionCommand(ui),
+	}
+}
+
+// testCommand groups what tries things out.
+func testCommand(ui *ui) *cli.Command {
+	return &cli.Command{
+		Name:        "test",
+		Usage:       "try a code, or a whole login",
+		Subcommands: []*cli.Command{testCodeCommand(ui), testLoginCommand(ui), transactionCommand()},
+	}
+}
+
+// dryRun is the flag of every command that writes.
+const dryRun = "dry-run"
+
+func dryRunFlag() cli.Flag {
+	return &cli.BoolFlag{Name: dryRun, Usage: "say what would be done, and do nothing"}
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"twokey/audit"
+	"twokey/enroll"
+	"twokey/internal/safefile"
+	"twokey/internal/sysuser"
+	"twokey/policy"
+	"twokey/policy/inforce"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// host is the host that a command works on: its configuration, and what that names.
+type host struct {
+	ui     *ui
+	root   string // "" or a folder in which the host's file system lies
+	config string // the configuration file, root included
+	yes    bool   // --yes
+	dryRun bool   // --dry-run, where the command has it
+	policy *policy.Config
+}
+
+// locate says where the host's configuration is, for commands that look and do not need root for that.
+func locate(c *cli.Context, ui *ui) (*host, error) {
+	ui.json = c.Bool("json")
+	h := &host{ui: ui, root: strings.TrimSuffix(c.String("root"), "/"), config: c.String("config"), yes: c.Bool("yes"), dryRun: c.Bool(dryRun)}
+	if h.config == "" {
+		h.config = h.root + inforce.DefaultConfig
+	}
+	var err error
+	h.config, err = filepath.Abs(h.config)
+	return h, err
+}
+
+// findHost is locate for commands that need root.
+func findHost(c *cli.Context, ui *ui) (*host, error) {
+	h, err := locate(c, ui)
+	if err == nil && os.Geteuid() != 0 {
+		err = needRoot(nameOf(c))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// openHost reads the configuration; a wrong one is an error, whatever policy is in force at logins.
+func openHost(c *cli.Context, ui *ui) (*host, error) {
+	h, err := findHost(c, ui)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.readConfig(); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *host) readConfig() error {
+	source, err := safefile.ReadFile(h.config, safefile.Public)
+	if errors.Is(err, fs.ErrNotExist) {
+		return notSetUp(err)
+	}
+	if err != nil {
+		return err
+	}
+	return h.understand(source)
+}
+
+// openInForce is openHost for commands that look at what logins go by: when the file has become wrong, by the last good policy.
+func openInForce(c *cli.Context, ui *ui) (*host, error) {
+	h, err := findHost(c, ui)
+	if err != nil {
+		return nil, err
+	}
+	inForce, err := h.policyInForce()
+	var wrong *policy.Error
+	if errors.Is(err, inforce.ErrNone) && errors.Is(err, fs.ErrNotExist) && !errors.As(err, &wrong) {
+		return nil, notSetUp(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if inForce.LastGood {
+		ui.warn("the last good policy is in force: %s", oneLine(inForce.Problem))
+	}
+	h.policy = inForce.Config
+	return h, nil
+}
+
+// policyInForce is what a login would go by now.
+func (h *host) policyInForce() (*inforce.Policy, error) {
+	if h.root == "" {
+		return inforce.Peek(h.config)
+	}
+	// The paths in it are those of another host, whose last good policy is looked for when somebody logs in there.
+	source, err := safefile.ReadFile(h.config, safefile.Public)
+	if err == nil {
+		err = h.understand(source)
+	}
+	if err != nil {
+		return nil, errors.Join(inforce.ErrNone, err)
+	}
+	return &inforce.Policy{Config: h.policy}, nil
+}
+
+func (h *host) understand(source []byte) (err error) {
+	if h.policy, err = policy.Parse(source); err != nil {
+		return fmt.Errorf("%s: %w", h.config, err)
+	}
+	return nil
+}
+
+func notSetUp(err error) error {
+	return failed("twokey is not set up on this host: %v", err).hint("twokey init")
+}
+
+// path is where a path of the configuration lies on this machine.
+func (h *host) path(p string) string { return h.root + p }
+
+// users opens the secrets and the state of all users.
+func (h *host) users() (*enroll.Users, error) {
+	data := h.path(h.policy.Paths.Data)
+	store, err := secrets.Open(data, h.path(h.policy.Paths.Key))
+	if err == nil {
+		var st *state.Store
+		if st, err = state.Open(data); err == nil {
+			return &enroll.Users{Secrets: store, State: st, Now: time.Now}, nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notSetUp(err)
+	}
+	return nil, err
+}
+
+// account finds a user whom the name service knows, by his canonical name.
+func (h *host) account(name string) (sysuser.Account, error) {
+	found, err := sysuser.Lookup(name)
+	if errors.Is(err, sysuser.ErrUnknown) {
+		return found, unknownUser(name)
+	}
+	return found, err
+}
+
+func unknownUser(name string) error {
+	return failed("there is no user %q on this host", name).hint("getent passwd lists the users")
+}
+
+// myself is who types: the user who called sudo, else the user that we run as.
+func myself() (string, error) {
+	if name := os.Getenv("SUDO_USER"); name != "" {
+		return name, nil
+	}
+	self, err := sysuser.LookupID(uint32(os.Getuid()))
+	return self.Name, err
+}
+
+// userOrMyself is the argument of a command that is about one user, without which it is about whoever types.
+func userOrMyself(c *cli.Context) (string, error) {
+	if c.Args().Present() {
+		return oneUser(c)
+	}
+	return myself()
+}
+
+// newRecord is what an administrator does to a user, or with target "" to the host.
+func (h *host) newRecord(action, target string, changes ...audit.Change) audit.Record {
+	rec := audit.Record{Time: time.Now(), Action: action, Outcome: audit.Success, Target: target, Changes: changes,
+		UserID: strconv.Itoa(os.Getuid()), PID: uint64(os.Getpid()), LoginUID: loginUID(), SudoUser: os.Getenv("SUDO_USER")}
+	if self, err := sysuser.LookupID(uint32(os.Getuid())); err == nil {
+		rec.User = self.Name
+	}
+	if account, err := sysuser.Lookup(target); err == nil {
+		rec.TargetID = strconv.FormatUint(uint64(account.UID), 10)
+	}
+	return rec
+}
+
+// record writes into the audit log what has just been done. It is called before success is told.
+func (h *host) record(action, target string, changes ...audit.Change) error {
+	if err := audit.Append(h.path(h.policy.Paths.Audit), h.newRecord(action, target, changes...)); err != nil {
+		return fmt.Errorf("it is done, but the audit log could not be written: %w", err)
+	}
+	return nil
+}
+
+// loginUID is who logged in, whatever he has become since (proc(5)); "" when nobody did.
+func loginUID() string {
+	b, err := safefile.ReadFile("/proc/self/loginuid", safefile.Public)
+	if uid := strings.TrimSpace(string(b)); err == nil && uid != "4294967295" {
+		return uid
+	}
+	return ""
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"golang.org/x/term"
+)
+
+// ui is the only place that prints. What a command found out goes to standard output, as text or, with --json, as one JSON
+// value; errors and hints go to standard error, begin with "twokey: error:" and "twokey: hint:", and are one line each.
+// Questions go to standard error too, so that standard output can be piped away.
+type ui struct {
+	in       *input
+	out, err io.Writer
+	json     bool
+	failed   error // of the first write to standard output that failed
+}
+
+// say prints lines for people; with --json nothing.
+func (u *ui) say(format string, args ...any) {
+	if !u.json {
+		u.print(fmt.Sprintf(format, args...) + "\n")
+	}
+}
+
+// lines prints text of several lines, which may be anybody's; with --json nothing.
+func (u *ui) lines(text string) {
+	for line := range strings.Lines(text) {
+		u.say("%s", visible(strings.TrimSuffix(line, "\n")))
+	}
+}
+
+// print keeps the first failure: whoever enrols somebody with standard output on a full disk has to hear that nobody saw the key.
+func (u *ui) print(text string) {
+	if _, err := io.WriteString(u.out, text); err != nil && u.failed == nil {
+		u.failed = fmt.Errorf("standard output could not be written: %w", err)
+	}
+}
+
+// warn prints a line on standard error, with --json too.
+func (u *ui) warn(format string, args ...any) {
+	fmt.Fprintf(u.err, "twokey: warning: %s\n", visible(fmt.Sprintf(format, args...)))
+}
+
+// object prints one JSON value when --json was given.
+func (u *ui) object(v any) error {
+	if !u.json {
+		return nil
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	u.print(b.String())
+	return nil
+}
+
+// table prints rows in columns; with --json nothing. The cells may be anybody's text.
+func (u *ui) table(rows [][]string) error {
+	if u.json {
+		return nil
+	}
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(w, "\t")
+			}
+			fmt.Fprint(w, visible(cell))
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for line := range strings.Lines(b.String()) {
+		u.print(strings.TrimRight(line, " \n") + "\n")
+	}
+	return nil
+}
+
+// csv prints rows as comma-separated values, RFC 4180 with plain line ends.
+func (u *ui) csv(rows [][]string) error {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	for _, row := range rows {
+		safe := make([]string, 0, len(row))
+		for _, cell := range row {
+			safe = append(safe, visible(cell))
+		}
+		if err := w.Write(safe); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	u.print(b.String())
+	return w.Error()
+}
+
+// width is how many columns the terminal has; false when standard output is none.
+func (u *ui) width() (int, bool) {
+	f, ok := u.out.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	return columns, err == nil && columns > 0
+}
+
+// picture prints lines of half blocks. On a terminal they are white on black whatever its colours are: half of the scanners
+// cannot read a code whose dark and light are exchanged.
+func (u *ui) picture(text string) {
+	_, terminal := u.width()
+	for line := range strings.Lines(text) {
+		if terminal && os.Getenv("TERM") != "dumb" {
+			line = "\x1b[97;40m" + strings.TrimSuffix(line, "\n") + "\x1b[0m\n"
+		}
+		u.print(line)
+	}
+}
+
+// ask puts a question and reads the answer, which is not shown while it is typed when it is hidden. Where standard input is not
+// a terminal it reads the next line of it without a word.
+func (u *ui) ask(question string, hidden bool) (string, error) {
+	answer, err := u.in.line(hidden, func() {
+		if u.in.terminal() {
+			fmt.Fprint(u.err, question)
+		}
+	})
+	if u.in.terminal() && (hidden || err != nil) {
+		fmt.Fprintln(u.err)
+	}
+	return answer, err
+}
+
+// confirm asks before something is done that cannot be undone. Where nobody can be asked it is wrong usage.
+func (u *ui) confirm(yes bool, question string, args ...any) error {
+	if yes {
+		return nil
+	}
+	if !u.in.terminal() {
+		return badUsage("this has to be confirmed, and standard input is not a terminal").hint("add --yes to go on without a question")
+	}
+	answer, err := u.ask(visible(fmt.Sprintf(question, args...))+" [y/N] ", false)
+	if err != nil {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return failed("not confirmed, nothing was changed")
+}
+
+// finish prints an error with its hint, and returns the exit status.
+func (u *ui) finish(err error) int {
+	if err == nil || errors.Is(err, errSilent) && u.failed != nil {
+		err = u.failed
+	}
+	if err == nil {
+		return exitDone
+	}
+	if !errors.Is(err, errSilent) {
+		fmt.Fprintf(u.err, "twokey: error: %s\n", oneLine(err))
+		if hint := hintFor(err); hint != "" {
+			fmt.Fprintf(u.err, "twokey: hint: %s\n", visible(hint))
+		}
+	}
+	return exitStatus(err)
+}
+
+// oneLine makes one line of an error that was joined from several.
+func oneLine(err error) string {
+	return visible(strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; "))
+}
+
+// visible replaces what could move the cursor or hide text: names and messages are other people's.
+func visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
