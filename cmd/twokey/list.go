@@ -1,0 +1,190 @@
+package main
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"twokey/state"
+)
+
+func listCommand(ui *ui) *cli.Command {
+	return &cli.Command{
+		Name:  "list",
+		Usage: "who has a second factor, by which method, under which policy, last used",
+		Description: "Lists the accounts with a login shell, and whoever else is enrolled or required. Filters can be joined.\n" +
+			"2FA is \"pending\" for a user who was reset and has to enrol before he gets in again.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "missing", Usage: "only who is required and has no device"},
+			&cli.BoolFlag{Name: "required", Usage: "only who is required"},
+			&cli.BoolFlag{Name: "throttled", Usage: "only whose attempts are used up"},
+			&cli.StringFlag{Name: "unused", Usage: "only who has a device and has not used it for `TIME`, such as 90d"},
+			&cli.StringFlag{Name: "method", Usage: "only who has a device of this `METHOD`"},
+			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values"},
+		},
+		Action: func(c *cli.Context) error { return listAction(c, ui) },
+	}
+}
+
+func listAction(c *cli.Context, ui *ui) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	f, err := filterOf(c)
+	if err != nil {
+		return err
+	}
+	h, err := openHost(c, ui)
+	if err != nil {
+		return err
+	}
+	u, err := h.users()
+	if err != nil {
+		return err
+	}
+	people, err := h.people(u)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	people = slices.DeleteFunc(people, func(p person) bool { return !f.keeps(&p, now) })
+	return errors.Join(ui.list(people, now, c.Bool("csv")), problems(people))
+}
+
+// filter keeps whoever all of its conditions hold for.
+type filter struct {
+	missing, required, throttled bool
+	unused                       time.Duration // 0: whoever
+	method                       string        // "": whichever
+}
+
+func filterOf(c *cli.Context) (filter, error) {
+	f := filter{missing: c.Bool("missing"), required: c.Bool("required"), throttled: c.Bool("throttled"), method: c.String("method")}
+	var err error
+	if c.IsSet("unused") {
+		if f.unused, err = duration("unused", c.String("unused")); err != nil {
+			return filter{}, err
+		}
+	}
+	if c.Bool("csv") && c.Bool("json") {
+		return filter{}, badUsage("--csv and --json are two different things")
+	}
+	return f, nil
+}
+
+func (f filter) keeps(p *person, now time.Time) bool {
+	switch {
+	case f.missing && (p.enrolled || !p.required() && !p.mustEnroll()),
+		f.required && !p.required(),
+		f.throttled && !p.throttled(now),
+		f.unused > 0 && (len(p.devices()) == 0 || slices.ContainsFunc(p.devices(), func(d state.Device) bool { return inUse(d, now, f.unused) })),
+		f.method != "" && !slices.ContainsFunc(p.devices(), func(d state.Device) bool { return d.Method == f.method }):
+		return false
+	}
+	return true
+}
+
+// inUse counts a device as used when it was made.
+func inUse(d state.Device, now time.Time, within time.Duration) bool {
+	last := d.Used
+	if last.IsZero() {
+		last = d.Created
+	}
+	return now.Sub(last) < within
+}
+
+// listed is what list --json prints of each user.
+type listed struct {
+	User      string         `json:"user"`
+	Enrolled  bool           `json:"enrolled"`
+	Policy    string         `json:"policy"`
+	Devices   []listedDevice `json:"devices"`
+	Throttled bool           `json:"throttled"`
+}
+
+type listedDevice struct {
+	Name     string     `json:"name"`
+	Method   string     `json:"method"`
+	Created  *time.Time `json:"created"`
+	LastUsed *time.Time `json:"last_used"` // null: never
+}
+
+func (u *ui) list(people []person, now time.Time, csv bool) error {
+	if u.json {
+		all := []listed{}
+		for _, p := range people {
+			all = append(all, p.listed(now))
+		}
+		return u.object(all)
+	}
+	rows := [][]string{{"USER", "2FA", "METHOD", "POLICY", "LAST USED", "FROM"}}
+	for _, p := range people {
+		rows = append(rows, p.row(now))
+	}
+	switch {
+	case csv:
+		return u.csv(rows)
+	case len(people) == 0:
+		u.say("Nobody.")
+		return nil
+	}
+	return u.table(rows)
+}
+
+func (p *person) listed(now time.Time) listed {
+	l := listed{User: p.name, Enrolled: p.enrolled, Policy: p.policy(), Devices: []listedDevice{}, Throttled: p.throttled(now)}
+	for _, d := range p.devices() {
+		l.Devices = append(l.Devices, listedDevice{d.Name, d.Method, timeOrNull(d.Created), timeOrNull(d.Used)})
+	}
+	return l
+}
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+func (p *person) row(now time.Time) []string {
+	factor := "no"
+	switch {
+	case p.problem != nil:
+		factor = "damaged"
+	case p.enrolled:
+		factor = "yes"
+	case p.mustEnroll():
+		factor = "pending"
+	}
+	if p.throttled(now) {
+		factor += ", throttled"
+	}
+	var methods []string
+	for _, d := range p.devices() {
+		methods = append(methods, d.Method)
+	}
+	method, used, from := "-", "-", "-"
+	if p.enrolled {
+		method, used = "?", "never" // a file that no login and no command has looked at yet
+	}
+	if len(methods) > 0 {
+		method = strings.Join(methods, ", ")
+	}
+	if last, ever := p.lastUsed(); ever {
+		used, from = last.Used.Local().Format("2006-01-02 15:04"), last.From
+	}
+	return []string{p.name, factor, method, p.policy(), used, from}
+}
+
+// problems are the states that could not be read; the others are listed all the same.
+func problems(people []person) error {
+	var all []error
+	for _, p := range people {
+		all = append(all, about(p.name, p.problem))
+	}
+	return errors.Join(all...)
+}
