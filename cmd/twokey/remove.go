@@ -1,0 +1,211 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"twokey/audit"
+	"twokey/enroll"
+	"twokey/policy"
+)
+
+func unenrollCommand(ui *ui) *cli.Command {
+	return &cli.Command{
+		Name:      "unenroll",
+		Usage:     "take users out altogether, list entries too",
+		ArgsUsage: "USER…",
+		Description: "Ends devices, recovery codes and remembered sources, and takes the names off require and exempt. The account need\n" +
+			"not exist any more. A user who is required by his group or by default cannot log in afterwards: that is said.",
+		Flags:  []cli.Flag{dryRunFlag()},
+		Action: func(c *cli.Context) error { return someAction(c, ui, unenrollAll) },
+	}
+}
+
+func resetCommand(ui *ui) *cli.Command {
+	return &cli.Command{
+		Name:        "reset",
+		Usage:       "end users' devices; they have to be enrolled before the next login",
+		ArgsUsage:   "USER…",
+		Description: "For a lost phone: ends devices, recovery codes and remembered sources. List entries stay.",
+		Flags:       []cli.Flag{dryRunFlag()},
+		Action:      func(c *cli.Context) error { return someAction(c, ui, resetAll) },
+	}
+}
+
+// someAction does something to the users that are named, all of whom have to be known before anything is done to the first.
+func someAction(c *cli.Context, ui *ui, do func(*host, *enroll.Users, []person) error) error {
+	names, err := someUsers(c)
+	if err != nil {
+		return err
+	}
+	h, err := openHost(c, ui)
+	if err != nil {
+		return err
+	}
+	u, err := h.users()
+	if err != nil {
+		return err
+	}
+	people, err := h.known(u, names)
+	if err != nil {
+		return err
+	}
+	return do(h, u, people)
+}
+
+// each does something to one user after the other; who fails does not keep it from those behind him.
+func each(people []person, do func(p person) error) error {
+	var all []error
+	for _, p := range people {
+		all = append(all, about(p.name, do(p)))
+	}
+	return errors.Join(all...)
+}
+
+func namesOf(people []person) string {
+	var names []string
+	for _, p := range people {
+		names = append(names, p.name)
+	}
+	return visible(strings.Join(names, ", "))
+}
+
+// unenrolled is what unenroll --json prints of each user.
+type unenrolled struct {
+	User     string `json:"user"`
+	Removed  bool   `json:"removed"`     // had a second factor
+	Unlisted bool   `json:"unlisted"`    // was named in require or exempt
+	Policy   string `json:"policy"`      // what holds now
+	Required string `json:"required_by"` // the rule that requires him all the same, or ""
+	reason   string // of that rule
+}
+
+func unenrollAll(h *host, u *enroll.Users, people []person) error {
+	if !h.dryRun {
+		if err := h.ui.confirm(h.yes, "Take the second factor away from %s?", namesOf(people)); err != nil {
+			return err
+		}
+	}
+	done := []unenrolled{}
+	err := each(people, func(p person) error {
+		result, err := h.unenroll(u, p)
+		if err == nil {
+			done = append(done, result)
+		}
+		return err
+	})
+	for _, d := range done {
+		d.print(h.ui, h.dryRun)
+	}
+	return errors.Join(h.ui.object(done), err)
+}
+
+// unenroll takes one user out. That his entries can be taken off the lists is found out before anything is done. He loses the
+// device first: if it ends there he is refused, not let in.
+func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
+	result := unenrolled{User: p.name, Removed: p.enrolled || p.mustEnroll() || p.problem != nil}
+	lists, err := h.planEdit(policy.Unset{Users: []string{p.name}})
+	if err != nil {
+		return result, err
+	}
+	result.Unlisted = !lists.empty()
+	if !result.Removed && !result.Unlisted {
+		return result, enroll.ErrNotEnrolled
+	}
+	if h.dryRun {
+		return result, nil
+	}
+	var changes []audit.Change
+	if result.Removed {
+		if err := u.Unenroll(p.name); err != nil {
+			return result, err
+		}
+		changes = append(changes, audit.Change{Field: "second factor", Old: "enrolled", New: "none"})
+	}
+	if result.Unlisted {
+		if err := h.write(lists); err != nil {
+			return result, err
+		}
+		changes = append(changes, lists.changes()...)
+	}
+	after, err := h.person(u, p.name)
+	if err != nil {
+		return result, err
+	}
+	result.Policy = after.policy()
+	result.Required, result.reason = after.requiredBy()
+	return result, h.record("unenroll", p.name, changes...)
+}
+
+// requiredBy is the rule by which the user must have a device, and why it is about him.
+func (p *person) requiredBy() (rule, reason string) {
+	if p.outcome.Decision == policy.Required {
+		return p.outcome.Rule, p.outcome.Reason
+	}
+	for _, s := range p.services {
+		if s.outcome.Decision == policy.Required {
+			return s.outcome.Rule, s.outcome.Reason
+		}
+	}
+	return "", ""
+}
+
+func (r unenrolled) print(ui *ui, dryRun bool) {
+	user := visible(r.User)
+	without, unlisted := "%s has no second factor any more.", "%s is not named in require or exempt any more."
+	if dryRun {
+		without, unlisted = "Would take the second factor away from %s.", "Would take %s off require and exempt."
+	}
+	if r.Removed {
+		ui.say(without, user)
+	}
+	if r.Unlisted {
+		ui.say(unlisted, user)
+	}
+	if r.Required != "" {
+		ui.say("%s is still required (%s) and cannot log in: twokey enroll %s, or twokey policy exempt %s", user, visible(r.reason), user, user)
+	}
+}
+
+// changed is what reset and unlock --json print of each user.
+type changed struct {
+	User    string `json:"user"`
+	Changed bool   `json:"changed"`
+}
+
+func resetAll(h *host, u *enroll.Users, people []person) error {
+	for _, p := range people {
+		if !p.enrolled && !p.mustEnroll() && p.problem == nil {
+			return about(p.name, enroll.ErrNotEnrolled)
+		}
+	}
+	if !h.dryRun {
+		question := "End the devices, recovery codes and remembered sources of %s, who then cannot log in before being enrolled again?"
+		if err := h.ui.confirm(h.yes, question, namesOf(people)); err != nil {
+			return err
+		}
+	}
+	done := []changed{}
+	err := each(people, func(p person) error {
+		if !h.dryRun {
+			if err := u.Reset(p.name); err != nil {
+				return err
+			}
+			if err := h.record("reset", p.name, audit.Change{Field: "second factor", Old: "enrolled", New: "has to be enrolled"}); err != nil {
+				return err
+			}
+		}
+		done = append(done, changed{p.name, !h.dryRun})
+		return nil
+	})
+	for _, d := range done {
+		if h.dryRun {
+			h.ui.say("Would reset %s.", visible(d.User))
+		} else {
+			h.ui.say("%s has to be enrolled before the next login: twokey enroll %s", visible(d.User), visible(d.User))
+		}
+	}
+	return errors.Join(h.ui.object(done), err)
+}
