@@ -158,11 +158,10 @@ func TestAUsersNameCannotBringSections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	behind := len(value) - len(exUser)
-	name := join([]byte("alice"), head()[len(exUser):]) // with no device removed, and nothing used up
-	padding := 1<<16 + len("alice") - len(name) - 3
-	swallow := join([]byte{tagLater, byte((padding + behind) >> 8), byte(padding + behind)}, make([]byte, padding))
-	s.User = string(join(name, swallow))
+	name := join([]byte("alice"), head()[len(exUser):]) // as if no device was removed, and nothing used up
+	name = join(name, section(tagLater, make([]byte, 1<<16+len("alice")-len(name)-6)))
+	rest := len(value) - len(exUser) // which a last section of the name takes in
+	s.User = string(join(name, []byte{tagLater, byte(rest >> 8), byte(rest)}))
 	if b, err := s.Encode(); !errors.Is(err, ErrFormat) || b != nil {
 		t.Errorf("a name of %d bytes was written (%v)", len(s.User), err)
 	}
