@@ -11,6 +11,7 @@
 package pamtest
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +47,18 @@ func BuildModule(t testing.TB, dir string, extraCFlags ...string) string {
 // Make runs the module's Makefile with the given arguments and returns what it printed.
 func Make(t testing.TB, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("make", append([]string{"--no-print-directory", "-C", ModuleDir(t)}, args...)...)
+	dir := ModuleDir(t)
+	// The go command takes a test's result from its cache unless a file changed that the test itself has read.
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			_, err = os.ReadFile(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("make", append([]string{"--no-print-directory", "-C", dir}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("make %s: %v\n%s", strings.Join(args, " "), err, out)

@@ -1,0 +1,196 @@
+/*
+ * pam_twokey.so asks for the second factor. It decides nothing: it starts twokey-verify as root, relays its questions to the
+ * application, looks names up for it, and turns its verdict into a PAM result.
+ *
+ * The module MUST
+ *  1. return PAM_SUCCESS from authenticate only for one complete, well-formed ALLOW frame with the nonce of this run, then end
+ *     of file, then exit status 0; PAM_IGNORE only for an IGNORE frame with the same, and only from authenticate;
+ *  2. never succeed on a `decoy` line;
+ *  3. deny for everything else: unknown arguments, no root, no memory, no randomness, no helper, no answer, no time left;
+ *  4. ask for a delay of 2 s on every path of authenticate, and forget what an earlier try left in the handle;
+ *  5. leave the application as it was: SIGCHLD, signal mask, descriptors, children;
+ *  6. start the helper where the caller cannot stop, starve or limit it, with nothing of the application's but the socket;
+ *  7. give the helper neither the password nor sshd's junk as an answer, and wipe every answer;
+ *  8. refuse when PAM_USER has changed during the conversation;
+ *  9. end, whatever the helper does, and soon after the client has gone;
+ * 10. say in the system log why it refused, without anything that a stranger typed.
+ * It MUST NOT set PAM_USER or PAM_AUTHTOK, open a file, read the environment, have a constructor, global or static data that
+ * changes, or threads (sshd forks between pam_start and pam_authenticate).
+ */
+#define _GNU_SOURCE
+#include "twokey.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+#define ACCOUNT_ASKS "twokey_account" /* PAM data from authenticate to acct_mgmt: not NULL when the helper has to ask there */
+
+enum { FAIL_DELAY_US = 2000000 };
+
+static bool take_argument(struct args *a, const char *arg)
+{
+	if (strcmp(arg, "decoy") == 0 && !a->decoy)
+		a->decoy = true;
+	else if (strcmp(arg, "after=password") == 0 && !a->after_password)
+		a->after_password = true;
+	else if (strcmp(arg, "debug") == 0 && !a->debug)
+		a->debug = true;
+	else if (strncmp(arg, "config=/", 8) == 0 && a->config == NULL)
+		a->config = arg + 7;
+	else if (strncmp(arg, "helper=/", 8) == 0 && a->helper == NULL)
+		a->helper = arg + 7;
+	else
+		return false;
+	return true;
+}
+
+/* An argument that is not understood may be a misspelt restriction: nobody is let in past it. */
+static bool parse_arguments(pam_handle_t *pamh, enum phase phase, int argc, const char **argv, struct args *a)
+{
+	for (int i = 0; i < argc; i++) {
+		if (!take_argument(a, argv[i])) {
+			pam_syslog(pamh, LOG_ERR, "refused: unknown, repeated or malformed argument: %s", argv[i]);
+			return false;
+		}
+	}
+	if (a->decoy && phase != AUTHENTICATE) {
+		pam_syslog(pamh, LOG_ERR, "refused: decoy belongs into an auth line");
+		return false;
+	}
+	if (a->helper == NULL)
+		a->helper = TWOKEY_HELPER;
+	return true;
+}
+
+static bool make_nonce(uint8_t nonce[NONCE_SIZE])
+{
+	ssize_t n;
+
+	do
+		n = getrandom(nonce, NONCE_SIZE, 0);
+	while (n < 0 && errno == EINTR);
+	return n == NONCE_SIZE;
+}
+
+static void log_talk(const struct login *l, enum io r)
+{
+	static const char why[][32] = {
+		[IO_OK] = "gave a verdict", [IO_END] = "ended without a verdict", [IO_CUT] = "broke off",
+		[IO_LATE] = "took too long", [IO_GONE] = "waited, the client has gone", [IO_BAD] = "broke the protocol",
+	};
+
+	if (r != IO_OK || l->args->debug)
+		pam_syslog(l->pamh, r == IO_OK ? LOG_DEBUG : LOG_ERR, "phase %d: %s %s", l->phase, l->args->helper, why[r]);
+}
+
+static int refusal(enum phase phase)
+{
+	return phase == AUTHENTICATE ? PAM_AUTH_ERR : phase == ACCOUNT ? PAM_PERM_DENIED : PAM_SESSION_ERR;
+}
+
+/* The one door to success. */
+static int settle(const struct login *l, enum io r, const struct frame *verdict, int status)
+{
+	const int no = refusal(l->phase);
+	const void *user = NULL;
+
+	if (r != IO_OK || status != 0 || l->hopeless != ANSWERED || l->args->decoy)
+		return no;
+	if (pam_get_item(l->pamh, PAM_USER, &user) != PAM_SUCCESS || user == NULL || strcmp(user, l->user) != 0) {
+		pam_syslog(l->pamh, LOG_ERR, "refused: the user changed during the conversation");
+		return no;
+	}
+	if (verdict->type == IGNORE && l->phase == AUTHENTICATE)
+		return PAM_IGNORE;
+	if (verdict->type == IGNORE && l->phase == OPEN_SESSION)
+		return PAM_SUCCESS;
+	if (verdict->type != ALLOW)
+		return no;
+	if (l->phase == AUTHENTICATE && verdict->payload[NONCE_SIZE] == 1 &&
+	    pam_set_data(l->pamh, ACCOUNT_ASKS, l->pamh, NULL) != PAM_SUCCESS)
+		return no;
+	return PAM_SUCCESS;
+}
+
+static int run_helper(struct login *l, const struct hello *hello)
+{
+	struct frame verdict = {0};
+	enum io r;
+
+	if (!helper_start(l))
+		return refusal(l->phase);
+	l->silence_end = now_ms() + SILENCE_MS;
+	l->total_end = now_ms() + TOTAL_MS;
+	r = send_bytes(l, hello->bytes, hello->len) ? talk(l, &verdict) : IO_CUT;
+	log_talk(l, r);
+	/* A helper that breaks the rules is killed at once; one that is done, or whose client has gone, may finish its record. */
+	return settle(l, r, &verdict, helper_finish(l, r != IO_BAD && r != IO_LATE));
+}
+
+static int run(pam_handle_t *pamh, int flags, enum phase phase, const struct args *args)
+{
+	struct login l = {.pamh = pamh, .args = args, .phase = phase, .client = -1};
+	struct hello *hello = malloc(sizeof *hello);
+	int result = refusal(phase);
+
+	l.silent = ((unsigned)flags & PAM_SILENT) != 0;
+	if (geteuid() != 0)
+		pam_syslog(pamh, LOG_ERR, "refused: the application does not run as root");
+	else if (hello == NULL || !make_nonce(l.nonce) || !gather(&l, hello))
+		pam_syslog(pamh, LOG_ERR, "refused: the facts of this login could not be gathered");
+	else
+		result = run_helper(&l, hello);
+	free(hello);
+	free(l.user);
+	free(l.pw_buffer);
+	free(l.gids);
+	return result;
+}
+
+EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct args args = {0};
+
+	(void)pam_fail_delay(pamh, FAIL_DELAY_US);
+	if (pam_set_data(pamh, ACCOUNT_ASKS, NULL, NULL) != PAM_SUCCESS || !parse_arguments(pamh, AUTHENTICATE, argc, argv, &args))
+		return PAM_AUTH_ERR;
+	return run(pamh, flags, AUTHENTICATE, &args);
+}
+
+/* There are no credentials, and anything but success would end the session. */
+EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_SUCCESS;
+}
+
+EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct args args = {0};
+	const void *asks = NULL;
+
+	if (!parse_arguments(pamh, ACCOUNT, argc, argv, &args))
+		return PAM_PERM_DENIED;
+	if (pam_get_data(pamh, ACCOUNT_ASKS, &asks) != PAM_SUCCESS || asks == NULL)
+		return PAM_SUCCESS;
+	return run(pamh, flags, ACCOUNT, &args);
+}
+
+EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	struct args args = {0};
+
+	if (!parse_arguments(pamh, OPEN_SESSION, argc, argv, &args))
+		return PAM_SESSION_ERR;
+	return run(pamh, flags, OPEN_SESSION, &args);
+}
+
+EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
+{
+	(void)pamh, (void)flags, (void)argc, (void)argv;
+	return PAM_SUCCESS;
+}

@@ -1,0 +1,168 @@
+/* The relay between the helper and the application's conversation. */
+#define _GNU_SOURCE
+#include "twokey.h"
+
+#include <security/pam_appl.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FRAMES = 64 };
+
+/* Returns what was typed, to be wiped, or NULL. */
+static char *converse(const struct login *l, int style, const char *text)
+{
+	const struct pam_message message = {style, text}, *messages = &message;
+	struct pam_response *response = NULL;
+	const void *item = NULL;
+	const struct pam_conv *conv;
+	char *answer;
+
+	if (pam_get_item(l->pamh, PAM_CONV, &item) != PAM_SUCCESS || item == NULL)
+		return NULL;
+	conv = item;
+	if (conv->conv == NULL || conv->conv(1, &messages, &response, conv->appdata_ptr) != PAM_SUCCESS || response == NULL)
+		return NULL; /* after a failure the response is not ours to free */
+	answer = response->resp;
+	free(response);
+	return answer;
+}
+
+static void wipe(char *answer)
+{
+	if (answer != NULL)
+		explicit_bzero(answer, strlen(answer));
+	free(answer);
+}
+
+/* sshd's "password" method gives the password to every prompt. Takes as long as the answer is, whatever the password is, so that
+ * nobody measures his way to a password by typing answers. */
+static bool is_password(const struct login *l, const char *answer)
+{
+	const void *item = NULL;
+	const char *password;
+	size_t n, m = strlen(answer);
+	unsigned differ;
+
+	if (pam_get_item(l->pamh, PAM_AUTHTOK, &item) != PAM_SUCCESS || item == NULL || *(const char *)item == 0)
+		return false;
+	password = item;
+	n = strlen(password);
+	differ = n != m;
+	for (size_t i = 0; i < m; i++)
+		differ |= (unsigned)(answer[i] ^ password[i % n]);
+	return differ == 0;
+}
+
+/* What sshd answers for a user whom it refuses itself, in the length of what was typed (auth-pam.c, fake_password). */
+static bool is_junk(const char *answer)
+{
+	static const char pattern[] = "\b\n\r\177INCORRECT";
+	size_t n = strlen(answer);
+
+	for (size_t i = 0; i < n; i++)
+		if (answer[i] != pattern[i % (sizeof pattern - 1)])
+			return false;
+	return n > 0;
+}
+
+/* A conversation cannot be interrupted, but an answer that comes too late is none. */
+static enum no_answer judge(const struct login *l, const char *answer)
+{
+	if (answer == NULL && client_gone(l))
+		return CLIENT_GONE;
+	if (answer == NULL || now_ms() >= l->total_end)
+		return CONVERSATION_FAILED;
+	if (strlen(answer) > MAX_ANSWER)
+		return ANSWER_TOO_LONG;
+	if (is_password(l, answer))
+		return IS_PASSWORD;
+	return is_junk(answer) ? IS_JUNK : ANSWERED;
+}
+
+/* From here on the outcome is no, but the helper is let finish, to write down what happened. */
+static void give_up(struct login *l, enum no_answer reason)
+{
+	l->hopeless = reason;
+	l->client = -1;
+	l->total_end = now_ms() + SILENCE_MS;
+}
+
+static bool relay_prompt(struct login *l, const struct frame *f)
+{
+	enum no_answer reason = l->hopeless;
+	char *answer = NULL;
+	uint8_t byte;
+	bool sent;
+
+	if (reason == ANSWERED) {
+		answer = converse(l, f->payload[0] ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF, (const char *)f->payload + 1);
+		reason = judge(l, answer);
+	}
+	if (l->hopeless == ANSWERED && (reason == CONVERSATION_FAILED || reason == CLIENT_GONE))
+		give_up(l, reason);
+	byte = (uint8_t)reason;
+	sent = reason == ANSWERED ? send_frame(l, ANSWER, answer, strlen(answer)) : send_frame(l, NO_ANSWER, &byte, 1);
+	wipe(answer);
+	return sent;
+}
+
+static bool relay_group(const struct login *l, const struct frame *f)
+{
+	uint8_t answer = (uint8_t)membership(l, (const char *)f->payload);
+
+	return send_frame(l, GROUP, &answer, 1);
+}
+
+static bool relay_info(const struct login *l, const struct frame *f)
+{
+	if (!l->silent && l->hopeless == ANSWERED)
+		wipe(converse(l, f->payload[0] ? PAM_ERROR_MSG : PAM_TEXT_INFO, (const char *)f->payload + 1));
+	return true;
+}
+
+/* A verdict must carry the nonce of this run and be the last thing that the helper says. */
+static enum io check_verdict(struct login *l, const struct frame *f)
+{
+	struct frame more;
+	enum io r;
+
+	if (memcmp(f->payload, l->nonce, NONCE_SIZE) != 0)
+		return IO_BAD;
+	l->client = -1; /* nothing is waited for any more */
+	l->silence_end = l->total_end = now_ms() + END_MS;
+	r = read_frame(l, &more);
+	return r == IO_END ? IO_OK : r == IO_OK ? IO_BAD : r;
+}
+
+/* Relays until the helper has ended the conversation. IO_OK: verdict is complete, well formed, of this run and the last. */
+enum io talk(struct login *l, struct frame *f)
+{
+	for (int frames = 0; frames < MAX_FRAMES; frames++) {
+		enum io r = read_frame(l, f);
+		int64_t silence = SILENCE_MS;
+		bool going = true;
+
+		if (r != IO_OK)
+			return r;
+		switch (f->type) {
+		case PROMPT:
+			going = relay_prompt(l, f);
+			break;
+		case LOOKUP_GROUP:
+			going = relay_group(l, f);
+			break;
+		case INFO:
+			going = relay_info(l, f);
+			break;
+		case WAIT:
+			silence = f->payload[1] * 1000;
+			break;
+		default:
+			return check_verdict(l, f);
+		}
+		if (!going)
+			return IO_CUT;
+		l->silence_end = now_ms() + silence;
+	}
+	return IO_BAD;
+}
