@@ -126,7 +126,7 @@ func appendTime(b []byte, t time.Time) []byte {
 }
 
 func appendBucket(b []byte, from bucket) []byte {
-	return appendStamp(appendAmount(b, from.level), from.updated)
+	return appendStamp(binary.BigEndian.AppendUint32(b, uint32(int32(from.level))), from.updated)
 }
 
 func appendTurn(b []byte, t turn) []byte { return appendAmount(appendStamp(b, t.last), t.wait) }
@@ -296,7 +296,8 @@ func (d *decoder) id() (id ID) {
 	return id
 }
 
-func (d *decoder) bucket() bucket { return bucket{d.amount(), d.stamp()} }
+// bucket reads a level with its sign.
+func (d *decoder) bucket() bucket { return bucket{int64(int32(d.number(4))), d.stamp()} }
 
 func (d *decoder) turn() turn { return turn{d.stamp(), d.amount()} }
 

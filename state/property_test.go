@@ -70,12 +70,12 @@ func TestABucketIsNeverAboveItsBurstNorBelowNothing(t *testing.T) {
 			b.Charge(a)
 		}
 		for name, level := range b.levels() {
-			if level < 0 || level > limitOf(name) {
+			if level < -maxPrice || level > limitOf(name) {
 				t.Errorf("%s holds %d after %+v", name, level, a)
 			}
 		}
 		for _, from := range append(b.sources, source{bucket: b.strangers}, source{bucket: b.known}) {
-			if from.bucket.level < 0 || from.bucket.level > knownBurst {
+			if from.bucket.level < -maxPrice || from.bucket.level > knownBurst {
 				t.Errorf("a bucket is written as %+v", from.bucket)
 			}
 		}

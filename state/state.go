@@ -22,7 +22,8 @@
 // # Value
 //
 // Sections, each a tag (1 byte), a length (2 bytes) and content; tags ascend, except that some repeat. Numbers are big endian. A
-// time is milliseconds since 1970 in 6 bytes, 0 means never; an amount is thousandths of an attempt in 4 bytes; a text is its
+// time is milliseconds since 1970 in 6 bytes, 0 means never; an amount is thousandths of an attempt in 4 bytes, and so is a
+// level, which may be below zero (two's complement); a text is its
 // length (1 byte) and its bytes, UTF-8.
 //
 //	0x01  user          the canonical name, 1 to 256 bytes as they are
@@ -33,9 +34,9 @@
 //	                    created, used (times), from (text of at most 32 bytes: the source of the last use)
 //	0x06  removed       8 bytes for each device id that must not come back, at most 16
 //	0x07  recovery      id of the set (8 bytes), number of codes (1 byte, at most 32), one bit for each used code (4 bytes)
-//	0x08  buckets       strangers, all known sources: level (amount) and time; then of the strangers' last pair the time, and how
+//	0x08  buckets       strangers, all known sources: level and time; then of the strangers' last pair the time, and how
 //	                    long (4 bytes, ms) the next has to wait
-//	0x09  source        repeats, at most 16: name (text of at most 32 bytes), level (amount) and time of its bucket, time of its last
+//	0x09  source        repeats, at most 16: name (text of at most 32 bytes), level and time of its bucket, time of its last
 //	                    success, time of its last pair and how long the next has to wait
 //	0x0A  charge        repeats, at most 8: connection (8 bytes), 1 byte (1: of a known source), amount, time
 //	0x0B  success       repeats, at most 6: process and its start (4 and 8 bytes), its parent and its start, service, method,

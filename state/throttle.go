@@ -28,13 +28,13 @@ const (
 	clockSlack = 5 * time.Minute
 	turnSlack  = 15 * time.Second // more than anybody waits for the lock
 
-	// maxPrice is where a price ends, so that the wait for the next pair still fits into its 4 bytes (ms).
-	maxPrice = math.MaxUint32
+	// maxPrice is where a price ends, so that what it leaves in a bucket, and the wait for the next pair, fit into their 4 bytes.
+	maxPrice = math.MaxInt32
 )
 
 // bucket is filled when it has never been touched (updated 0).
 type bucket struct {
-	level   int64 // thousandths of an attempt
+	level   int64 // thousandths of an attempt; below zero: owed, before anything else can be paid
 	updated int64 // ms
 }
 
@@ -89,6 +89,13 @@ func (b bucket) filled(limit int64, refill time.Duration, now int64) int64 {
 	return min(limit, b.level+max(0, now-b.updated)*One/refill.Milliseconds())
 }
 
+// pays reports whether the bucket can pay a price. A price above the limit, such as that of a code of four digits, is paid from a
+// full bucket, which owes the rest until it has refilled: a user with such a device could otherwise never log in with one code,
+// and the attempts that an attacker has in a year are the same.
+func (b bucket) pays(price, limit int64, refill time.Duration, now int64) bool {
+	return b.filled(limit, refill, now) >= min(price, limit)
+}
+
 func (b *bucket) take(limit int64, refill time.Duration, now, amount int64) {
 	*b = bucket{b.filled(limit, refill, now) - amount, max(now, b.updated)}
 }
@@ -118,12 +125,12 @@ func (s *State) Charge(a Attempt) bool {
 	now, price := stamp(a.Now), a.price()
 	from := s.source(a.Source, a.Now)
 	if from == nil {
-		if s.strangers.filled(burst, strangerRefill, now) < price {
+		if !s.strangers.pays(price, burst, strangerRefill, now) {
 			return false
 		}
 		s.strangers.take(burst, strangerRefill, now, price)
 	} else {
-		if from.bucket.filled(burst, sourceRefill, now) < price || s.known.filled(knownBurst, knownRefill, now) < price {
+		if !from.bucket.pays(price, burst, sourceRefill, now) || !s.known.pays(price, knownBurst, knownRefill, now) {
 			return false
 		}
 		from.bucket.take(burst, sourceRefill, now, price)
@@ -217,11 +224,11 @@ func (s *State) Unlock() {
 // Throttled reports whether strangers, and whether any known source, are in pair mode for an attempt of this price.
 func (s *State) Throttled(cost int64, at time.Time) (strangers, known bool) {
 	now, price := stamp(at), Attempt{Cost: cost}.price()
-	strangers = s.strangers.filled(burst, strangerRefill, now) < price
-	known = s.known.filled(knownBurst, knownRefill, now) < price
+	strangers = !s.strangers.pays(price, burst, strangerRefill, now)
+	known = !s.known.pays(price, knownBurst, knownRefill, now)
 	for i := range s.sources {
 		from := &s.sources[i]
-		known = known || from.known(now) && from.bucket.filled(burst, sourceRefill, now) < price
+		known = known || from.known(now) && !from.bucket.pays(price, burst, sourceRefill, now)
 	}
 	return strangers, known
 }

@@ -228,13 +228,24 @@ func TestTheThrottle(t *testing.T) {
 			b.want("looked at", b.Charge(b.attempt(away, 5500)), true)
 			b.want("left", b.strangersLeft(), int64(0))
 		},
-		"a price above the burst means pairs always": func(b *bench) {
+		"a price above the burst is paid by a full bucket, which then owes": func(b *bench) {
 			b.right(home)
-			b.want("a stranger's single code", b.Charge(b.attempt(away, burst+1)), false)
-			b.want("a single code from home", b.Charge(b.attempt(home, burst+1)), false)
+			b.want("a stranger's single code", b.Charge(b.attempt(away, 100*One)), true)
+			b.want("strangers owe", b.strangersLeft(), int64(-90*One))
+			b.want("a second one", b.Charge(b.attempt(away, 100*One)), false)
+			b.want("a cheap one", b.Charge(b.attempt(away, One)), false)
+			b.now = b.now.Add(99 * strangerRefill)
+			b.want("before the bucket is full again", b.Charge(b.attempt(away, 100*One)), false)
+			b.now = b.now.Add(strangerRefill)
+			b.want("when it is full", b.Charge(b.attempt(away, 100*One)), true)
+			b.want("a single code from home", b.Charge(b.attempt(home, 100*One)), true)
+			b.want("all known sources owe", b.knownLeft(), int64(-80*One))
+		},
+		"a debt is given back by the right code of its connection": func(b *bench) {
+			mine := b.attempt(away, 100*One)
+			b.want("looked at", b.Charge(mine), true)
+			b.Succeeded(mine)
 			b.want("strangers", b.strangersLeft(), int64(burst))
-			b.want("a stranger's pair", b.ChargePair(b.attempt(away, burst+1)), time.Duration(0))
-			b.want("a pair from home", b.ChargePair(b.attempt(home, burst+1)), time.Duration(0))
 		},
 		"a refused attempt takes nothing": func(b *bench) {
 			b.right(home)
@@ -379,7 +390,8 @@ func TestThrottledSaysWhoIsInPairMode(t *testing.T) {
 		"strangers after ten tries":             {func(b *bench) { b.wrong(away, 10) }, One, true, false},
 		"not strangers after nine":              {func(b *bench) { b.wrong(away, 9) }, One, false, false},
 		"strangers, when the price is too high": {func(b *bench) { b.wrong(away, 9) }, 2 * One, true, false},
-		"everybody at a price above the burst":  {func(b *bench) { b.right(home) }, burst + 1, true, true},
+		"nobody at a price above the burst":     {func(b *bench) { b.right(home) }, burst + 1, false, false},
+		"strangers, when they owe":              {func(b *bench) { b.Charge(b.attempt(away, 100*One)) }, One, true, false},
 		"a known source after ten tries of it":  {func(b *bench) { b.right(home); b.wrong(home, 10) }, One, false, true},
 		"the price of one is the least":         {func(b *bench) { b.wrong(away, 10) }, 0, true, false},
 		"all known sources, when their common bucket is empty": {func(b *bench) {
