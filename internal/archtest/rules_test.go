@@ -153,6 +153,8 @@ var opening = map[string][]string{
 // mayOpen says who opens what without safefile, and why that is right.
 var mayOpen = map[string]string{
 	"internal/proc/proc.go ReadFile": "/proc/PID/stat, which the kernel writes",
+	"internal/proc/lock.go ReadDir":  "/proc and /proc/PID/fdinfo, which the kernel writes",
+	"internal/proc/lock.go ReadFile": "/proc/PID/fdinfo, which the kernel writes",
 	"cmd/twokey/picture.go Open":     "the administrator's folder, as a place only (O_PATH), for the picture that safefile writes",
 }
 
