@@ -1,6 +1,16 @@
 // Package device joins the two halves of a user's devices: what makes their codes, from the secret file, and what is used up, from
 // the state. It says whether an answer is right and uses it up in the state it was given; charging, locking and writing are
 // the caller's.
+//
+// What it must and must not do, each with a test:
+//
+//   - MUST NOT accept a counter of a device, or one below it, twice, whatever becomes of the clock and the secret file
+//     (TestNoCodeIsEverAcceptedTwice).
+//   - MUST use a code up on every device that it fits (TestACodeIsUsedUpOnEveryDeviceThatItFits).
+//   - MUST refuse a secret file that is older than one seen before (TestJoinRefusesAnOlderFileAndLeavesTheStateAlone).
+//   - MUST NOT make good again what was taken away, with a file that was seen before (TestAFileThatIsNotNewerBringsNothingBack) or a
+//     device in a newer one (TestADeviceThatWasRemovedStaysRemoved).
+//   - MUST keep what is not bound to the time closed when the state was lost (TestRestoreClosesWhatIsCountedAndOpensThePresentStep).
 package device
 
 import (
@@ -14,9 +24,9 @@ import (
 
 const (
 	// LookAhead is how many counters of a hotp device beyond the next one are accepted, RFC 4226 section 7.4.
-	LookAhead = 10
+	LookAhead = 5
 	// Resync is the number of counters in which two hotp codes in a row are searched.
-	Resync = 200
+	Resync = 100
 )
 
 // The reasons for which an answer is refused.
@@ -25,6 +35,7 @@ var (
 	ErrReplayed   = errors.New("code used before")
 	ErrRolledBack = errors.New("the secret file is older than one that was used before")
 	ErrRestored   = errors.New("the state was lost: hotp and recovery codes are closed until twokey adopt")
+	ErrEnded      = errors.New("what is in the secret file was taken away from the user")
 )
 
 // Set is all that a user can answer with at one moment.
@@ -48,19 +59,14 @@ type Used struct {
 }
 
 // Join brings the state up to date with the secret file, which configuration management may have replaced, and returns what is
-// good in both. A file that is older than one seen before is ErrRolledBack: it would make a lost phone valid again.
+// good in both. A file that is older than one seen before is ErrRolledBack: it would make a lost phone valid again. The state
+// learns from a newer file only: what it does not know of one that it has seen was taken away.
 func Join(st *state.State, record *secrets.Record, discrepancy int) (*Set, error) {
 	if record.Serial < st.Serial {
 		return nil, ErrRolledBack
 	}
 	if record.Serial > st.Serial {
-		st.Serial, st.MustEnroll = record.Serial, false // a newer file ends a reset
-	}
-	addAndRemove(st, record)
-	if set := record.Recovery; set == nil {
-		st.Recovery = state.Recovery{}
-	} else if state.ID(set.ID) != st.Recovery.ID {
-		st.Recovery = state.Recovery{ID: state.ID(set.ID), Total: len(set.Hashes)}
+		learn(st, record)
 	}
 	set := &Set{st: st, recovery: record.Recovery, discrepancy: discrepancy}
 	for _, d := range record.Devices {
@@ -73,8 +79,9 @@ func Join(st *state.State, record *secrets.Record, discrepancy int) (*Set, error
 	return set, nil
 }
 
-// addAndRemove gives the state the devices of the file: new ones with nothing used up, none whose id was taken away before.
-func addAndRemove(st *state.State, record *secrets.Record) {
+// learn gives the state what is in a newer file: new devices with nothing used up, none whose id was taken away before.
+func learn(st *state.State, record *secrets.Record) {
+	st.Serial, st.MustEnroll = record.Serial, false // a newer file ends a reset
 	listed := map[state.ID]bool{}
 	for _, d := range record.Devices {
 		listed[state.ID(d.ID)] = true
@@ -85,17 +92,31 @@ func addAndRemove(st *state.State, record *secrets.Record) {
 		}
 	}
 	for _, d := range record.Devices {
-		if !st.WasRemoved(state.ID(d.ID)) && st.Device(state.ID(d.ID)) == nil {
-			st.Devices = append(st.Devices, Fresh(d))
+		fresh := Fresh(d)
+		if old := st.Device(fresh.ID); old != nil {
+			old.Name, old.Method, old.Consumed = fresh.Name, fresh.Method, max(old.Consumed, fresh.Consumed)
+		} else if !st.WasRemoved(fresh.ID) {
+			st.Devices = append(st.Devices, fresh)
 		}
 	}
+	if set := unused(record); set.ID != st.Recovery.ID {
+		st.Recovery = set
+	}
+}
+
+// unused is the changing half of the recovery codes of a record, if it has any.
+func unused(record *secrets.Record) state.Recovery {
+	if record.Recovery == nil {
+		return state.Recovery{}
+	}
+	return state.Recovery{ID: state.ID(record.Recovery.ID), Total: len(record.Recovery.Hashes)}
 }
 
 // Restore makes the state of a user who has a secret file but no state: a restored host, a new disk, files that were provisioned.
 // What was used before is not known, so codes are good from the present time step on, and those that are not bound to the time
 // stay closed.
 func Restore(record *secrets.Record, uid uint32, now time.Time) *state.State {
-	st := &state.State{User: record.User, UID: uid, Serial: record.Serial, Restored: true}
+	st := &state.State{User: record.User, UID: uid, Serial: record.Serial, Restored: true, Recovery: unused(record)}
 	for _, d := range record.Devices {
 		fresh := Fresh(d)
 		if d.Method == string(factor.TOTP) {
@@ -158,7 +179,7 @@ func (s *Set) Pair(answer factor.Answer, now time.Time, source string) (Used, er
 
 func (s *Set) match(now time.Time, source string, try func(joined) factor.Match) (Used, error) {
 	var found *state.Device
-	reason := ErrWrong
+	reason := s.Refusal()
 	for _, d := range s.devices {
 		m := try(d)
 		if m.Replayed {
@@ -182,15 +203,28 @@ func (s *Set) match(now time.Time, source string, try func(joined) factor.Match)
 	return Used{Method: found.Method, Device: found.Name, Left: -1}, nil
 }
 
+// Refusal is the reason why an answer is refused that fits nothing: what closed all devices, if something did, or ErrWrong.
+func (s *Set) Refusal() error {
+	switch {
+	case len(s.devices) > 0:
+		return ErrWrong
+	case s.st.Restored:
+		return ErrRestored
+	}
+	return ErrEnded
+}
+
 // RecoveryCode uses up a recovery code.
 func (s *Set) RecoveryCode(answer factor.Answer) (Used, error) {
-	if s.recovery == nil || answer.Kind != factor.Recovery {
+	if s.recovery == nil {
 		return Used{}, ErrWrong
 	}
 	i, ok := factor.MatchRecovery(s.recovery.Key, s.recovery.Hashes, answer.Text)
 	switch {
 	case !ok:
 		return Used{}, ErrWrong
+	case state.ID(s.recovery.ID) != s.st.Recovery.ID:
+		return Used{}, ErrEnded
 	case s.st.Restored:
 		return Used{}, ErrRestored
 	case s.st.Recovery.Used&(1<<i) != 0:
