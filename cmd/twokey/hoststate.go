@@ -1,0 +1,369 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"twokey/audit"
+	"twokey/internal/safefile"
+	"twokey/policy"
+	"twokey/secrets"
+)
+
+// hostState is what there is to say about a host; status --json prints it.
+type hostState struct {
+	On       bool        `json:"on"` // somebody can be asked
+	Observe  bool        `json:"observe"`
+	Verdict  string      `json:"verdict"`
+	Policy   policyState `json:"policy"`
+	Users    userState   `json:"users"`
+	HostKey  fileState   `json:"host_key"`
+	Audit    auditState  `json:"audit"`
+	Services []wiring    `json:"services"`
+	Problems []problem   `json:"problems"` // what keeps logins from working, or would as soon as something else happens
+	Next     string      `json:"next"`
+
+	setUp bool // there is a configuration
+	off   bool // enabled: false
+}
+
+type policyState struct {
+	File     string     `json:"file"`
+	InForce  bool       `json:"in_force"` // of the file, or the last good one
+	LastGood bool       `json:"last_good"`
+	Since    *time.Time `json:"since"` // when it was seen first; null: no login has seen it yet, or that cannot be told
+	Default  string     `json:"default"`
+
+	unseen bool // no login has seen it yet
+}
+
+type userState struct {
+	Enrolled         int      `json:"enrolled"`
+	Required         int      `json:"required"`
+	RequiredEnrolled int      `json:"required_enrolled"`
+	Missing          []string `json:"missing"` // required, without a device
+	Throttled        []string `json:"throttled"`
+	Pending          []string `json:"pending"` // reset, and not enrolled since
+
+	known bool // could be found out
+}
+
+type fileState struct {
+	Path string `json:"path"`
+	OK   bool   `json:"ok"`
+}
+
+type auditState struct {
+	Path     string     `json:"path"`
+	Records  uint64     `json:"records"`
+	Last     *time.Time `json:"last"`
+	Writable bool       `json:"writable"`
+}
+
+// problem is something wrong, with the next step.
+type problem struct {
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+	Fix      string `json:"fix"`
+}
+
+// The severities of a problem.
+const (
+	severe  = "error"   // no login that is asked works
+	limited = "warning" // one user's, or one that does no harm yet
+)
+
+// look finds out what it can; what it cannot find out is a problem too, or needs root.
+func (h *host) look(root bool) *hostState {
+	s := &hostState{Problems: []problem{}, Services: []wiring{}, Policy: policyState{File: h.config}}
+	s.Users.Missing, s.Users.Throttled, s.Users.Pending = []string{}, []string{}, []string{}
+	services, err := h.wirings()
+	if err != nil {
+		s.problem(limited, "the PAM services cannot be read", err)
+	}
+	s.Services = append(s.Services, services...)
+	if s.lookAtPolicy(h, root); s.Policy.InForce {
+		s.Observe, s.off, s.Policy.Default = h.policy.Observe, h.policy.Off, h.policy.Default.String()
+		s.HostKey.Path, s.Audit.Path = h.path(h.policy.Paths.Key), h.path(h.policy.Paths.Audit)
+		if root && s.lookAtFolders(h) {
+			s.lookAtKey()
+			s.lookAtAudit()
+			s.lookAtUsers(h)
+		}
+	}
+	s.On = s.setUp && !s.off && len(s.Services) > 0
+	s.Verdict, s.Next = s.verdict(), s.next()
+	return s
+}
+
+func (s *hostState) problem(severity, what string, err error) {
+	s.Problems = append(s.Problems, problem{severity, what + ": " + oneLine(err), hintFor(err)})
+}
+
+// broken is the first problem by which no login works.
+func (s *hostState) broken() (problem, bool) {
+	i := slices.IndexFunc(s.Problems, func(p problem) bool { return p.Severity == severe })
+	if i < 0 {
+		return problem{}, false
+	}
+	return s.Problems[i], true
+}
+
+// lookAtPolicy finds the policy in force.
+func (s *hostState) lookAtPolicy(h *host, root bool) {
+	found, err := h.policyInForce()
+	var wrong *policy.Error
+	s.setUp = !errors.Is(err, fs.ErrNotExist) || errors.As(err, &wrong)
+	switch {
+	case !s.setUp:
+	case err != nil && root && h.root == "":
+		s.problem(severe, "every login that calls twokey is denied", err)
+	case err != nil:
+		s.problem(severe, "the configuration is wrong", err) // whether there is a last good policy cannot be seen from here
+	default:
+		h.policy = found.Config
+		s.Policy.InForce, s.Policy.LastGood, s.Policy.unseen = true, found.LastGood, found.Changed
+		if since, err := found.Since(h.config); err == nil && !found.Changed && h.root == "" {
+			s.Policy.Since = timeOrNull(since)
+		}
+		if found.LastGood {
+			s.problem(limited, "the last good policy is in force", found.Problem)
+		}
+	}
+}
+
+// lookAtFolders tells a host that has a configuration and no more from one on which something is gone.
+func (s *hostState) lookAtFolders(h *host) bool {
+	dir, err := safefile.OpenDir(h.path(h.policy.Paths.Data) + "/users")
+	if errors.Is(err, fs.ErrNotExist) {
+		s.setUp = false
+		return false
+	}
+	if err != nil {
+		s.problem(severe, "the users' files cannot be read", err)
+		return false
+	}
+	if err := dir.Close(); err != nil {
+		s.problem(limited, "closing "+dir.Path(), err)
+	}
+	return true
+}
+
+func (s *hostState) lookAtKey() {
+	key, err := secrets.OpenHostKey(s.HostKey.Path)
+	if err != nil {
+		s.problem(severe, "nobody's code can be checked", err)
+		return
+	}
+	key.Wipe()
+	s.HostKey.OK = true
+}
+
+func (s *hostState) lookAtAudit() {
+	last, err := audit.ReadCheckpoint(s.Audit.Path)
+	if err == nil {
+		s.Audit.Records = last.Sequence
+		err = writableLog(s.Audit.Path)
+	}
+	if err != nil {
+		s.problem(severe, "nobody gets in, since nothing can be recorded", err)
+		return
+	}
+	s.Audit.Writable = true
+	if entries, err := audit.Tail(s.Audit.Path, 1); err == nil && len(entries) == 1 && entries[0].Record != nil {
+		s.Audit.Last = timeOrNull(entries[0].Record.Time)
+	}
+}
+
+// leastReserve is how much must be left, free or reserved, for logins to go on for a while: some ten thousand records.
+const leastReserve = 1 << 20
+
+// writableLog opens what a login would write to, and writes nothing.
+func writableLog(path string) error {
+	dir, err := safefile.OpenDir(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	name := filepath.Base(path)
+	rules := safefile.Rules{MaxSize: 1 << 62, Forbid: 0o077}
+	head, err := dir.Open(strings.TrimSuffix(name, filepath.Ext(name))+".head", unix.O_RDWR, rules)
+	if err != nil {
+		return err
+	}
+	defer head.Close()
+	log, err := dir.Open(name, unix.O_RDWR|unix.O_APPEND, rules)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the next record makes it, and says that it was gone
+	}
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	var file unix.Stat_t
+	var disk unix.Statfs_t
+	if err := errors.Join(unix.Fstat(int(log.Fd()), &file), unix.Fstatfs(int(log.Fd()), &disk)); err != nil {
+		return err
+	}
+	if left := int64(disk.Bfree)*disk.Bsize + file.Blocks*512 - file.Size; left < leastReserve {
+		return fmt.Errorf("%s: %d KiB are left for records: %w", path, left>>10, unix.ENOSPC)
+	}
+	return nil
+}
+
+func (s *hostState) lookAtUsers(h *host) {
+	u, err := h.users()
+	if err != nil {
+		s.problem(severe, "the users' files cannot be read", err)
+		return
+	}
+	people, err := h.people(u)
+	if err != nil {
+		s.problem(limited, "the users cannot be listed", err)
+		return
+	}
+	s.Users.known = true
+	now := time.Now()
+	for _, p := range people {
+		s.count(&p, now)
+	}
+}
+
+func (s *hostState) count(p *person, now time.Time) {
+	users := &s.Users
+	if p.enrolled {
+		users.Enrolled++
+	}
+	if p.account != nil && p.required() {
+		users.Required++
+		if p.enrolled {
+			users.RequiredEnrolled++
+		} else {
+			users.Missing = append(users.Missing, p.name)
+		}
+	}
+	if p.throttled(now) {
+		users.Throttled = append(users.Throttled, p.name)
+	}
+	if p.mustEnroll() {
+		users.Pending = append(users.Pending, p.name)
+	}
+	if p.problem != nil {
+		s.problem(limited, "a user cannot log in", about(p.name, p.problem))
+	}
+}
+
+// verdict is the state in one line.
+func (s *hostState) verdict() string {
+	switch {
+	case !s.setUp:
+		return "OFF: twokey is not set up on this host"
+	case s.off:
+		return "OFF: nobody is asked (enabled: false)"
+	}
+	if p, broken := s.broken(); broken {
+		return "BROKEN: " + p.Message
+	}
+	text := s.enrolled() + "; wired into " + s.wiredInto()
+	problems := ""
+	if n := len(s.Problems); n == 1 {
+		problems = ", with 1 problem"
+	} else if n > 1 {
+		problems = fmt.Sprintf(", with %d problems", n)
+	}
+	switch {
+	case len(s.Services) == 0:
+		return "OFF: nobody is asked, since no PAM service calls twokey"
+	case s.Observe:
+		return "OBSERVING, nobody is refused" + problems + ": " + text
+	}
+	return "on" + problems + ": " + text
+}
+
+// enrolled counts users: "12 of 15 required users are enrolled".
+func (s *hostState) enrolled() string {
+	switch {
+	case !s.Users.known:
+		return "how many are enrolled needs root"
+	case s.Users.Required == 0:
+		return fmt.Sprintf("nobody is required, %s enrolled", areUsers(s.Users.Enrolled))
+	}
+	return fmt.Sprintf("%d of %d required users are enrolled", s.Users.RequiredEnrolled, s.Users.Required)
+}
+
+func areUsers(n int) string {
+	switch n {
+	case 0:
+		return "nobody is"
+	case 1:
+		return "1 user is"
+	}
+	return fmt.Sprintf("%d users are", n)
+}
+
+// wiredInto names the files that call the module; a file that others include stands for them.
+func (s *hostState) wiredInto() string {
+	var own []string
+	through := map[string][]string{}
+	for _, w := range s.Services {
+		if w.Through == "" {
+			own = append(own, w.Service)
+		} else {
+			through[w.Through] = append(through[w.Through], w.Service)
+		}
+	}
+	for i, name := range own {
+		if others := through[name]; len(others) > 0 {
+			own[i] = fmt.Sprintf("%s (and by it %s)", name, shortList(others, 3))
+		}
+	}
+	if len(own) == 0 {
+		return "no PAM service"
+	}
+	return strings.Join(own, ", ")
+}
+
+// next is the one thing to do.
+func (s *hostState) next() string {
+	switch {
+	case !s.setUp:
+		return "twokey init"
+	case len(s.Problems) > 0 && s.Problems[0].Fix != "":
+		return s.Problems[0].Fix
+	case s.off:
+		return "twokey enable"
+	case s.Users.known && s.Users.Enrolled == 0:
+		return "twokey enroll USER gives a user a second factor"
+	case len(s.Services) == 0:
+		return "call pam_twokey.so from a PAM service, such as sshd: the README has the lines. Keep a root shell open meanwhile"
+	case s.Observe:
+		return "twokey audit tail shows who would have been refused; when that is right set observe: false"
+	case len(s.Users.Missing) > 0:
+		return "twokey enroll " + s.Users.Missing[0] + " (all who are missing: twokey list --missing)"
+	}
+	return "nothing; twokey status has the details"
+}
+
+// note says whether the policy is that of the file.
+func (p policyState) note() string {
+	since := ""
+	if p.Since != nil {
+		since = ", since " + p.Since.Local().Format("2006-01-02 15:04")
+	}
+	switch {
+	case !p.InForce:
+		return "none"
+	case p.LastGood:
+		return "the LAST GOOD one" + since + "; " + p.File + " is wrong"
+	case p.unseen:
+		return p.File + ", from the next login on"
+	}
+	return p.File + since
+}
