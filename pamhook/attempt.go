@@ -34,11 +34,11 @@ func (r *run) try(answer factor.Answer) Verdict {
 	if stateErr != nil {
 		return r.refuse(stateErr)
 	}
-	auditErr := r.recordSuccess(used)
-	if auditErr != nil {
-		r.host.Warn("a right code was refused, because the audit log cannot be written: " + auditErr.Error())
+	r.recordSuccess(used)
+	if r.unwritten != nil {
+		return r.refuse(fmt.Errorf("a right code was refused: %w", r.unwritten))
 	}
-	return allow(stateErr, auditErr)
+	return allow(stateErr, r.unwritten)
 }
 
 // consume looks at the answer and uses its code up, in one step under the user's lock. Nil means that the answer was right and
@@ -121,7 +121,7 @@ func (r *run) restore(states *state.Store, record *secrets.Record) error {
 	if err := states.Bind(r.hello.UID, r.hello.Name); err != nil {
 		return err
 	}
-	r.write(r.record(actionRestored, audit.Success, device.ErrRestored.Error()))
+	r.append(r.record(actionRestored, audit.Success, device.ErrRestored.Error()))
 	return nil
 }
 

@@ -83,6 +83,10 @@ type run struct {
 	hello  *wire.Hello
 	policy *inforce.Policy
 	source string
+
+	looked    bool  // an answer has been looked at
+	clockBack bool  // times in the user's state lie in the future
+	unwritten error // a record that is not in the audit log
 }
 
 // begin finds the policy in force and says loudly when it is not that of the configuration file.
@@ -104,7 +108,7 @@ func (r *run) begin() error {
 			text = "the last good policy is in force: " + text
 		}
 		r.host.Warn(text)
-		r.write(r.record(actionProblem, audit.Failure, text))
+		r.append(r.record(actionProblem, audit.Failure, text))
 	}
 	if policy.Changed {
 		r.notePolicyChange()

@@ -37,10 +37,20 @@ func (r *run) record(action string, outcome audit.Outcome, reason string) audit.
 	return rec
 }
 
-// write appends a record of a login that is not let in by it; that it cannot be written is said elsewhere as loudly as we can.
-func (r *run) write(rec audit.Record) {
+// problem says what an administrator has to mend in the policy.
+func (r *run) problem() string {
+	if r.policy.LastGood {
+		return "the last good policy is in force: " + r.policy.Problem.Error()
+	}
+	return r.policy.Problem.Error()
+}
+
+// append appends a record. Nobody is let in any more when one of this run could not be written, which is said elsewhere as loudly
+// as we can.
+func (r *run) append(rec audit.Record) {
 	if err := r.host.Append(r.policy, rec); err != nil {
-		r.host.Warn(fmt.Sprintf("the audit log cannot be written (%s: %s): %v", rec.Action, rec.Reason, err))
+		r.unwritten = fmt.Errorf("the audit log cannot be written (%s: %s): %w", rec.Action, rec.Reason, err)
+		r.host.Warn(r.unwritten.Error())
 	}
 }
 
@@ -48,7 +58,7 @@ func (r *run) write(rec audit.Record) {
 // observed nobody is denied: then the rest of the stack decides.
 func (r *run) refuse(reason error) Verdict {
 	if r.policy.Observe {
-		r.write(r.record(actionObserved, audit.Unknown, "would have denied: "+reason.Error()))
+		r.append(r.record(actionObserved, audit.Unknown, "would have denied: "+reason.Error()))
 		return ignore()
 	}
 	return r.deny(reason)
@@ -56,7 +66,7 @@ func (r *run) refuse(reason error) Verdict {
 
 // deny denies, also while the policy is only observed.
 func (r *run) deny(reason error) Verdict {
-	r.write(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
+	r.append(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
 	// The verdict stands whether or not the person could be told.
 	if err := r.conv.Info(fmt.Sprintf(refusal, r.policy.Contact), true); err != nil {
 		return Verdict{}
@@ -67,13 +77,13 @@ func (r *run) deny(reason error) Verdict {
 // refusal is what everybody hears who is not let in.
 const refusal = "Login failed. Please check your login details and try again. Otherwise contact %s."
 
-func (r *run) recordSuccess(u device.Used) error {
+func (r *run) recordSuccess(u device.Used) {
 	rec := r.record(audit.ActionLogin, audit.Success, "right code")
 	rec.Method, rec.Device = u.Method, u.Device
 	if u.Left >= 0 {
 		rec.Reason = fmt.Sprintf("recovery code; %d left", u.Left)
 	}
-	return r.host.Append(r.policy, rec)
+	r.append(rec)
 }
 
 // recordSession says by what factor the session opens and, where by none, why.
@@ -90,12 +100,12 @@ func (r *run) recordSession(s state.Success, o policy.Outcome) error {
 const none = "none"
 
 func (r *run) refuseSession(reason error) Verdict {
-	r.write(r.record(actionSession, audit.Failure, reason.Error()))
+	r.append(r.record(actionSession, audit.Failure, reason.Error()))
 	return Verdict{}
 }
 
 func (r *run) notePolicyChange() {
 	rec := r.record(actionPolicy, audit.Success, "the configuration file was changed")
 	rec.Changes = []audit.Change{{Field: "sha256", Old: hex.EncodeToString(r.policy.Before[:]), New: hex.EncodeToString(r.policy.Digest[:])}}
-	r.write(rec)
+	r.append(rec)
 }

@@ -22,7 +22,7 @@ func (r *run) account() Verdict {
 	if err := r.begin(); err != nil {
 		return Verdict{}
 	}
-	r.write(r.record(actionAccount, audit.Failure, errNothingWaits.Error()))
+	r.append(r.record(actionAccount, audit.Failure, errNothingWaits.Error()))
 	return Verdict{}
 }
 
