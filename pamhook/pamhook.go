@@ -17,6 +17,18 @@
 //   - Whatever fails MUST deny, and leave its reason in the audit log; the person sees the words of a wrong code.
 //   - Not subject to the policy MUST be said as Ignore, never as Allow, so that a "sufficient" line is no way in.
 //   - A module line marked as decoy MUST NOT charge, send or allow anything.
+//   - While the policy is only observed, nobody MUST be turned away for what it says or for a fault of ours.
+//   - A panic MUST end the run without a verdict, which denies, and be in the audit log.
+//
+// # The session
+//
+// The open-session phase records by which factor a session opens, or why by none. Who is not subject to the policy is not stopped
+// there either, whatever is broken. For everybody else:
+//
+//   - A success of the authenticate phase MUST open one session: of the same process or its parent, of the same service, within
+//     an hour.
+//   - A session that cannot be recorded, or whose success cannot be used up, MUST NOT open.
+//   - Who is denied MUST NOT get a session by a key alone.
 package pamhook
 
 import (

@@ -6,8 +6,6 @@ import (
 
 	"twokey/audit"
 	"twokey/device"
-	"twokey/policy"
-	"twokey/state"
 )
 
 // What the audit log calls the events of a login; a login itself is audit.ActionLogin.
@@ -86,20 +84,12 @@ func (r *run) recordSuccess(u device.Used) {
 	r.append(rec)
 }
 
-// recordSession says by what factor the session opens and, where by none, why.
-func (r *run) recordSession(s state.Success, o policy.Outcome) error {
-	rec := r.record(actionSession, audit.Success, "second factor given")
-	rec.SecondFactor, rec.Device = s.Method, s.Device
-	if s.Method == none {
-		rec.Reason = fmt.Sprintf("%s (%s)", o.Reason, o.Rule)
-	}
-	return r.host.Append(r.policy, rec)
-}
-
-// none is the second factor of a session that was opened without one.
-const none = "none"
-
+// refuseSession denies a session, unless the policy is only observed.
 func (r *run) refuseSession(reason error) Verdict {
+	if r.policy.Observe {
+		r.append(r.record(actionSession, audit.Unknown, "would have denied: "+reason.Error()))
+		return ignore()
+	}
 	r.append(r.record(actionSession, audit.Failure, reason.Error()))
 	return Verdict{}
 }

@@ -2,8 +2,10 @@ package pamhook
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"twokey/audit"
 	"twokey/policy"
@@ -17,12 +19,17 @@ var notTheirOwn = []string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "r
 // errNothingWaits refuses an account phase that no authenticate has announced.
 var errNothingWaits = errors.New("nothing waits for the account phase")
 
+// openWithin is how long after a success the session may still open. It is not for ever: after a restart of the machine a stranger's
+// process can have the number and the start time of one of before.
+const openWithin = time.Hour
+
 // account is reached only when authenticate announced that it has something to ask, which this version never does.
 func (r *run) account() Verdict {
+	reason := errNothingWaits
 	if err := r.begin(); err != nil {
-		return Verdict{}
+		reason = err
 	}
-	r.append(r.record(actionAccount, audit.Failure, errNothingWaits.Error()))
+	r.append(r.record(actionAccount, audit.Failure, reason.Error()))
 	return Verdict{}
 }
 
@@ -33,30 +40,60 @@ func (r *run) openSession() Verdict {
 		return ignore()
 	}
 	if err := r.begin(); err != nil {
-		return Verdict{}
+		return r.refuseSession(err)
 	}
 	if r.policy.Off {
 		return ignore()
 	}
-	success, found, err := r.takeSuccess()
-	if err != nil {
-		return r.refuseSession(err)
-	}
 	subject := r.subject()
 	outcome := r.policy.Decide(subject.facts(r))
-	if !found && outcome.Decision == policy.Deny && !outcome.Observe {
-		return r.refuseSession(errors.New(outcome.Reason))
+	without := r.sessionWithout(subject, outcome)
+	if outcome.Decision == policy.Exempt || outcome.Action == policy.Ignore && subject.problem == nil {
+		r.append(without)
+		return ignore()
 	}
-	if !found {
-		success = state.Success{Method: none}
+	success, found, err := r.takeSuccess(subject)
+	switch {
+	case err != nil:
+		return r.refuseSession(fmt.Errorf("the success of this login cannot be used up: %w", err))
+	case found:
+		return r.openRecorded(r.sessionWith(success))
+	case outcome.Decision == policy.Deny:
+		return r.refuseSession(errors.Join(subject.problem, errors.New(outcome.Reason)))
 	}
-	return allow(nil, r.recordSession(success, outcome))
+	return r.openRecorded(without)
+}
+
+// openRecorded opens a session that is in the audit log.
+func (r *run) openRecorded(rec audit.Record) Verdict {
+	r.append(rec)
+	if r.unwritten != nil {
+		return r.refuseSession(r.unwritten)
+	}
+	return allow(nil, r.unwritten)
+}
+
+func (r *run) sessionWith(s state.Success) audit.Record {
+	rec := r.record(actionSession, audit.Success, "second factor given")
+	rec.SecondFactor, rec.Device = s.Method, s.Device
+	return rec
+}
+
+// sessionWithout records a session for which no second factor was given, and why that was not needed.
+func (r *run) sessionWithout(s subject, o policy.Outcome) audit.Record {
+	reason := fmt.Sprintf("%s (%s)", o.Reason, o.Rule)
+	if s.problem != nil {
+		reason += "; " + s.problem.Error()
+	}
+	rec := r.record(actionSession, audit.Success, reason)
+	rec.SecondFactor = "none"
+	return rec
 }
 
 // takeSuccess uses up what authenticate left in the user's state.
-func (r *run) takeSuccess() (success state.Success, found bool, err error) {
-	if r.hello.Name == "" {
-		return success, false, errUnknown
+func (r *run) takeSuccess(s subject) (success state.Success, found bool, err error) {
+	if !s.known {
+		return success, false, nil
 	}
 	states, err := r.host.State(r.policy)
 	if err != nil {
@@ -69,5 +106,5 @@ func (r *run) takeSuccess() (success state.Success, found bool, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return success, false, nil
 	}
-	return success, found, err
+	return success, found && r.host.Now().Sub(success.Time) <= openWithin, err
 }
