@@ -75,8 +75,20 @@ type Host struct {
 }
 
 // Run takes one phase of one login through to its verdict.
-func (h *Host) Run(c Conversation) Verdict {
+func (h *Host) Run(c Conversation) (v Verdict) {
 	r := &run{host: h, conv: c, hello: c.Hello()}
+	ended := false
+	defer func() {
+		if !ended { // a panic, which is not held up: whatever it broke, nobody is let in after it
+			r.crashed()
+		}
+	}()
+	v = r.phase()
+	ended = true
+	return v
+}
+
+func (r *run) phase() Verdict {
 	switch r.hello.Phase {
 	case wire.PhaseAuthenticate:
 		return r.authenticate()

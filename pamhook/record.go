@@ -6,6 +6,7 @@ import (
 
 	"twokey/audit"
 	"twokey/device"
+	"twokey/pamhook/wire"
 )
 
 // What the audit log calls the events of a login; a login itself is audit.ActionLogin.
@@ -17,6 +18,21 @@ const (
 	actionRestored = "state-restored"
 	actionObserved = "login-observed"
 )
+
+// problemKey is the field of every record of a login under a policy with a problem. It is not a record of its own: those of a flood
+// of refused logins are summed, and these would not be.
+const problemKey = "twokey.policy_problem"
+
+// action is what the audit log calls the phase.
+func (r *run) action() string {
+	switch r.hello.Phase {
+	case wire.PhaseAccount:
+		return actionAccount
+	case wire.PhaseOpenSession:
+		return actionSession
+	}
+	return audit.ActionLogin
+}
 
 // record is what all records of this login have in common.
 func (r *run) record(action string, outcome audit.Outcome, reason string) audit.Record {
@@ -92,6 +108,14 @@ func (r *run) refuseSession(reason error) Verdict {
 	}
 	r.append(r.record(actionSession, audit.Failure, reason.Error()))
 	return Verdict{}
+}
+
+// crashed says as well as it can that the run ends by a panic. What the panic says may be secret.
+func (r *run) crashed() {
+	r.host.Warn("a login is denied: the helper crashed")
+	if r.policy != nil {
+		r.append(r.record(r.action(), audit.Failure, "the helper crashed"))
+	}
 }
 
 func (r *run) notePolicyChange() {
