@@ -127,12 +127,7 @@ func (r *run) begin() error {
 		return err
 	}
 	if policy.Problem != nil {
-		text := policy.Problem.Error()
-		if policy.LastGood {
-			text = "the last good policy is in force: " + text
-		}
-		r.host.Warn(text)
-		r.append(r.record(actionProblem, audit.Failure, text))
+		r.host.Warn(r.problem())
 	}
 	if policy.Changed {
 		r.notePolicyChange()

@@ -3,6 +3,7 @@ package pamhook
 import (
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"twokey/audit"
 	"twokey/device"
@@ -14,7 +15,6 @@ const (
 	actionSession  = "session-opened"
 	actionAccount  = "account-checked"
 	actionPolicy   = "policy-changed"
-	actionProblem  = "policy-problem"
 	actionRestored = "state-restored"
 	actionObserved = "login-observed"
 )
@@ -37,8 +37,11 @@ func (r *run) action() string {
 // record is what all records of this login have in common.
 func (r *run) record(action string, outcome audit.Outcome, reason string) audit.Record {
 	rec := audit.Record{
-		Time: r.host.Now(), Action: action, Outcome: outcome, Reason: reason, Source: r.hello.RHost, Service: r.hello.Service,
-		PID: uint64(r.host.Application.PID), TTY: r.hello.TTY,
+		Time: r.host.Now(), Action: action, Outcome: outcome, Reason: strings.ReplaceAll(reason, "\n", "; "), Source: r.hello.RHost,
+		Service: r.hello.Service, PID: uint64(r.host.Application.PID), TTY: r.hello.TTY,
+	}
+	if r.policy.Problem != nil {
+		rec.Details = []audit.Detail{{Key: problemKey, Value: r.problem()}}
 	}
 	if rec.Source == "" {
 		rec.Source = r.source
@@ -118,8 +121,9 @@ func (r *run) crashed() {
 	}
 }
 
+// notePolicyChange records a change that this login is the first to see; who made it is not known here.
 func (r *run) notePolicyChange() {
-	rec := r.record(actionPolicy, audit.Success, "the configuration file was changed")
+	rec := r.record(actionPolicy, audit.Success, "the configuration file was changed before this login")
 	rec.Changes = []audit.Change{{Field: "sha256", Old: hex.EncodeToString(r.policy.Before[:]), New: hex.EncodeToString(r.policy.Digest[:])}}
 	r.append(rec)
 }
