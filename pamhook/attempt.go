@@ -71,7 +71,7 @@ func (r *run) consume(answer factor.Answer) (device.Used, error) {
 }
 
 // updateInTurn repeats an update whose pair has to wait for its turn; the lock is not held while it waits.
-func (r *run) updateInTurn(states *state.Store, user string, look func(*state.Tx) error) error {
+func (r *run) updateInTurn(states States, user string, look func(*state.Tx) error) error {
 	left := longestWait
 	for {
 		err := states.Update(user, look)
@@ -110,16 +110,20 @@ func (r *run) look(tx *state.Tx, record *secrets.Record, answer factor.Answer) (
 }
 
 // restore makes the state of a user who has secrets but no state.
-func (r *run) restore(states *state.Store, record *secrets.Record) error {
-	st := device.Restore(record, r.hello.UID, r.host.Now())
-	if owner, err := states.NameOf(r.hello.UID); err == nil && owner != r.hello.Name {
-		return fmt.Errorf("user id %d was enrolled as %q: twokey adopt", r.hello.UID, owner)
-	}
-	if err := states.New(st); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("the state was lost and cannot be made anew: %w", err)
-	}
-	if err := states.Bind(r.hello.UID, r.hello.Name); err != nil {
+func (r *run) restore(states States, record *secrets.Record) error {
+	if err := r.checkOwner(states); err != nil {
 		return err
+	}
+	// The user id first: once there is a state, this is not done again.
+	err := states.Bind(r.hello.UID, r.hello.Name)
+	if err == nil {
+		err = states.New(device.Restore(record, r.hello.UID, r.host.Now()))
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another login has just made it
+	}
+	if err != nil {
+		return fmt.Errorf("the state was lost and cannot be made anew: %w", err)
 	}
 	r.append(r.record(actionRestored, audit.Success, device.ErrRestored.Error()))
 	return nil

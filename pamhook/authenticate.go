@@ -127,22 +127,31 @@ func (r *run) withoutDevice() (mustEnroll bool, problem error) {
 	if err != nil {
 		return false, err
 	}
-	owner, err := states.NameOf(r.hello.UID)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
+	if err := r.checkOwner(states); err != nil {
 		return false, err
-	case owner != r.hello.Name:
-		return false, fmt.Errorf("user id %d was enrolled as %q: twokey adopt", r.hello.UID, owner)
 	}
 	st, err := states.Read(r.hello.Name)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
-	}
-	if err != nil {
+	case err != nil:
 		return false, err
 	}
 	return st.MustEnroll, nil
+}
+
+// checkOwner refuses an account whose user id was enrolled under another name.
+func (r *run) checkOwner(states States) error {
+	owner, err := states.NameOf(r.hello.UID)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case owner != r.hello.Name:
+		return fmt.Errorf("user id %d was enrolled as %q: twokey adopt", r.hello.UID, owner)
+	}
+	return nil
 }
 
 func (s subject) facts(r *run) policy.Facts {

@@ -48,7 +48,6 @@ type Conversation interface {
 	Prompt(text string, echo bool) (answer []byte, reason wire.NoAnswer, err error)
 	Info(text string, isError bool) error
 	LookupGroup(name string) (wire.Membership, error)
-	Wait(seconds int) error
 }
 
 // Secrets opens users' secret files; *secrets.Store does.
@@ -58,12 +57,21 @@ type Secrets interface {
 	LoadDecoy() (*secrets.Record, error)
 }
 
+// States keeps what changes about users; *state.Store does.
+type States interface {
+	NameOf(uid uint32) (string, error)
+	Read(user string) (*state.State, error)
+	Update(user string, change func(*state.Tx) error) error
+	New(*state.State) error
+	Bind(uid uint32, user string) error
+}
+
 // Host is where a login happens: all that it needs and does not have from the module. What cannot be opened is an error when
 // it is needed, and denies then.
 type Host struct {
-	Policy  func(config string) (*inforce.Policy, error)
+	Policy  func(config string) (*inforce.Policy, error) // also with an error one, to know where refusals are recorded
 	Secrets func(policy *inforce.Policy) (Secrets, error)
-	State   func(policy *inforce.Policy) (*state.Store, error)
+	State   func(policy *inforce.Policy) (States, error)
 	Append  func(policy *inforce.Policy, record audit.Record) error // to the audit log
 	// Warn says something that an administrator should see although the audit log may be what is broken.
 	Warn func(message string)

@@ -17,7 +17,7 @@ func host(application, parent proc.ID) *pamhook.Host {
 	return &pamhook.Host{
 		Policy:      inforce.Load,
 		Secrets:     func(p *inforce.Policy) (pamhook.Secrets, error) { return secrets.Open(p.Paths.Data, p.Paths.Key) },
-		State:       func(p *inforce.Policy) (*state.Store, error) { return state.Open(p.Paths.Data) },
+		State:       func(p *inforce.Policy) (pamhook.States, error) { return state.Open(p.Paths.Data) },
 		Append:      func(p *inforce.Policy, r audit.Record) error { return audit.Append(p.Paths.Audit, r) },
 		Warn:        func(message string) { syslog.Send(syslog.Critical, "twokey", message) },
 		Now:         time.Now,
