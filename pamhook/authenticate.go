@@ -22,6 +22,7 @@ var (
 	errGone       = errors.New("the client has gone")
 	errIsPassword = errors.New("the application answered with the password")
 	errTooLong    = errors.New("answer too long")
+	errFileGone   = errors.New("the secret file of an enrolled user is gone")
 )
 
 // authenticate is the order of the package comment.
@@ -121,7 +122,7 @@ func (r *run) subject() subject {
 }
 
 // withoutDevice asks the state of an account that has no secrets: was it reset, or is it somebody whose device is under another
-// name? A second name for a user id, or a renamed account, must not be taken for a user who never enrolled.
+// name? A second name for a user id, a renamed account, or one whose file was lost, must not be taken for a user who never enrolled.
 func (r *run) withoutDevice() (mustEnroll bool, problem error) {
 	states, err := r.host.State(r.policy)
 	if err != nil {
@@ -136,6 +137,8 @@ func (r *run) withoutDevice() (mustEnroll bool, problem error) {
 		return false, nil
 	case err != nil:
 		return false, err
+	case len(st.Devices) > 0:
+		return false, errFileGone
 	}
 	return st.MustEnroll, nil
 }
