@@ -21,6 +21,7 @@ var (
 	errEmpty      = errors.New("empty answer")
 	errThrottled  = errors.New("throttled: only two codes in a row are looked at")
 	errForeignUID = errors.New("the user id is not the one that was enrolled: twokey adopt")
+	errClockBack  = errors.New("the clock has been set back: times in the user's state lie in the future")
 )
 
 // turnError says that a pair has to wait.
@@ -31,6 +32,10 @@ func (e turnError) Error() string { return errThrottled.Error() }
 // try looks at an answer, and lets in if it is right.
 func (r *run) try(answer factor.Answer) Verdict {
 	used, stateErr := r.consume(answer)
+	if r.clockBack {
+		r.host.Warn(errClockBack.Error() + ": " + r.hello.Name)
+		r.append(r.record(actionClock, audit.Failure, errClockBack.Error()))
+	}
 	if stateErr != nil {
 		return r.refuse(stateErr)
 	}
@@ -91,7 +96,10 @@ func (r *run) look(tx *state.Tx, record *secrets.Record, answer factor.Answer) (
 		return device.Used{}, errForeignUID
 	}
 	if tx.ClockBack(now) {
-		r.host.Warn("the clock has been set back: times in the state of " + r.hello.Name + " lie in the future")
+		r.clockBack = true
+		if err := tx.Flush(); err != nil { // a pair that now has to wait must find its turn as it is left here
+			return device.Used{}, err
+		}
 	}
 	set, err := device.Join(tx.State, record, r.policy.Discrepancy)
 	if err != nil {

@@ -17,6 +17,7 @@ const (
 	actionPolicy   = "policy-changed"
 	actionRestored = "state-restored"
 	actionObserved = "login-observed"
+	actionClock    = "clock-set-back"
 )
 
 // problemKey is the field of every record of a login under a policy with a problem. It is not a record of its own: those of a flood
