@@ -105,8 +105,8 @@ func (r *run) look(tx *state.Tx, record *secrets.Record, answer factor.Answer) (
 	if err != nil {
 		return device.Used{}, err
 	}
-	t := &trial{tx: tx, set: set, answer: answer, now: now,
-		attempt: state.Attempt{Source: r.source, Connection: connectionOf(r.hello, r.host.Application), Now: now}}
+	t := r.newTrial(tx, set, answer, now)
+	r.looked = true
 	found, err := t.run()
 	if err != nil {
 		return device.Used{}, err
@@ -155,10 +155,7 @@ func (r *run) tryDecoy(answer factor.Answer) {
 		if err != nil {
 			return err
 		}
-		now := r.host.Now()
-		t := &trial{tx: tx, set: set, answer: answer, now: now,
-			attempt: state.Attempt{Source: r.source, Connection: connectionOf(r.hello, r.host.Application), Now: now}}
-		_, err = t.run()
+		_, err = r.newTrial(tx, set, answer, r.host.Now()).run()
 		return err
 	})
 }

@@ -1,6 +1,8 @@
 package pamhook
 
 import (
+	"errors"
+	"slices"
 	"time"
 
 	"twokey/device"
@@ -17,6 +19,11 @@ type trial struct {
 	attempt state.Attempt
 }
 
+func (r *run) newTrial(tx *state.Tx, set *device.Set, answer factor.Answer, now time.Time) *trial {
+	connection := connectionOf(r.hello, r.host.Application)
+	return &trial{tx, set, answer, now, state.Attempt{Source: r.source, Connection: connection, Now: now}}
+}
+
 // run charges, writes, and only then compares.
 func (t *trial) run() (device.Used, error) {
 	switch t.answer.Kind {
@@ -31,7 +38,7 @@ func (t *trial) run() (device.Used, error) {
 	case factor.Empty:
 		return t.nothing(errEmpty)
 	}
-	return t.nothing(device.ErrWrong)
+	return t.nothing(t.set.Refusal())
 }
 
 // nothing refuses what is no guess or may not be looked at: there is nothing to charge, and as much to write as for any other
@@ -43,24 +50,26 @@ func (t *trial) nothing(reason error) (device.Used, error) {
 	return device.Used{}, reason
 }
 
-// digits tries the answer as one code, which has to be paid for, and as a pair, whose turn it has to be. Twelve digits can be both.
+// digits tries the answer as a pair, whose turn it has to be, and as one code, which has to be paid for. Twelve digits can be both;
+// the pair comes first, because one that has to wait is looked at again, and a code would be paid for twice.
 func (t *trial) digits() (device.Used, error) {
 	one, two := t.set.Fits(t.answer)
-	if !one && !two {
-		return t.nothing(device.ErrWrong)
-	}
-	if one {
-		used, err := t.single()
-		if err == nil || !two || !isRefusal(err) {
+	if two {
+		used, err := t.pair()
+		if !one || !isRefusal(err) {
 			return used, err
 		}
 	}
-	return t.pair()
+	if one {
+		return t.single()
+	}
+	return t.nothing(t.set.Refusal())
 }
 
-// isRefusal tells a wrong answer from a fault.
+// isRefusal tells an answer that was looked at and refused from a fault, and from one whose turn it is not.
 func isRefusal(err error) bool {
-	return err == device.ErrWrong || err == device.ErrReplayed || err == errThrottled
+	refusals := []error{device.ErrWrong, device.ErrReplayed, device.ErrRestored, device.ErrEnded, errThrottled, errEmpty}
+	return slices.ContainsFunc(refusals, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
 func (t *trial) single() (device.Used, error) {
