@@ -37,6 +37,9 @@ func (r *run) try(answer factor.Answer) Verdict {
 		r.append(r.record(actionClock, audit.Failure, errClockBack.Error()))
 	}
 	if stateErr != nil {
+		if !r.looked {
+			r.tryDecoy(answer)
+		}
 		return r.refuse(stateErr)
 	}
 	r.recordSuccess(used)
@@ -149,7 +152,7 @@ func (r *run) tryDecoy(answer factor.Answer) {
 	if err != nil {
 		return // the reason of the refusal says so
 	}
-	_ = states.Update(state.Decoy(r.hello.User), func(tx *state.Tx) error {
+	err = states.Update(state.Decoy(r.hello.User), func(tx *state.Tx) error {
 		tx.Unlock() // a decoy is never throttled: nobody is to be told from it
 		set, err := device.Join(tx.State, record, r.policy.Discrepancy)
 		if err != nil {
@@ -158,6 +161,9 @@ func (r *run) tryDecoy(answer factor.Answer) {
 		_, err = r.newTrial(tx, set, answer, r.host.Now()).run()
 		return err
 	})
+	if err != nil && !isRefusal(err) {
+		r.host.Warn("the decoy's state cannot be used, so that refusals take less time: twokey init: " + err.Error())
+	}
 }
 
 func (r *run) decoyRecord() (*secrets.Record, error) {

@@ -31,11 +31,12 @@ func (r *run) authenticate() Verdict {
 		r.ask() // the same question; the answer is of no use
 		return r.refuse(err)
 	}
+	// A decoy line looks up as much: a name service that takes its time would tell that the password was wrong.
+	subject := r.subject()
+	outcome := r.policy.Decide(subject.facts(r))
 	if r.hello.Flags&wire.FlagDecoy != 0 {
 		return r.decoyLine()
 	}
-	subject := r.subject()
-	outcome := r.policy.Decide(subject.facts(r))
 	action := outcome.Action
 	if subject.problem != nil && outcome.Decision != policy.Exempt {
 		action = policy.AskThenDeny
