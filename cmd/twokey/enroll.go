@@ -95,8 +95,8 @@ func wishOf(c *cli.Context) (wish, error) {
 			return wish{}, badUsage("--algorithm: %v", err)
 		}
 	}
-	if c.IsSet("digits") && w.digits == 0 {
-		w.digits = -1 // 0 would count as not said
+	if c.IsSet("digits") && (w.digits < factor.MinDigits || w.digits > factor.MaxDigits) {
+		return wish{}, badUsage("--digits: %d, want %d to %d", w.digits, factor.MinDigits, factor.MaxDigits)
 	}
 	return w, w.check(c.Bool("json"))
 }
@@ -113,6 +113,8 @@ func (w wish) check(json bool) error {
 	switch picture := filepath.Ext(w.qr); {
 	case w.device == "" || len(w.device) > maxDeviceName || visible(w.device) != w.device:
 		return badUsage("--device: want a name of 1 to %d bytes without control characters", maxDeviceName)
+	case strings.Contains(w.issuer, ":"):
+		return badUsage("--issuer: a colon would be the end of it for authenticator apps")
 	case w.recovery < 0 || w.recovery > secrets.MaxRecoveryCodes:
 		return badUsage("--recovery-codes: %d, want 0 to %d", w.recovery, secrets.MaxRecoveryCodes)
 	case w.qr != "terminal" && w.qr != "none" && picture != ".png" && picture != ".svg":

@@ -96,6 +96,9 @@ func usageError(c *cli.Context, err error, _ bool) error {
 		text = "there is no flag --" + strings.TrimLeft(name, "-")
 	} else if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		text = "--" + strings.TrimLeft(name, "-") + " needs a value"
+	} else if value, name, ok := strings.Cut(strings.TrimPrefix(text, "invalid value "), " for flag -"); ok {
+		name, _, _ = strings.Cut(name, ":")
+		text = "--" + name + " cannot be " + value
 	}
 	return badUsage("%s", text).hint("%s --help lists the flags", command)
 }

@@ -58,14 +58,14 @@ func recoveryAction(c *cli.Context, ui *ui, do func(*host, *enroll.Users, person
 	if !p.enrolled {
 		return about(p.name, enroll.ErrNotEnrolled)
 	}
+	if p.problem != nil {
+		return about(p.name, p.problem)
+	}
 	return about(p.name, do(h, u, p))
 }
 
 func (h *host) showRecovery(u *enroll.Users, p person) error {
 	record, err := recordOf(u, p)
-	if err == nil {
-		err = p.problem
-	}
 	if err != nil {
 		return err
 	}

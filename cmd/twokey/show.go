@@ -167,7 +167,7 @@ func (v *view) print(ui *ui, p person) {
 	} else if v.Enrolled && p.problem == nil {
 		ui.say("  Recovery codes  none")
 	}
-	if v.Enrolled {
+	if v.Enrolled && p.problem == nil {
 		ui.say("  Throttle        %s", v.Throttle.String())
 	}
 }

@@ -29,6 +29,9 @@ func unlockAll(h *host, u *enroll.Users, people []person) error {
 		if !p.enrolled {
 			return enroll.ErrNotEnrolled
 		}
+		if p.problem != nil {
+			return p.problem
+		}
 		throttled := p.throttled(now)
 		if h.dryRun {
 			h.ui.say("Would give %s all attempts back%s.", visible(p.name), which(throttled))
