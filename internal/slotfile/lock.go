@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,14 +16,11 @@ import (
 
 const (
 	lockTimeout = 10 * time.Second
-	// A holder is at work for milliseconds. One that has been seen for so long is frozen, by an attacker who has a cgroup of his
-	// own to freeze it in, and locks its target out: it is killed, which is safe at any point.
-	frozenAfter = 3 * time.Second
 	lookEvery   = 250 * time.Millisecond
 	reopenLimit = 100 // a file is replaced only by adopt and enrolment; so often, something is wrong
 )
 
-// holder is the third block.
+// holder is the third block. The zero value is that of a file which nobody holds and whose last value is synchronised.
 type holder struct {
 	process proc.ID
 	since   int64 // nanoseconds since boot
@@ -44,9 +40,7 @@ func acquire(dir *safefile.Dir, name string) (*os.File, error) {
 		}
 		same, err := dir.Same(f, name)
 		if err == nil && same {
-			if err = writeHolder(f); err == nil {
-				return f, nil
-			}
+			return f, nil
 		}
 		if err = errors.Join(err, f.Close()); err != nil {
 			return nil, err
@@ -55,18 +49,14 @@ func acquire(dir *safefile.Dir, name string) (*os.File, error) {
 	return nil, fmt.Errorf("%s/%s: replaced again and again: %w", dir.Path(), name, ErrTimeout)
 }
 
-// lock waits for the lock until the deadline. The wait blocks in the kernel, in a thread of its own: measured, 1000 waiters are
+// lock waits for the lock until the deadline. The wait blocks in the kernel, in a goroutine of its own: measured, 1000 waiters are
 // served in 1.2 s so, and in 26 s when they poll.
 func lock(f *os.File, deadline time.Time) error {
 	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		done <- lockWait(f)
-	}()
+	go func() { done <- take(f) }()
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
-	var watched holder
-	var since time.Time
+	w := watch{f: f, since: time.Now()}
 	for {
 		select {
 		case err := <-done:
@@ -79,25 +69,22 @@ func lock(f *os.File, deadline time.Time) error {
 				go closeWhenLocked(f, done)
 				return fmt.Errorf("%s: %w", f.Name(), ErrTimeout)
 			}
-			h, err := readHolder(f)
-			if err != nil || h != watched {
-				watched, since = h, now
-			} else if now.Sub(since) >= frozenAfter {
-				breakLock(h)
-				since = now
-			}
+			w.look(now)
 		}
 	}
 }
 
-func lockWait(f *os.File) error {
+// take waits for the lock and says at once in the holder block who has it, so that other waiters see it change.
+func take(f *os.File) error {
 	whole := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
-	for {
-		err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLKW, &whole)
-		if err != unix.EINTR {
-			return err
-		}
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLKW, &whole)
+	for err == unix.EINTR {
+		err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLKW, &whole)
 	}
+	if err != nil {
+		return &os.PathError{Op: "lock", Path: f.Name(), Err: err}
+	}
+	return begin(f)
 }
 
 // closeWhenLocked keeps a lock that comes after its waiter has given up from being held by nobody.
@@ -116,8 +103,19 @@ func readHolder(f *os.File) (holder, error) {
 	return holder{process, int64(binary.BigEndian.Uint64(b[12:]))}, nil
 }
 
-func writeHolder(f *os.File) error {
-	self, err := proc.Self()
+// begin makes the caller the holder. A holder that died, or left a value unsynchronised, has left the block filled: then what it
+// wrote may not be on the disk yet, and the slot that is will be overwritten next, so it is synchronised first.
+func begin(f *os.File) error {
+	before, err := readHolder(f)
+	if err != nil {
+		return err
+	}
+	if before != (holder{}) {
+		if err := unix.Fdatasync(int(f.Fd())); err != nil {
+			return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
+		}
+	}
+	process, err := proc.Self()
 	if err != nil {
 		return err
 	}
@@ -125,28 +123,15 @@ func writeHolder(f *os.File) error {
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
 		return err
 	}
-	b := binary.BigEndian.AppendUint32(nil, uint32(self.PID))
-	b = binary.BigEndian.AppendUint64(b, self.Start)
-	b = binary.BigEndian.AppendUint64(b, uint64(now.Nano()))
+	return writeHolder(f, holder{process, now.Nano()})
+}
+
+func writeHolder(f *os.File, h holder) error {
+	b := binary.BigEndian.AppendUint32(nil, uint32(h.process.PID))
+	b = binary.BigEndian.AppendUint64(b, h.process.Start)
+	b = binary.BigEndian.AppendUint64(b, uint64(h.since))
 	if _, err := unix.Pwrite(int(f.Fd()), b, holderOffset); err != nil {
 		return &os.PathError{Op: "write", Path: f.Name(), Err: err}
 	}
 	return nil
-}
-
-// breakLock kills the holder, if it is still the process that it was: the descriptor of the process is opened first and the
-// start time compared after that, so that the number cannot pass to somebody else in between.
-func breakLock(h holder) {
-	if h.process.PID <= 1 || int(h.process.PID) == os.Getpid() {
-		return
-	}
-	fd, err := unix.PidfdOpen(int(h.process.PID), 0)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	if now, err := proc.Of(int(h.process.PID)); err != nil || now != h.process {
-		return
-	}
-	_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) // it may have ended by itself
 }

@@ -17,8 +17,9 @@
 // as often as he likes, and changes sides only after fdatasync: so the last synchronised value is never overwritten.
 //
 // The holder block names who has the lock: 4 bytes process, 8 bytes start of that process, 8 bytes time of locking (nanoseconds
-// since boot). The lock itself is an open file description lock (fcntl(2), F_OFD_SETLKW) on the whole file, which the kernel
-// drops when its holder dies, however he dies.
+// since boot); all zero when nobody has it and the value is synchronised. A block that the one before has left filled tells the
+// next holder to synchronise before he writes. The lock itself is an open file description lock (fcntl(2), F_OFD_SETLKW) on the
+// whole file, which the kernel drops when its holder dies, however he dies.
 package slotfile
 
 import (
@@ -119,17 +120,25 @@ func Create(dir *safefile.Dir, name, kind string, value []byte) error {
 	return dir.WriteNew(name, append(first, make([]byte, fileSize-blockSize)...), 0o600)
 }
 
-// Read returns the value without taking the lock: what was last written, or, while somebody is writing, the value before.
+// Read returns the value without taking the lock: what was last written, or, while somebody is writing, one before.
 func Read(dir *safefile.Dir, name, kind string) ([]byte, error) {
 	content, err := dir.Read(name, rules)
 	if err != nil {
 		return nil, err
 	}
-	s, _, err := current(kind, content)
-	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w", dir.Path(), name, err)
+	if s, _, err := current(kind, content); err == nil {
+		return s.value, nil
 	}
-	return s.value, nil
+	// It is damaged, or a writer was fast enough to spoil one slot after the other while they were read. Under the lock nobody is.
+	f, err := Acquire(dir, name, kind)
+	if err != nil {
+		return nil, err
+	}
+	value := f.Value()
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
+	return value, nil
 }
 
 // File is a file whose lock is held.
@@ -139,6 +148,7 @@ type File struct {
 	last     slot // what was written last
 	good     int  // the slot that is synchronised and must not be touched
 	unsynced bool
+	lost     error // of a Sync that failed, until the next Write
 }
 
 // Acquire opens the file and takes its lock; it waits at most ten seconds. A file that does not exist is fs.ErrNotExist.
@@ -159,7 +169,7 @@ func Acquire(dir *safefile.Dir, name, kind string) (*File, error) {
 	return &File{f: f, kind: kind, last: s, good: index}, nil
 }
 
-// Value returns the value as it was written last.
+// Value returns the value as it was written last. The caller must not change it.
 func (f *File) Value() []byte { return f.last.value }
 
 // Write puts a new value into the file, in place. It is visible to others at once and durable only after Sync.
@@ -176,21 +186,28 @@ func (f *File) Write(value []byte) error {
 	if err != nil {
 		return &os.PathError{Op: "write", Path: f.f.Name(), Err: err}
 	}
-	f.last, f.unsynced = next, true
+	f.last, f.unsynced, f.lost = next, true, nil
 	return nil
 }
 
-// Sync makes the value durable with fdatasync(2).
+// Sync makes the value durable with fdatasync(2). After an error it fails until the value is written again: the kernel forgets
+// which pages it could not write, and would say yes the next time.
 func (f *File) Sync() error {
-	if !f.unsynced {
-		return nil
+	if !f.unsynced || f.lost != nil {
+		return f.lost
 	}
 	if err := unix.Fdatasync(int(f.f.Fd())); err != nil {
-		return &os.PathError{Op: "sync", Path: f.f.Name(), Err: err}
+		f.lost = &os.PathError{Op: "sync", Path: f.f.Name(), Err: err}
+		return f.lost
 	}
 	f.good, f.unsynced = 1-f.good, false
 	return nil
 }
 
 // Close gives the lock back. What was written and not synchronised stays written.
-func (f *File) Close() error { return f.f.Close() }
+func (f *File) Close() error {
+	if !f.unsynced {
+		_ = writeHolder(f.f, holder{}) // if it stays filled, the next holder has one fdatasync more to do
+	}
+	return f.f.Close()
+}
