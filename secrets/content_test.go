@@ -63,7 +63,7 @@ func (v vector) check(t *testing.T, r *Record, err error) {
 	}
 }
 
-func TestContentVectors(t *testing.T) {
+func TestMustAcceptOneSpellingOfEachRecordOnly(t *testing.T) {
 	key := exampleHostKey(t)
 	accepted := 0
 	for _, v := range vectors(t, "content", contentVectors) {

@@ -87,6 +87,9 @@ var badHostKeys = map[string]string{
 }
 
 func TestAFileThatIsNoHostKeyIsRefusedWithoutShowingIt(t *testing.T) {
+	if len(badHostKeys) != 14 {
+		t.Errorf("%d bad host keys", len(badHostKeys))
+	}
 	for what, content := range badHostKeys {
 		path := filepath.Join(t.TempDir(), "host.key")
 		must(t, os.WriteFile(path, []byte(content), 0o600))

@@ -163,3 +163,15 @@ func TestShowsLock(t *testing.T) {
 		}
 	}
 }
+
+func FuzzShowsLock(f *testing.F) {
+	f.Add([]byte("lock:\t1: OFDLCK ADVISORY  WRITE -1 fe:00:9978057 0 EOF\n"))
+	f.Add([]byte("lock:\t1: POSIX  ADVISORY  WRITE 4711 fe:00:9978057 0 EOF\npos:\t0\n"))
+	f.Add([]byte(""))
+	f.Fuzz(func(t *testing.T, info []byte) {
+		const file = "fe:00:9978057"
+		if showsLock(info, file) && !strings.Contains(string(info), file) {
+			t.Errorf("%q is taken for a lock of %s", info, file)
+		}
+	})
+}
