@@ -12,8 +12,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// noRaceSleep keeps a program that was built with -race from sleeping a second at its end.
+const noRaceSleep = "atexit_sleep_ms=0"
+
 // The test binary is also the programs that the scripts call.
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", noRaceSleep); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"twokey": main, "exits": exits})
 }
 
@@ -52,6 +58,7 @@ func scratchHost(env *testscript.Env) error {
 	config := filepath.Join(env.WorkDir, "etc", "twokey.yaml")
 	env.Setenv("H", "--config="+config)
 	env.Setenv("TZ", "UTC")
+	env.Setenv("GORACE", noRaceSleep)
 	if err := os.MkdirAll(filepath.Dir(config), 0o755); err != nil {
 		return err
 	}
