@@ -13,6 +13,7 @@ import (
 	"twokey/enroll"
 	"twokey/internal/safefile"
 	"twokey/policy"
+	"twokey/policy/inforce"
 	"twokey/secrets"
 	"twokey/state"
 )
@@ -56,7 +57,7 @@ func (s *setup) run() error {
 	if err := s.findPolicy(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{s.checkPlaces, s.folders, s.configuration, s.hostKey, s.decoys, s.auditLog} {
+	for _, step := range []func() error{s.checkPlaces, s.folders, s.configuration, s.hostKey, s.decoys, s.keepPolicy, s.auditLog} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -143,6 +144,23 @@ func (s *setup) configuration() error {
 		}
 		return errors.Join(dir.WriteNew(filepath.Base(s.config), policy.Default(), 0o644), dir.Close())
 	})
+}
+
+// keepPolicy puts the configuration in force, so that no login has to, and takes it for a change. A host that is made for another
+// root has other paths: its first login does it.
+func (s *setup) keepPolicy() error {
+	if s.dryRun || s.root != "" {
+		return nil
+	}
+	config, err := filepath.Abs(s.config)
+	if err != nil {
+		return err
+	}
+	inForce, err := inforce.Load(config)
+	if err != nil {
+		return err
+	}
+	return inForce.Problem
 }
 
 // hostKey makes a key, but not where users' files are encrypted to one that has been lost: a new key would make a backup of the old
