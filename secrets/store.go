@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"twokey/internal/safefile"
 )
@@ -190,3 +191,6 @@ func (s *Store) LoadDecoy() (*Record, error) {
 }
 
 func fileName(user string) string { return safefile.UserFileName(user) + suffix }
+
+// RemoveStale removes what a writer that was killed more than an hour ago has left behind.
+func (s *Store) RemoveStale(now time.Time) error { return s.dir.RemoveStale(now, time.Hour) }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"twokey/internal/safefile"
 	"twokey/internal/slotfile"
@@ -195,3 +196,8 @@ func (s *Store) Unbind(uid uint32) error {
 }
 
 func uidFile(uid uint32) string { return strconv.FormatUint(uint64(uid), 10) }
+
+// RemoveStale removes what writers that were killed more than an hour ago have left behind.
+func (s *Store) RemoveStale(now time.Time) error {
+	return errors.Join(s.users.RemoveStale(now, time.Hour), s.uids.RemoveStale(now, time.Hour))
+}

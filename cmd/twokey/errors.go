@@ -130,6 +130,8 @@ func hintForSecrets(err error, user string) string {
 	case errors.Is(err, secrets.ErrCorrupt), errors.Is(err, secrets.ErrWrongUser), errors.Is(err, secrets.ErrSigned),
 		errors.Is(err, device.ErrRolledBack):
 		return anew
+	case errors.Is(err, secrets.ErrVersion):
+		return "a newer twokey wrote it: update this one"
 	case errors.Is(err, secrets.ErrHostKey):
 		return "put the host key back from a backup; without it nobody's secret can be read"
 	case state.IsDamaged(err):

@@ -205,7 +205,7 @@ func (s *setup) file(path string, create func() error) error {
 	return create()
 }
 
-// decoys are there so that the work for whoever cannot get in is that for whoever can.
+// decoys are there so that the work for whoever cannot get in is that for whoever can. What killed writers have left behind goes.
 func (s *setup) decoys() error {
 	if s.dryRun {
 		return nil
@@ -220,7 +220,7 @@ func (s *setup) decoys() error {
 		return errors.Join(err, store.Close())
 	}
 	u := &enroll.Users{Secrets: store, State: st, Now: time.Now}
-	return errors.Join(u.CreateDecoys(), store.Close(), st.Close())
+	return errors.Join(u.CreateDecoys(), store.RemoveStale(time.Now()), st.RemoveStale(time.Now()), store.Close(), st.Close())
 }
 
 // auditLog makes the log. The first record is written when the verification key has been shown: a log without one may come from a
