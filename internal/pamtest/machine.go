@@ -42,7 +42,9 @@ mount -t tmpfs -o mode=0755 tmpfs /var/log
 : >/var/log/lastlog
 (umask 077; : >/var/log/btmp)
 mount --bind "$1/home" /home
-for name in passwd shadow group sudoers pam.d; do mount --bind "$1/etc/$name" "/etc/$name"; done
+mkdir /run/host
+mount --bind /etc /run/host
+mount --bind "$1/etc" /etc
 echo ready
 exec cat
 `
@@ -56,9 +58,17 @@ func NewMachine(t testing.TB, dir string, accounts ...User) *Machine {
 		m.must(os.Mkdir(filepath.Join(dir, name), 0o755))
 	}
 	m.addAccounts(accounts)
+	m.linkTheRest()
 	m.write("etc/pam.d/other", "auth required pam_deny.so\naccount required pam_deny.so\nsession required pam_deny.so\n", 0o644)
 	m.Sudoers()
-	keep := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", machineScript, "sh", dir)
+	m.start()
+	return m
+}
+
+// start makes the namespace.
+func (m *Machine) start() {
+	m.t.Helper()
+	keep := exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", machineScript, "sh", m.dir)
 	keep.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	keep.Stderr = os.Stderr
 	stdin, err := keep.StdinPipe()
@@ -66,12 +76,26 @@ func NewMachine(t testing.TB, dir string, accounts ...User) *Machine {
 	stdout, err := keep.StdoutPipe()
 	m.must(err)
 	m.must(keep.Start())
-	t.Cleanup(func() { endWatcher(t, stdin, keep) })
+	m.t.Cleanup(func() { endWatcher(m.t, stdin, keep) })
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
-		t.Fatalf("pamtest: the mounts of a machine: %q, %v", line, err)
+		m.t.Fatalf("pamtest: the mounts of a machine: %q, %v", line, err)
 	}
 	m.pid = keep.Process.Pid
-	return m
+}
+
+// linkTheRest gives the machine's /etc everything else that the host has there. Single files could not be mounted over those of
+// the host: when the host replaces one, the kernel takes the mount away, in all namespaces.
+func (m *Machine) linkTheRest() {
+	m.t.Helper()
+	entries, err := os.ReadDir("/etc")
+	m.must(err)
+	for _, e := range entries {
+		switch e.Name() {
+		case "passwd", "shadow", "group", "gshadow", "pam.d", "sudoers", "sudoers.d", "nologin", "securetty":
+		default:
+			m.must(os.Symlink("/run/host/"+e.Name(), filepath.Join(m.dir, "etc", e.Name())))
+		}
+	}
 }
 
 func (m *Machine) must(err error) {

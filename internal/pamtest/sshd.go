@@ -34,6 +34,9 @@ type Sshd struct {
 // parent: no other process can have its number meanwhile.
 const sshdScript = `/usr/sbin/sshd -D -f "$1/config" -E "$1/log" & p=$!; cat; kill $p; wait $p`
 
+// shownLines is how much of the log a test shows that has failed.
+const shownLines = 20
+
 // Sshd starts a server on loopback, IPv4 and IPv6, whose PAM service is sshd. The settings are lines of sshd_config(5) that come
 // before the usual ones, of which the first counts.
 func (m *Machine) Sshd(settings ...string) *Sshd {
@@ -74,7 +77,7 @@ func (s *Sshd) makeHostKey(path string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	known := "sshd " + string(ssh.MarshalAuthorizedKey(s.HostKey))
+	known := fmt.Sprintf("[127.0.0.1]:%s,[::1]:%s ", s.Port, s.Port) + string(ssh.MarshalAuthorizedKey(s.HostKey))
 	err = errors.Join(os.WriteFile(path, pem.EncodeToMemory(block), 0o600),
 		os.WriteFile(filepath.Join(filepath.Dir(path), "known_hosts"), []byte(known), 0o600))
 	if err != nil {
@@ -114,8 +117,8 @@ func (s *Sshd) stop(stdin io.Closer, cmd *exec.Cmd) {
 		s.t.Errorf("pamtest: %v", err)
 	}
 	_ = cmd.Wait() // its status is that of a process that was ended
-	if s.t.Failed() {
-		s.t.Logf("sshd:\n%s", s.Log())
+	if lines := strings.Split(s.Log(), "\n"); s.t.Failed() {
+		s.t.Logf("sshd:\n%s", strings.Join(lines[max(0, len(lines)-shownLines):], "\n"))
 	}
 }
 
@@ -134,7 +137,7 @@ func (s *Sshd) Address(host string) string { return net.JoinHostPort(host, s.Por
 // Client is the OpenSSH client, to be run by the test: `ssh`, `scp` or `sftp` with the options by which it finds and believes the
 // server, and nothing of anybody's configuration.
 func (s *Sshd) Client(program string, args ...string) *exec.Cmd {
-	options := []string{"-F", "none", "-o", "Port=" + s.Port, "-o", "HostKeyAlias=sshd", "-o", "StrictHostKeyChecking=yes",
+	options := []string{"-F", "none", "-o", "Port=" + s.Port, "-o", "StrictHostKeyChecking=yes",
 		"-o", "UserKnownHostsFile=" + filepath.Join(filepath.Dir(s.log), "known_hosts"), "-o", "GSSAPIAuthentication=no"}
 	cmd := exec.Command(program, append(options, args...)...)
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TERM=dumb", fmt.Sprint("HOME=", filepath.Dir(s.log))}

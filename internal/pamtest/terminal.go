@@ -2,7 +2,6 @@ package pamtest
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // patience is how long a test waits for something that must happen. It is no measure of speed: a loaded machine must not fail.
@@ -22,6 +22,8 @@ type Terminal struct {
 	t   testing.TB
 	cmd *exec.Cmd
 	pty *os.File
+
+	hangUp sync.Once
 
 	news  chan struct{} // something was shown
 	ended chan struct{} // the program is gone and everything that it showed is on the screen
@@ -38,12 +40,28 @@ func OpenTerminal(t testing.TB, cmd *exec.Cmd) *Terminal {
 	if err != nil {
 		t.Fatalf("pamtest: %s: %v", strings.Join(cmd.Args, " "), err)
 	}
+	if f, err = pollable(f); err != nil {
+		t.Fatalf("pamtest: %v", err)
+	}
 	x := &Terminal{t: t, cmd: cmd, pty: f, news: make(chan struct{}, 1), ended: make(chan struct{})}
 	shown, gone := make(chan struct{}), make(chan struct{})
 	go x.show(shown, gone)
 	go x.wait(shown, gone)
 	t.Cleanup(x.close)
 	return x
+}
+
+// pollable returns the terminal in a mode in which it can be closed while somebody reads from it.
+func pollable(blocking *os.File) (*os.File, error) {
+	defer blocking.Close()
+	fd, err := unix.FcntlInt(blocking.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), blocking.Name()), nil
 }
 
 // show copies what the program writes to the screen. A terminal that nobody has open reads as an error; login(1) closes and opens
@@ -80,13 +98,16 @@ func (x *Terminal) wait(shown, gone chan struct{}) {
 }
 
 func (x *Terminal) close() {
-	// Closing the terminal hangs up whatever still runs at it, so that the screen comes to its end.
-	_ = x.cmd.Process.Kill()
-	if err := x.pty.Close(); err != nil {
-		x.t.Errorf("pamtest: %v", err)
-	}
+	_ = x.Kill() // it may have ended
+	x.HangUp()
 	<-x.ended
 }
+
+// Kill ends the program itself, and nothing that it has started.
+func (x *Terminal) Kill() error { return x.cmd.Process.Kill() }
+
+// HangUp takes the terminal away from everything that runs at it.
+func (x *Terminal) HangUp() { x.hangUp.Do(func() { _ = x.pty.Close() }) }
 
 // Expect waits until the screen shows one of the texts behind what Expect has found before, and returns which.
 func (x *Terminal) Expect(texts ...string) int {
@@ -163,11 +184,3 @@ func (x *Terminal) Screen() string {
 
 // PID is the number of the program's process.
 func (x *Terminal) PID() int { return x.cmd.Process.Pid }
-
-// Signal sends the program a signal from root.
-func (x *Terminal) Signal(s os.Signal) {
-	x.t.Helper()
-	if err := x.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		x.t.Fatalf("pamtest: %v", err)
-	}
-}
