@@ -3,6 +3,7 @@ package apps
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -18,6 +19,9 @@ import (
 	"twokey/state"
 )
 
+// abreast is how many tests run side by side: nearly all of their time they wait for the delay of a refusal.
+const abreast = 24
+
 // What is tested, built once, and the folder in which the tests make theirs.
 var helper, module, scratchDir string
 
@@ -26,6 +30,10 @@ func TestMain(m *testing.M) {
 }
 
 func buildAndRun(m *testing.M) (code int) {
+	if err := flag.Set("test.parallel", fmt.Sprint(abreast)); err != nil { // m.Run lets the command line change it
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	fail := func(err error) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -67,30 +75,44 @@ type person struct {
 // newSite makes a site with so many people, none of them enrolled, and the given lines in twokey.yaml.
 func newSite(t *testing.T, settings string, people int) (*site, []*person) {
 	t.Helper()
-	if people > len(names) {
+	return newSiteOf(t, settings, newUsers(t, people))
+}
+
+// newUsers are for a site, where each may be given a password of his own.
+func newUsers(t *testing.T, n int) (users []pamtest.User) {
+	t.Helper()
+	if n > len(names) {
 		t.Fatalf("there are names for %d people only", len(names))
 	}
+	suffix, first := pamtest.Suffix(), firstUID()
+	for i, name := range names[:n] {
+		users = append(users, pamtest.User{Name: name + "-" + suffix, UID: first + uint32(i)})
+	}
+	return users
+}
+
+func newSiteOf(t *testing.T, settings string, users []pamtest.User) (*site, []*person) {
+	t.Helper()
 	dir, err := os.MkdirTemp(scratchDir, "site-")
 	must(t, err)
 	must(t, os.Chmod(dir, 0o755))
-	suffix := pamtest.Suffix()
-	first := firstUID()
-	var users []pamtest.User
-	var all []*person
-	for i, name := range names[:people] {
-		users = append(users, pamtest.User{Name: name + "-" + suffix, UID: first + uint32(i)})
-		all = append(all, &person{User: users[i]})
+	var people []*person
+	for _, u := range users {
+		people = append(people, &person{User: u})
 	}
 	s := &site{t: t, Machine: pamtest.NewMachine(t, dir, users...), Host: scratch.New(t, filepath.Join(dir, "twokey"), settings)}
 	for _, service := range []string{"sshd", "sudo", "login"} {
 		s.Service(service, s.stack()...)
 	}
 	s.Service("su", append([]string{"auth sufficient pam_rootok.so"}, s.stack()...)...)
-	return s, all
+	return s, people
 }
 
+// in is the site for a subtest.
+func (s *site) in(t *testing.T) *site { return &site{Machine: s.Machine, Host: s.Host, t: t} }
+
 // names are of one length, so that what is shown to one can be compared with what is shown to another.
-var names = strings.Fields("anna bert cora dora emil finn gina hugo ines jack karl lena mona nick olga paul rosa sven tina ulla vera")
+var names = strings.Fields("anna bert cora dora emil finn gina hugo ines jack karl lena mona nick olga paul rosa sven tina ulla vera wido xena yves zoey")
 
 // firstUID is where the numbers of a site begin: they are the kernel's, and so no other's on this host.
 func firstUID() uint32 {
@@ -137,14 +159,35 @@ func (s *site) state(p *person) *state.State {
 	return st
 }
 
-// left is how many attempts the bucket of strangers still has.
-func left(st *state.State) int {
-	n := 0
-	for strangers, _ := st.Throttled(int64(n+1)*state.One, time.Now()); !strangers && n < 10; {
-		n++
-		strangers, _ = st.Throttled(int64(n+1)*state.One, time.Now())
+// left is how many attempts strangers still have, and how many a source that knows the person.
+func left(st *state.State) (strangers, known int) {
+	for n := int64(1); n <= 10; n++ {
+		strangersEmpty, knownEmpty := st.Throttled(n*state.One, time.Now())
+		if !strangersEmpty {
+			strangers++
+		}
+		if !knownEmpty {
+			known++
+		}
 	}
-	return n
+	return strangers, known
+}
+
+// mustHaveCharged fails the test unless so many attempts of strangers, and of sources that know the person, were charged.
+func (s *site) mustHaveCharged(t *testing.T, p *person, strangers, known int) {
+	t.Helper()
+	leftOfStrangers, leftOfKnown := left(s.in(t).state(p))
+	if 10-leftOfStrangers != strangers || 10-leftOfKnown != known {
+		t.Errorf("%d attempts of strangers and %d of known sources were charged, want %d and %d",
+			10-leftOfStrangers, 10-leftOfKnown, strangers, known)
+	}
+}
+
+// chargedOnce reports whether one attempt of a stranger was charged.
+func (s *site) chargedOnce(p *person) bool {
+	s.t.Helper()
+	strangers, _ := left(s.state(p))
+	return strangers == 9
 }
 
 // records are those of the audit log that are about this person, oldest first.
@@ -156,6 +199,17 @@ func (s *site) records(p *person) (found []audit.Record) {
 		}
 		return nil
 	}))
+	return found
+}
+
+// reasons are those of a person's records of one action, oldest first.
+func (s *site) reasons(p *person, action string) (found []string) {
+	s.t.Helper()
+	for _, r := range s.records(p) {
+		if r.Action == action {
+			found = append(found, r.Reason)
+		}
+	}
 	return found
 }
 
