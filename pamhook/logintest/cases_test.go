@@ -10,6 +10,7 @@ import (
 
 	"twokey/enroll"
 	"twokey/factor"
+	"twokey/pamhook/logintest/scratch"
 	"twokey/pamhook/wire"
 )
 
@@ -83,16 +84,16 @@ func unknown(h *wire.Hello)  { h.Name, h.UID, h.GIDs, h.Home, h.Shell = "", 0, n
 func nameless(h *wire.Hello) { unknown(h); h.Flags |= wire.FlagLookupFailed }
 func decoy(h *wire.Hello)    { h.Flags = wire.FlagDecoy }
 
-func reset(t *testing.T, h *host, _ *enroll.Draft)    { must(t, h.users.Reset("alice")) }
-func unenroll(t *testing.T, h *host, _ *enroll.Draft) { must(t, h.users.Unenroll("alice")) }
+func reset(t *testing.T, h *host, _ *enroll.Draft)    { must(t, h.Users.Reset("alice")) }
+func unenroll(t *testing.T, h *host, _ *enroll.Draft) { must(t, h.Users.Unenroll("alice")) }
 
 // brokenConfig makes the configuration wrong after it was good once, and forgets the good one if asked to.
 func brokenConfig(forget bool) func(*testing.T, *host, *enroll.Draft) {
 	return func(t *testing.T, h *host, _ *enroll.Draft) {
 		h.run(h.login("alice", uid), talk{}) // which keeps the policy
-		h.configure("enabeld: true")
+		h.Configure("enabeld: true")
 		if forget {
-			kept, err := filepath.Glob(filepath.Join(h.data(), "policy*"))
+			kept, err := filepath.Glob(filepath.Join(h.Data(), "policy*"))
 			must(t, err)
 			if len(kept) != 1 {
 				t.Fatalf("kept policies: %q", kept)
@@ -104,11 +105,11 @@ func brokenConfig(forget bool) func(*testing.T, *host, *enroll.Draft) {
 
 func (s scene) play(t *testing.T) {
 	h := newHost(t, s.settings)
-	r := request()
-	phone, err := h.users.Draft(enroll.Account{Name: "alice", UID: uid}, r)
+	r := scratch.Request()
+	phone, err := h.Users.Draft(enroll.Account{Name: "alice", UID: uid}, r)
 	must(t, err)
 	if s.enrolled {
-		must(t, h.users.Commit(phone))
+		must(t, h.Users.Commit(phone))
 	}
 	if s.prepare != nil {
 		s.prepare(t, h, phone)
@@ -128,16 +129,16 @@ func (s scene) play(t *testing.T) {
 	if s.reason != "" && !strings.Contains(h.reasons(), s.reason) {
 		t.Errorf("recorded %q, want something with %q", h.reasons(), s.reason)
 	}
-	h.verified()
+	h.Verified()
 }
 
 func (s scene) typed(t *testing.T, phone *enroll.Draft) any {
-	right := code(t, phone, 0)
+	right := scratch.Code(t, phone, 0)
 	switch s.answer {
 	case nil:
 		return right
 	case "wrong":
-		return wrong(t, phone)
+		return scratch.Wrong(t, phone)
 	case "spaced":
 		return " " + right[:3] + " " + right[3:] + "\n"
 	}
@@ -148,7 +149,7 @@ func (s scene) typed(t *testing.T, phone *enroll.Draft) any {
 func (h *host) reasons() string {
 	h.t.Helper()
 	var all []string
-	for _, e := range h.last(50) {
+	for _, e := range h.Last(50) {
 		if e.Record != nil {
 			all = append(all, e.Record.Reason)
 		}
@@ -158,17 +159,17 @@ func (h *host) reasons() string {
 
 // Everything that can be wrong with the files: denied in the words of a wrong code, and the truth is in the log.
 func TestFilesThatAreNotAsTheyShouldBeDeny(t *testing.T) {
-	alice := func(h *host) string { return filepath.Join(h.data(), "users", "alice.age") }
-	states := func(h *host) string { return filepath.Join(h.data(), "state", "alice") }
+	alice := func(h *host) string { return filepath.Join(h.Data(), "users", "alice.age") }
+	states := func(h *host) string { return filepath.Join(h.Data(), "state", "alice") }
 	faults := map[string]struct {
 		spoil  func(t *testing.T, h *host)
 		reason string
 	}{
 		"secret truncated":       {func(t *testing.T, h *host) { must(t, os.Truncate(alice(h), 150)) }, "damaged"},
-		"secret of another user": {func(t *testing.T, h *host) { copyFile(t, filepath.Join(h.data(), "users", "bob.age"), alice(h)) }, "another user"},
+		"secret of another user": {func(t *testing.T, h *host) { copyFile(t, filepath.Join(h.Data(), "users", "bob.age"), alice(h)) }, "another user"},
 		"secret under another host key": {func(t *testing.T, h *host) {
 			other := newHost(t, "")
-			other.enrol("alice", uid, request())
+			other.Enrol("alice", uid, scratch.Request())
 			copyFile(t, alice(other), alice(h))
 		}, "another host key"},
 		"secret that is a symbolic link": {func(t *testing.T, h *host) {
@@ -187,24 +188,24 @@ func TestFilesThatAreNotAsTheyShouldBeDeny(t *testing.T) {
 			must(t, os.Rename(states(h), states(h)+"x"))
 			must(t, os.Symlink(states(h)+"x", states(h)))
 		}, "not a regular file"},
-		"state of another user":    {func(t *testing.T, h *host) { copyFile(t, filepath.Join(h.data(), "state", "bob"), states(h)) }, "another user"},
-		"host key gone":            {func(t *testing.T, h *host) { must(t, os.Remove(filepath.Join(h.dir, "host.key"))) }, "host.key"},
-		"host key readable by all": {func(t *testing.T, h *host) { must(t, os.Chmod(filepath.Join(h.dir, "host.key"), 0o644)) }, "permissions too wide"},
+		"state of another user":    {func(t *testing.T, h *host) { copyFile(t, filepath.Join(h.Data(), "state", "bob"), states(h)) }, "another user"},
+		"host key gone":            {func(t *testing.T, h *host) { must(t, os.Remove(filepath.Join(h.Dir, "host.key"))) }, "host.key"},
+		"host key readable by all": {func(t *testing.T, h *host) { must(t, os.Chmod(filepath.Join(h.Dir, "host.key"), 0o644)) }, "permissions too wide"},
 		"host key that is rubbish": {func(t *testing.T, h *host) {
-			must(t, os.WriteFile(filepath.Join(h.dir, "host.key"), []byte("AGE-SECRET-KEY-1X\n"), 0o600))
+			must(t, os.WriteFile(filepath.Join(h.Dir, "host.key"), []byte("AGE-SECRET-KEY-1X\n"), 0o600))
 		}, "host key is not usable"},
-		"folder of users writable by all":                   {func(t *testing.T, h *host) { must(t, os.Chmod(filepath.Join(h.data(), "users"), 0o777)) }, "permissions too wide"},
+		"folder of users writable by all":                   {func(t *testing.T, h *host) { must(t, os.Chmod(filepath.Join(h.Data(), "users"), 0o777)) }, "permissions too wide"},
 		"rolled back":                                       {rollBack, "older than one"},
-		"configuration writable by all, and no policy kept": {func(t *testing.T, h *host) { must(t, os.Chmod(h.config, 0o666)) }, ""},
+		"configuration writable by all, and no policy kept": {func(t *testing.T, h *host) { must(t, os.Chmod(h.Config, 0o666)) }, ""},
 	}
 	for name, f := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHost(t, "")
-			h.enrol("bob", uid+1, request())
-			phone := h.enrol("alice", uid, request())
+			h.Enrol("bob", uid+1, scratch.Request())
+			phone := h.Enrol("alice", uid, scratch.Request())
 			f.spoil(t, h)
-			out := h.run(h.login("alice", uid), talk{answers: []any{code(t, phone, 0)}})
+			out := h.run(h.login("alice", uid), talk{answers: []any{scratch.Code(t, phone, 0)}})
 			if out.verdict != deny || len(out.prompts) != 1 {
 				t.Errorf("%+v", out)
 			}
@@ -220,13 +221,13 @@ func TestFilesThatAreNotAsTheyShouldBeDeny(t *testing.T) {
 
 // rollBack puts the file back that was there before the device was replaced, after a login with the new one.
 func rollBack(t *testing.T, h *host) {
-	path := filepath.Join(h.data(), "users", "alice.age")
+	path := filepath.Join(h.Data(), "users", "alice.age")
 	old, err := os.ReadFile(path)
 	must(t, err)
-	r := request()
+	r := scratch.Request()
 	r.Replace = true
-	draft := h.enrol("alice", uid, r)
-	if !h.answer(h.login("alice", uid), code(t, draft, 0)) {
+	draft := h.Enrol("alice", uid, r)
+	if !h.answer(h.login("alice", uid), scratch.Code(t, draft, 0)) {
 		t.Fatal("the new device is not accepted")
 	}
 	must(t, os.WriteFile(path, old, 0o600))
@@ -241,9 +242,9 @@ func copyFile(t *testing.T, from, to string) {
 
 func TestARecoveryCodeLetsInOnce(t *testing.T) {
 	h := newHost(t, "")
-	r := request()
+	r := scratch.Request()
 	r.Recovery = 3
-	phone := h.enrol("alice", uid, r)
+	phone := h.Enrol("alice", uid, r)
 	typed := strings.ToUpper(strings.ReplaceAll(phone.RecoveryCodes[1], "-", " "))
 	if !h.answer(h.login("alice", uid), typed) {
 		t.Fatalf("refused: %s", h.reasons())
@@ -261,20 +262,20 @@ func TestARecoveryCodeLetsInOnce(t *testing.T) {
 
 func TestWithoutItsStateADeviceGoesOnAndWhatIsCountedStaysClosed(t *testing.T) {
 	h := newHost(t, "")
-	r := request()
+	r := scratch.Request()
 	r.Recovery = 2
-	phone := h.enrol("alice", uid, r)
-	must(t, h.users.State.Remove("alice"))
+	phone := h.Enrol("alice", uid, r)
+	must(t, h.Users.State.Remove("alice"))
 	if h.answer(h.login("alice", uid), phone.RecoveryCodes[0]) {
 		t.Error("a recovery code that may have been used before was accepted")
 	}
 	if !strings.Contains(h.reasons(), "twokey adopt") {
 		t.Errorf("recorded %q", h.reasons())
 	}
-	if !h.answer(h.login("alice", uid), code(t, phone, 0)) {
+	if !h.answer(h.login("alice", uid), scratch.Code(t, phone, 0)) {
 		t.Errorf("a code of the present time is refused: %s", h.reasons())
 	}
-	_, err := h.users.Adopt(enroll.Account{Name: "alice", UID: uid})
+	_, err := h.Users.Adopt(enroll.Account{Name: "alice", UID: uid})
 	must(t, err)
 	if !h.answer(h.login("alice", uid), phone.RecoveryCodes[0]) {
 		t.Errorf("after adopt a recovery code is refused: %s", h.reasons())
@@ -283,15 +284,15 @@ func TestWithoutItsStateADeviceGoesOnAndWhatIsCountedStaysClosed(t *testing.T) {
 
 func TestASecretOnTwoDevicesGivesOneLogin(t *testing.T) {
 	h := newHost(t, "")
-	phone := h.enrol("alice", uid, request())
-	record, err := h.users.Secrets.Load("alice")
+	phone := h.Enrol("alice", uid, scratch.Request())
+	record, err := h.Users.Secrets.Load("alice")
 	must(t, err)
 	twin := record.Devices[0]
 	twin.Name, twin.ID[0] = "tablet", twin.ID[0]^1
 	record.Devices = append(record.Devices, twin)
 	record.Serial++
-	must(t, h.users.Secrets.Save(record))
-	right := code(t, phone, 0)
+	must(t, h.Users.Secrets.Save(record))
+	right := scratch.Code(t, phone, 0)
 	if !h.answer(h.login("alice", uid), right) {
 		t.Fatal("refused")
 	}
@@ -302,22 +303,22 @@ func TestASecretOnTwoDevicesGivesOneLogin(t *testing.T) {
 
 func TestEachOfSeveralDevicesLetsIn(t *testing.T) {
 	h := newHost(t, "")
-	phone := h.enrol("alice", uid, request())
-	record, err := h.users.Secrets.Load("alice")
+	phone := h.Enrol("alice", uid, scratch.Request())
+	record, err := h.Users.Secrets.Load("alice")
 	must(t, err)
 	r := counted()
 	r.Device = "token"
 	r.Params.Digits, r.Params.Algorithm = 8, factor.SHA256
-	token, err := h.users.Draft(enroll.Account{Name: "alice", UID: uid}, r)
+	token, err := h.Users.Draft(enroll.Account{Name: "alice", UID: uid}, r)
 	must(t, err)
 	record.Devices = append(record.Devices, token.Device)
 	record.Serial++
-	must(t, h.users.Secrets.Save(record))
-	for device, answer := range map[string]string{"phone": code(t, phone, 0), "token": code(t, token, 0)} {
+	must(t, h.Users.Secrets.Save(record))
+	for device, answer := range map[string]string{"phone": scratch.Code(t, phone, 0), "token": scratch.Code(t, token, 0)} {
 		if !h.answer(h.login("alice", uid), answer) {
 			t.Errorf("%s: refused: %s", device, h.reasons())
 		}
-		if got := h.last(1)[0].Record.Device; got != device {
+		if got := h.Last(1)[0].Record.Device; got != device {
 			t.Errorf("%s is recorded as %q", device, got)
 		}
 	}

@@ -7,18 +7,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
-	"twokey/audit"
-	"twokey/enroll"
-	"twokey/factor"
+	"twokey/pamhook/logintest/scratch"
 	"twokey/pamhook/wire"
-	"twokey/secrets"
-	"twokey/state"
 )
 
 // helper is the program under test, built once.
@@ -35,22 +29,17 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	helper = filepath.Join(dir, "twokey-verify")
-	build := exec.Command("go", "build", "-o", helper, "twokey/cmd/twokey-verify")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the helper: %v\n%s", err, out)
+	if helper, err = scratch.BuildHelper(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
 }
 
-// host is a scratch host: all of twokey's files in one folder.
+// host is a scratch host on which logins are run.
 type host struct {
-	t      testing.TB
-	dir    string
-	config string
-	users  *enroll.Users
+	*scratch.Host
+	t testing.TB
 }
 
 // newHost makes a host with the given lines in its configuration besides version and paths.
@@ -61,54 +50,13 @@ func newHost(t testing.TB, settings string) *host {
 
 func newHostIn(t testing.TB, dir, settings string) *host {
 	t.Helper()
-	h := &host{t: t, dir: dir, config: filepath.Join(dir, "twokey.yaml")}
-	must(t, os.MkdirAll(h.data(), 0o700))
-	h.configure(settings)
-	must(t, secrets.GenerateHostKey(filepath.Join(dir, "host.key")))
-	if _, err := audit.Create(h.log()); err != nil {
-		t.Fatal(err)
-	}
-	keep, err := secrets.Create(h.data(), filepath.Join(dir, "host.key"))
-	must(t, err)
-	states, err := state.Create(h.data())
-	must(t, err)
-	h.users = &enroll.Users{Secrets: keep, State: states, Now: time.Now}
-	must(t, states.CreateDecoys())
-	decoy, err := h.users.Draft(enroll.Account{Name: "decoy"}, request())
-	must(t, err)
-	must(t, keep.CreateDecoy(&secrets.Record{Serial: 1, Devices: []secrets.Device{decoy.Device}}))
-	return h
-}
-
-func (h *host) data() string { return filepath.Join(h.dir, "data") }
-func (h *host) log() string  { return filepath.Join(h.dir, "log", "audit.jsonl") }
-
-func (h *host) configure(settings string) {
-	h.t.Helper()
-	text := fmt.Sprintf("version: 1\n%s\npaths: {data: %q, audit: %q, key: %q, credentials: %q}\n",
-		settings, h.data(), h.log(), h.dir+"/host.key", h.dir+"/credentials")
-	must(h.t, os.WriteFile(h.config, []byte(text), 0o644))
-}
-
-// request is a device as most users have it.
-func request() enroll.Request {
-	return enroll.Request{Device: "phone", Label: "someone@host", Issuer: "host",
-		Params: factor.Params{Method: factor.TOTP, Digits: 6, Period: 30, Algorithm: factor.SHA1}}
-}
-
-// enrol gives the user one device and returns it.
-func (h *host) enrol(user string, uid uint32, r enroll.Request) *enroll.Draft {
-	h.t.Helper()
-	draft, err := h.users.Draft(enroll.Account{Name: user, UID: uid}, r)
-	must(h.t, err)
-	must(h.t, h.users.Commit(draft))
-	return draft
+	return &host{scratch.New(t, dir, settings), t}
 }
 
 // login is what the module would say.
 func (h *host) login(user string, uid uint32) *wire.Hello {
 	hello := &wire.Hello{Phase: wire.PhaseAuthenticate, Flags: wire.FlagAfterPassword, User: user, Name: user, UID: uid,
-		GIDs: []uint32{uid}, Home: "/", Shell: "/bin/sh", Service: "sshd", RHost: "192.0.2.7", CallerUID: 0, Config: h.config}
+		GIDs: []uint32{uid}, Home: "/", Shell: "/bin/sh", Service: "sshd", RHost: "192.0.2.7", CallerUID: 0, Config: h.Config}
 	if _, err := io.ReadFull(rand.Reader, hello.Nonce[:]); err != nil {
 		h.t.Fatal(err)
 	}
@@ -222,54 +170,6 @@ func (k talk) answer(i int, send func(wire.Type, []byte)) {
 	case wire.NoAnswer:
 		send(wire.TypeNoAnswer, []byte{byte(a)})
 	}
-}
-
-// code is what the device shows so many steps from now; a counter for hotp.
-func code(t testing.TB, d *enroll.Draft, offset int64) string {
-	t.Helper()
-	p := factor.Params{Method: factor.Method(d.Device.Method), Secret: d.Device.Secret, Digits: d.Device.Digits,
-		Period: d.Device.Period, Algorithm: factor.Algorithm(d.Device.Algorithm)}
-	counter := uint64(offset)
-	if p.Method == factor.TOTP {
-		counter = uint64(int64(p.Step(time.Now())) + offset)
-	}
-	text, err := p.Code(counter)
-	must(t, err)
-	return text
-}
-
-// wrong is a code of the right length that the device does not show around now.
-func wrong(t testing.TB, d *enroll.Draft) string {
-	t.Helper()
-	for guess := 0; ; guess++ {
-		text := fmt.Sprintf("%0*d", d.Device.Digits, guess)
-		near := false
-		for offset := int64(-3); offset <= 3; offset++ {
-			near = near || text == code(t, d, offset)
-		}
-		if !near {
-			return text
-		}
-	}
-}
-
-// last are the newest records of the audit log, the newest last.
-func (h *host) last(n int) []audit.Entry {
-	h.t.Helper()
-	entries, err := audit.Tail(h.log(), n)
-	must(h.t, err)
-	return entries
-}
-
-// verified fails the test unless the audit log is whole.
-func (h *host) verified() audit.Report {
-	h.t.Helper()
-	report, err := audit.Verify(h.log(), nil)
-	must(h.t, err)
-	for _, p := range report.Problems {
-		h.t.Errorf("audit log: %s", p.What)
-	}
-	return report
 }
 
 func must(t testing.TB, err error) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"twokey/pamhook/logintest/scratch"
 	"twokey/pamhook/wire"
 )
 
@@ -11,24 +12,24 @@ const uid = 4242
 
 func TestARightCodeLetsInOnceAndIsRecorded(t *testing.T) {
 	h := newHost(t, "")
-	phone := h.enrol("alice", uid, request())
-	right := code(t, phone, 0)
+	phone := h.Enrol("alice", uid, scratch.Request())
+	right := scratch.Code(t, phone, 0)
 
 	if out := h.run(h.login("alice", uid), talk{answers: []any{right}}); !out.allowed() {
-		t.Fatalf("a right code: %+v; log: %+v", out, h.last(3))
+		t.Fatalf("a right code: %+v; log: %+v", out, h.Last(3))
 	}
-	if record := h.last(1)[0].Record; record.User != "alice" || record.Method != "totp" || record.Device != "phone" {
+	if record := h.Last(1)[0].Record; record.User != "alice" || record.Method != "totp" || record.Device != "phone" {
 		t.Errorf("recorded as %+v", record)
 	}
 	out := h.run(h.login("alice", uid), talk{answers: []any{right}})
 	if out.verdict != wire.TypeDeny {
 		t.Errorf("the same code again: %+v", out)
 	}
-	if reason := h.last(1)[0].Record.Reason; reason != "code used before" {
+	if reason := h.Last(1)[0].Record.Reason; reason != "code used before" {
 		t.Errorf("the same code again is recorded as %q", reason)
 	}
 	if len(out.infos) != 1 || !strings.HasPrefix(out.infos[0], "Login failed.") {
 		t.Errorf("the person was told %q", out.infos)
 	}
-	h.verified()
+	h.Verified()
 }

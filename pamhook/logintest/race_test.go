@@ -9,11 +9,12 @@ import (
 
 	"twokey/enroll"
 	"twokey/factor"
+	"twokey/pamhook/logintest/scratch"
 )
 
 // counted is a device of hotp: a new code is there without waiting for the next time step.
 func counted() enroll.Request {
-	r := request()
+	r := scratch.Request()
 	r.Params.Method, r.Params.Period = factor.HOTP, 0
 	return r
 }
@@ -56,13 +57,13 @@ func together(h *host, n int, spacing func(i int) time.Duration, who func(i int)
 // One code in two logins, the second 0 to 5 ms behind the first: what google-authenticator accepts twice at 1 ms in 44 of 45 tries.
 func TestOneCodeInTwoLoginsAtOnceIsAcceptedOnce(t *testing.T) {
 	h := newHost(t, "")
-	token := h.enrol("alice", uid, counted())
+	token := h.Enrol("alice", uid, counted())
 	const rounds = 1000
 	for round := range rounds {
 		if round%3 == 2 {
-			must(t, h.users.Unlock("alice")) // the losers pay; that is not what is tested here
+			must(t, h.Users.Unlock("alice")) // the losers pay; that is not what is tested here
 		}
-		answer := code(t, token, int64(round))
+		answer := scratch.Code(t, token, int64(round))
 		spacing := time.Duration(rand.IntN(5001)) * time.Microsecond
 		got := together(h, 2, func(i int) time.Duration { return time.Duration(i) * spacing },
 			func(int) (string, uint32, string) { return "alice", uid, answer })
@@ -70,31 +71,31 @@ func TestOneCodeInTwoLoginsAtOnceIsAcceptedOnce(t *testing.T) {
 			t.Fatalf("round %d, spacing %v: %d of 2 logins with one code were accepted", round, spacing, got)
 		}
 	}
-	h.verified()
+	h.Verified()
 }
 
 func TestSixteenUsersAtOnceAreAllAccepted(t *testing.T) {
 	h := newHost(t, "")
 	var phones []*enroll.Draft
 	for i := range 16 {
-		phones = append(phones, h.enrol(fmt.Sprintf("user%d", i), uint32(uid+i), request()))
+		phones = append(phones, h.Enrol(fmt.Sprintf("user%d", i), uint32(uid+i), scratch.Request()))
 	}
 	got := together(h, 16, func(int) time.Duration { return 0 }, func(i int) (string, uint32, string) {
-		return fmt.Sprintf("user%d", i), uint32(uid + i), code(t, phones[i], 0)
+		return fmt.Sprintf("user%d", i), uint32(uid + i), scratch.Code(t, phones[i], 0)
 	})
 	if got != 16 {
 		t.Errorf("%d of 16 users were accepted", got)
 	}
-	h.verified()
+	h.Verified()
 }
 
 // Two hundred logins of one user wait for one lock, one of them with the right code: all come to a verdict.
 func TestTwoHundredWaitersOnOneUserAreAllServed(t *testing.T) {
 	h := newHost(t, "")
-	token := h.enrol("alice", uid, counted())
+	token := h.Enrol("alice", uid, counted())
 	got := together(h, 200, func(int) time.Duration { return 0 }, func(i int) (string, uint32, string) {
 		if i == 100 {
-			return "alice", uid, code(t, token, 0) + code(t, token, 1) // a pair: the bucket may be empty by then
+			return "alice", uid, scratch.Code(t, token, 0) + scratch.Code(t, token, 1) // a pair: the bucket may be empty by then
 		}
 		return "alice", uid, "not a code"
 	})
@@ -102,12 +103,12 @@ func TestTwoHundredWaitersOnOneUserAreAllServed(t *testing.T) {
 		t.Errorf("%d of 200 logins were accepted, one had the right code", got)
 	}
 	served := 0
-	for _, entry := range h.last(300) {
+	for _, entry := range h.Last(300) {
 		if entry.Record != nil && entry.Record.Action == "login" {
 			served++
 		}
 	}
-	report := h.verified()
+	report := h.Verified()
 	t.Logf("%d login records of 200; %d records in all", served, report.Records)
 	if served < 100 {
 		t.Errorf("%d records of logins, want at least the 100 of a minute that are not summed", served)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"twokey/enroll"
+	"twokey/pamhook/logintest/scratch"
 	"twokey/pamhook/wire"
 )
 
@@ -29,8 +30,8 @@ const (
 func attacked(t *testing.T) (*host, *enroll.Draft) {
 	t.Helper()
 	h := newHost(t, "")
-	token := h.enrol("alice", uid, counted())
-	if !h.answer(h.from(home, home+":1"), code(t, token, 0)) {
+	token := h.Enrol("alice", uid, counted())
+	if !h.answer(h.from(home, home+":1"), scratch.Code(t, token, 0)) {
 		t.Fatal("the owner did not get in before the attack")
 	}
 	for i := range 30 {
@@ -43,105 +44,105 @@ func attacked(t *testing.T) (*host, *enroll.Draft) {
 
 func TestAfterThirtyWrongCodesTheKnownSourceGetsInWithOneCode(t *testing.T) {
 	h, token := attacked(t)
-	if !h.answer(h.from(home, home+":2"), code(t, token, 1)) {
-		t.Errorf("refused: %s", h.last(1)[0].Record.Reason)
+	if !h.answer(h.from(home, home+":2"), scratch.Code(t, token, 1)) {
+		t.Errorf("refused: %s", h.Last(1)[0].Record.Reason)
 	}
 }
 
 func TestAfterThirtyWrongCodesTheStrangerIsHeldToTheBucket(t *testing.T) {
 	h, token := attacked(t)
-	if h.answer(h.from(stranger, stranger+":8"), code(t, token, 1)) {
+	if h.answer(h.from(stranger, stranger+":8"), scratch.Code(t, token, 1)) {
 		t.Error("the stranger's single code was looked at although the bucket is empty")
 	}
-	if h.answer(h.from(hotel, hotel+":8"), code(t, token, 1)) {
+	if h.answer(h.from(hotel, hotel+":8"), scratch.Code(t, token, 1)) {
 		t.Error("another stranger's single code was looked at: the bucket is per source, which a botnet has many of")
 	}
-	if reason := h.last(1)[0].Record.Reason; reason != "throttled: only two codes in a row are looked at" {
+	if reason := h.Last(1)[0].Record.Reason; reason != "throttled: only two codes in a row are looked at" {
 		t.Errorf("recorded as %q", reason)
 	}
 }
 
 func TestAfterThirtyWrongCodesTheOwnerGetsInFromANewSourceWithAPair(t *testing.T) {
 	h, token := attacked(t)
-	if h.answer(h.from(hotel, hotel+":1"), code(t, token, 1)+"000000") {
+	if h.answer(h.from(hotel, hotel+":1"), scratch.Code(t, token, 1)+"000000") {
 		t.Error("half a pair was accepted")
 	}
-	if !h.answer(h.from(hotel, hotel+":1"), code(t, token, 1)+" "+code(t, token, 2)) {
-		t.Fatalf("the pair was refused: %s", h.last(1)[0].Record.Reason)
+	if !h.answer(h.from(hotel, hotel+":1"), scratch.Code(t, token, 1)+" "+scratch.Code(t, token, 2)) {
+		t.Fatalf("the pair was refused: %s", h.Last(1)[0].Record.Reason)
 	}
-	if !h.answer(h.from(hotel, hotel+":2"), code(t, token, 3)) {
-		t.Errorf("after the pair the source is known, and one code was refused all the same: %s", h.last(1)[0].Record.Reason)
+	if !h.answer(h.from(hotel, hotel+":2"), scratch.Code(t, token, 3)) {
+		t.Errorf("after the pair the source is known, and one code was refused all the same: %s", h.Last(1)[0].Record.Reason)
 	}
 }
 
 func TestAfterThirtyWrongCodesARecoveryCodeGetsInFromANewSource(t *testing.T) {
 	h := newHost(t, "")
-	r := request()
+	r := scratch.Request()
 	r.Recovery = 2
-	draft := h.enrol("alice", uid, r)
+	draft := h.Enrol("alice", uid, r)
 	for range 30 {
-		h.answer(h.from(stranger, stranger+":7"), wrong(t, draft))
+		h.answer(h.from(stranger, stranger+":7"), scratch.Wrong(t, draft))
 	}
 	if !h.answer(h.from(hotel, hotel+":1"), draft.RecoveryCodes[0]) {
-		t.Errorf("refused: %s", h.last(1)[0].Record.Reason)
+		t.Errorf("refused: %s", h.Last(1)[0].Record.Reason)
 	}
 }
 
 func TestFreshIPv6AddressesOfOneNetworkAreOneSource(t *testing.T) {
 	h := newHost(t, "")
-	token := h.enrol("alice", uid, counted())
-	if !h.answer(h.from("2001:db8:0:1::1", "[2001:db8:0:1::1]:1"), code(t, token, 0)) {
+	token := h.Enrol("alice", uid, counted())
+	if !h.answer(h.from("2001:db8:0:1::1", "[2001:db8:0:1::1]:1"), scratch.Code(t, token, 0)) {
 		t.Fatal("the owner did not get in")
 	}
 	for range 30 {
 		h.answer(h.from(stranger, stranger+":7"), "000000")
 	}
-	if !h.answer(h.from("2001:db8:0:1:ffff::2", "[2001:db8:0:1:ffff::2]:1"), code(t, token, 1)) {
+	if !h.answer(h.from("2001:db8:0:1:ffff::2", "[2001:db8:0:1:ffff::2]:1"), scratch.Code(t, token, 1)) {
 		t.Error("another address of the owner's network is taken for a stranger")
 	}
-	if h.answer(h.from("2001:db8:0:2::1", "[2001:db8:0:2::1]:1"), code(t, token, 2)) {
+	if h.answer(h.from("2001:db8:0:2::1", "[2001:db8:0:2::1]:1"), scratch.Code(t, token, 2)) {
 		t.Error("an address of another network is taken for the owner's")
 	}
 }
 
 func TestAnAddressMappedIntoIPv6IsTheSameSource(t *testing.T) {
 	h := newHost(t, "")
-	token := h.enrol("alice", uid, counted())
-	if !h.answer(h.from(home, home+":1"), code(t, token, 0)) {
+	token := h.Enrol("alice", uid, counted())
+	if !h.answer(h.from(home, home+":1"), scratch.Code(t, token, 0)) {
 		t.Fatal("the owner did not get in")
 	}
 	for range 30 {
 		h.answer(h.from(stranger, stranger+":7"), "000000")
 	}
-	if !h.answer(h.from("::ffff:"+home, home+":2"), code(t, token, 1)) {
+	if !h.answer(h.from("::ffff:"+home, home+":2"), scratch.Code(t, token, 1)) {
 		t.Error("the same address in IPv6 spelling is taken for a stranger")
 	}
 }
 
 func TestTyposBeforeTheRightCodeOfAConnectionCostNothing(t *testing.T) {
 	h := newHost(t, "")
-	token := h.enrol("alice", uid, counted())
+	token := h.Enrol("alice", uid, counted())
 	for round := range 12 { // 24 typos: more than any bucket holds
 		for range 2 {
 			h.answer(h.from(home, home+":9"), "000000")
 		}
-		if !h.answer(h.from(home, home+":9"), code(t, token, int64(round))) {
-			t.Fatalf("round %d: the right code was refused: %s", round, h.last(1)[0].Record.Reason)
+		if !h.answer(h.from(home, home+":9"), scratch.Code(t, token, int64(round))) {
+			t.Fatalf("round %d: the right code was refused: %s", round, h.Last(1)[0].Record.Reason)
 		}
 	}
 }
 
 func TestSuccessesOfOthersGiveAnAttackerNothingBack(t *testing.T) {
 	h := newHost(t, "")
-	token := h.enrol("alice", uid, counted())
+	token := h.Enrol("alice", uid, counted())
 	for round := range 12 {
 		// One server process for everybody, whose sockets the module does not find.
 		h.answer(h.from(stranger, ""), "000000")
-		if !h.answer(h.from(home, ""), code(t, token, int64(round))) {
-			t.Fatalf("round %d: the right code was refused: %s", round, h.last(1)[0].Record.Reason)
+		if !h.answer(h.from(home, ""), scratch.Code(t, token, int64(round))) {
+			t.Fatalf("round %d: the right code was refused: %s", round, h.Last(1)[0].Record.Reason)
 		}
 	}
-	if h.answer(h.from(stranger, ""), code(t, token, 12)) {
+	if h.answer(h.from(stranger, ""), scratch.Code(t, token, 12)) {
 		t.Error("after twelve wrong codes the stranger's bucket still pays for a look")
 	}
 }

@@ -30,18 +30,18 @@ func BuildHelper(dir string) (string, error) {
 
 // Host is one folder with what else lies in /etc/twokey, /var/lib/twokey and /var/log/twokey.
 type Host struct {
+	Dir    string
 	Config string // path of twokey.yaml
 	Users  *enroll.Users
 
-	t   testing.TB
-	dir string
+	t testing.TB
 }
 
 // New makes a host in dir, which must be an absolute path that only root can write to. The settings are lines of the
 // configuration besides version and paths.
 func New(t testing.TB, dir, settings string) *Host {
 	t.Helper()
-	h := &Host{t: t, dir: dir, Config: filepath.Join(dir, "twokey.yaml")}
+	h := &Host{t: t, Dir: dir, Config: filepath.Join(dir, "twokey.yaml")}
 	key := filepath.Join(dir, "host.key")
 	must(t, os.MkdirAll(h.Data(), 0o700))
 	h.Configure(settings)
@@ -62,16 +62,16 @@ func New(t testing.TB, dir, settings string) *Host {
 }
 
 // Data is the folder of secrets and state.
-func (h *Host) Data() string { return filepath.Join(h.dir, "data") }
+func (h *Host) Data() string { return filepath.Join(h.Dir, "data") }
 
 // Log is the audit log.
-func (h *Host) Log() string { return filepath.Join(h.dir, "log", "audit.jsonl") }
+func (h *Host) Log() string { return filepath.Join(h.Dir, "log", "audit.jsonl") }
 
 // Configure writes the configuration anew.
 func (h *Host) Configure(settings string) {
 	h.t.Helper()
-	text := fmt.Sprintf("version: 1\n%s\npaths: {data: %s, audit: %s, key: %s/host.key, credentials: %s/credentials}\n",
-		settings, h.Data(), h.Log(), h.dir, h.dir)
+	text := fmt.Sprintf("version: 1\n%s\npaths: {data: %q, audit: %q, key: %q, credentials: %q}\n",
+		settings, h.Data(), h.Log(), h.Dir+"/host.key", h.Dir+"/credentials")
 	must(h.t, os.WriteFile(h.Config, []byte(text), 0o644))
 }
 
