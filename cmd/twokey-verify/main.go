@@ -61,7 +61,15 @@ func main() {
 
 // accept takes the socket from the module and reads who wants to log in.
 func accept() (*wire.Conn, *os.File, error) {
-	if err := unix.SetNonblock(socketFD, true); err != nil {
+	// Without this a run by hand would read whatever the runtime has opened under that number.
+	domain, err := unix.GetsockoptInt(socketFD, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err == nil && domain != unix.AF_UNIX {
+		err = unix.EPROTONOSUPPORT
+	}
+	if err == nil {
+		err = unix.SetNonblock(socketFD, true)
+	}
+	if err != nil {
 		return nil, nil, fmt.Errorf("twokey-verify is started by the PAM module, with a socket: %w", err)
 	}
 	socket := os.NewFile(socketFD, "module")
