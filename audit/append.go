@@ -85,7 +85,7 @@ func openWriter(path string) (*writer, error) {
 		return nil, err
 	}
 	w := &writer{}
-	if w.dir, err = safefile.OpenDir(dirName); err != nil {
+	if w.dir, err = safefile.OpenLogDir(dirName); err != nil {
 		return nil, err
 	}
 	if err = w.open(logName, headName); err != nil {

@@ -23,7 +23,7 @@ func Create(path string) (VerificationKey, error) {
 	if err != nil {
 		return VerificationKey{}, err
 	}
-	dir, err := safefile.MakeDir(dirName, 0o700)
+	dir, err := safefile.MakeLogDir(dirName, 0o700)
 	if err != nil {
 		return VerificationKey{}, err
 	}
@@ -72,7 +72,7 @@ func Restart(path string, r Record) (VerificationKey, error) {
 	if err := r.check(); err != nil {
 		return VerificationKey{}, err
 	}
-	dir, err := safefile.OpenDir(dirName)
+	dir, err := safefile.OpenLogDir(dirName)
 	if err != nil {
 		return VerificationKey{}, err
 	}

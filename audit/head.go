@@ -101,7 +101,7 @@ func ReadCheckpoint(path string) (Checkpoint, error) {
 	if err != nil {
 		return Checkpoint{}, err
 	}
-	dir, err := safefile.OpenDir(dirName)
+	dir, err := safefile.OpenLogDir(dirName)
 	if err != nil {
 		return Checkpoint{}, err
 	}

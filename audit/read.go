@@ -60,7 +60,7 @@ func Tail(path string, n int) ([]Entry, error) {
 }
 
 func openForReading(path string) (*os.File, error) {
-	dir, err := safefile.OpenDir(filepath.Dir(path))
+	dir, err := safefile.OpenLogDir(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}

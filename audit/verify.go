@@ -48,7 +48,7 @@ func Verify(path string, key *VerificationKey) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	dir, err := safefile.OpenDir(dirName)
+	dir, err := safefile.OpenLogDir(dirName)
 	if err != nil {
 		return Report{}, err
 	}

@@ -187,7 +187,7 @@ const leastReserve = 1 << 20
 
 // writableLog opens what a login would write to, and writes nothing.
 func writableLog(path string) error {
-	dir, err := safefile.OpenDir(filepath.Dir(path))
+	dir, err := safefile.OpenLogDir(filepath.Dir(path))
 	if err != nil {
 		return err
 	}

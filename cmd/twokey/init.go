@@ -119,13 +119,17 @@ func (s *setup) folders() error {
 }
 
 func (s *setup) folder(p place) error {
-	dir, err := safefile.OpenDir(p.folder)
+	open, create := safefile.OpenDir, safefile.MakeDir
+	if p.folder == filepath.Dir(s.path(s.policy.Paths.Audit)) {
+		open, create = safefile.OpenLogDir, safefile.MakeLogDir
+	}
+	dir, err := open(p.folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.note(p.folder)
 		if s.dryRun {
 			return nil
 		}
-		dir, err = safefile.MakeDir(p.folder, p.perm)
+		dir, err = create(p.folder, p.perm)
 	}
 	if err != nil {
 		return err

@@ -23,8 +23,23 @@ type Dir struct {
 // OpenDir opens the directory at a path. It and every directory that leads to it must belong to root or the running user and
 // be writable by nobody else; a directory with the sticky bit (/tmp) may stand above it. Symbolic links on the way are followed
 // if they too belong to root or the running user.
-func OpenDir(path string) (*Dir, error) {
-	fd, err := openDir(path)
+func OpenDir(path string) (*Dir, error) { return openChecked(path, strict) }
+
+// OpenLogDir is OpenDir for the directory of a log. The directories above it may also be writable by a group, since on some
+// distributions /var/log belongs to root and the group of the syslog daemon (0775 root:syslog). Whoever is in that group can
+// move the log's directory away, which stops logins and is seen; he cannot put one in its place that belongs to root.
+func OpenLogDir(path string) (*Dir, error) { return openChecked(path, groupMayWrite) }
+
+// parents says which directories may stand above ours: the bits that make them changeable by others.
+type parents uint32
+
+const (
+	strict        parents = 0o022
+	groupMayWrite parents = 0o002
+)
+
+func openChecked(path string, forbid parents) (*Dir, error) {
+	fd, err := openDir(path, forbid)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -46,25 +61,32 @@ func (d *Dir) Fd() int { return d.fd }
 
 // MakeDir makes a directory with these permissions, unless it is there already, and opens it. Missing directories above it are
 // made too, readable by all.
-func MakeDir(path string, perm os.FileMode) (*Dir, error) {
-	d, err := OpenDir(path)
+func MakeDir(path string, perm os.FileMode) (*Dir, error) { return makeChecked(path, perm, strict) }
+
+// MakeLogDir is MakeDir for the directory of a log, as OpenLogDir is OpenDir.
+func MakeLogDir(path string, perm os.FileMode) (*Dir, error) {
+	return makeChecked(path, perm, groupMayWrite)
+}
+
+func makeChecked(path string, perm os.FileMode, forbid parents) (*Dir, error) {
+	d, err := openChecked(path, forbid)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return d, err
 	}
-	if err := makeDir(filepath.Clean(path), perm); err != nil {
+	if err := makeDir(filepath.Clean(path), perm, forbid); err != nil {
 		return nil, &os.PathError{Op: "mkdir", Path: path, Err: err}
 	}
-	return OpenDir(path)
+	return openChecked(path, forbid)
 }
 
 // makeDir makes a directory that a walk has missed, so that all above it has been checked: along a name alone, a link of
 // somebody else's could lead root to make directories wherever that person likes.
-func makeDir(path string, perm os.FileMode) error {
+func makeDir(path string, perm os.FileMode, forbid parents) error {
 	above := filepath.Dir(path)
-	fd, err := walk(above)
+	fd, err := walk(above, forbid)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err = makeDir(above, 0o755); err == nil {
-			fd, err = walk(above)
+		if err = makeDir(above, 0o755, forbid); err == nil {
+			fd, err = walk(above, forbid)
 		}
 	}
 	if err != nil {
@@ -81,8 +103,8 @@ func makeDir(path string, perm os.FileMode) error {
 	}
 }
 
-func openDir(path string) (int, error) {
-	at, err := walk(path)
+func openDir(path string, forbid parents) (int, error) {
+	at, err := walk(path, forbid)
 	if err != nil {
 		return -1, err
 	}
@@ -103,7 +125,7 @@ func openDir(path string) (int, error) {
 // directory that it looks into has been checked, also those that symbolic links lead through. To look at the real ancestors of
 // the end alone is not enough: whoever owns a directory on the way can point a link to another directory of root's, such as an
 // older copy of ours.
-func walk(path string) (int, error) {
+func walk(path string, forbid parents) (int, error) {
 	if path != "" && path[0] != '/' {
 		wd, err := os.Getwd()
 		if err != nil {
@@ -120,7 +142,7 @@ func walk(path string) (int, error) {
 		name := rest[0]
 		rest = rest[1:]
 		var link string
-		if fd, link, err = step(fd, name); link == "" {
+		if fd, link, err = step(fd, name, forbid); link == "" {
 			continue
 		}
 		if links++; links > maxLinks {
@@ -145,11 +167,11 @@ func openRoot() (int, error) {
 
 // step goes from a directory to one that it contains, and closes the first. If the name is a symbolic link, it stays and
 // returns what is written in the link.
-func step(fd int, name string) (next int, link string, err error) {
+func step(fd int, name string, forbid parents) (next int, link string, err error) {
 	if name == "" || name == "." {
 		return fd, "", nil
 	}
-	if err := checkAbove(fd); err != nil {
+	if err := checkAbove(fd, forbid); err != nil {
 		return fd, "", err
 	}
 	next, err = unix.Openat(fd, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
@@ -165,12 +187,12 @@ func step(fd int, name string) (next int, link string, err error) {
 }
 
 // checkAbove looks at a directory that is not the last one.
-func checkAbove(fd int) error {
+func checkAbove(fd int, forbid parents) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	if !trusted(st.Uid) || st.Mode&0o022 != 0 && st.Mode&unix.S_ISVTX == 0 {
+	if !trusted(st.Uid) || st.Mode&uint32(forbid) != 0 && st.Mode&unix.S_ISVTX == 0 {
 		return ErrParents
 	}
 	return nil

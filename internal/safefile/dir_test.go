@@ -237,3 +237,33 @@ func link(t testing.TB, target, path string) string {
 	must(t, os.Symlink(target, path))
 	return path
 }
+
+// On Ubuntu /var/log is 0775 root:syslog; what lies there is not a secret and nobody can put a directory of root's in its place.
+func TestOnlyALogMayLieBelowADirectoryThatAGroupCanWrite(t *testing.T) {
+	top := t.TempDir()
+	must(t, os.Chmod(top, 0o755))
+	group := top + "/log"
+	must(t, os.Mkdir(group, 0o755))
+	must(t, os.Chmod(group, 0o775))
+	d, err := MakeLogDir(group+"/twokey", 0o700)
+	must(t, err)
+	must(t, d.Close())
+	d, err = OpenLogDir(group + "/twokey")
+	must(t, err)
+	must(t, d.Close())
+	if _, err := OpenDir(group + "/twokey"); !errors.Is(err, ErrParents) {
+		t.Errorf("OpenDir: %v", err)
+	}
+	if _, err := MakeDir(group+"/other", 0o700); !errors.Is(err, ErrParents) {
+		t.Errorf("MakeDir: %v", err)
+	}
+	must(t, os.Chmod(group, 0o777))
+	if _, err := OpenLogDir(group + "/twokey"); !errors.Is(err, ErrParents) {
+		t.Errorf("OpenLogDir below a directory that everybody can write: %v", err)
+	}
+	must(t, os.Chmod(group, 0o755))
+	must(t, os.Chmod(group+"/twokey", 0o770))
+	if _, err := OpenLogDir(group + "/twokey"); !errors.Is(err, ErrMode) {
+		t.Errorf("OpenLogDir of a directory that a group can write: %v", err)
+	}
+}
