@@ -14,6 +14,9 @@ import (
 const (
 	suspectAfter = 2 * time.Second // without a change of the holder block
 	frozenAfter  = time.Second     // more, with the lock in the same hands
+	// Once a waiter has killed one, there are others: an attacker who freezes several that wait behind each other must not use up
+	// the waiter's ten seconds with them.
+	impatient = 5 // times sooner
 )
 
 // watch is what a waiter knows of the process that it waits for.
@@ -27,6 +30,7 @@ type watch struct {
 	since   time.Time // when the block was first seen so
 	suspect proc.ID
 	looked  time.Time
+	killed  bool // one by this waiter
 }
 
 // look is called every now and then. It kills the process that holds the lock when the block has not changed for suspectAfter, and
@@ -35,10 +39,14 @@ type watch struct {
 func (w *watch) look(now time.Time) {
 	block, err := readHolder(w.f)
 	if err != nil || block != w.block {
-		*w = watch{f: w.f, block: block, since: now}
+		*w = watch{f: w.f, block: block, since: now, killed: w.killed}
 		return
 	}
-	if now.Sub(w.since) < suspectAfter || now.Sub(w.looked) < frozenAfter {
+	patience := time.Duration(1)
+	if w.killed {
+		patience = impatient
+	}
+	if now.Sub(w.since) < suspectAfter/patience || now.Sub(w.looked) < frozenAfter/patience {
 		return
 	}
 	w.looked = now
@@ -49,6 +57,7 @@ func (w *watch) look(now time.Time) {
 	id, found := proc.LockHolder(st.Dev, st.Ino, int(block.process.PID))
 	if found && id == w.suspect {
 		kill(id, &st)
+		w.killed = true
 	}
 	w.suspect = id
 }

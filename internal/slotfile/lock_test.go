@@ -221,3 +221,29 @@ func waitUntilBlocked(t *testing.T, path string, waiters int) {
 		}
 	}
 }
+
+// Several that are frozen one after the other, each while it holds the lock: a waiter outlasts more of them than its ten seconds
+// would be enough for at the pace of the first.
+func TestAWaiterOutlastsSeveralFrozenHolders(t *testing.T) {
+	dir, path := scratch(t, "")
+	f, err := dir.Open(name, unix.O_RDWR, rules)
+	must(t, err)
+	defer f.Close()
+	now := time.Now()
+	w, end := watch{f: f, since: now}, now.Add(lockTimeout)
+	for i := range 6 {
+		frozen := begun(t, "hold", path)
+		must(t, frozen.cmd.Process.Signal(syscall.SIGSTOP))
+		for ended := false; !ended && now.Before(end); now = now.Add(lookEvery) {
+			w.look(now)
+			select {
+			case <-frozen.ended:
+				ended = true
+			case <-time.After(20 * time.Millisecond): // a kill takes a moment; the waiter's clock is its own
+			}
+		}
+		if !frozen.killed() {
+			t.Fatalf("holder %d: %v, want that SIGKILL has ended it", i+1, frozen.cmd.ProcessState)
+		}
+	}
+}
