@@ -53,11 +53,17 @@ static bool reset_identity(void)
 	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, defaults, NULL, KERNEL_SIGSET) == 0;
 }
 
-/* `nice -n 19`, `chrt --idle`, `ionice -c3` or a huge timer slack would let the caller starve a helper that holds a lock. A
- * forked process has no alarms and timers of its parent's; the caller's cgroup cannot be left from here. */
+/* `nice -n 19`, `chrt --idle`, `taskset` to a busy processor, `ionice -c3` or a huge timer slack would let the caller starve a
+ * helper that holds a lock. A forked process has no alarms and timers of its parent's; the caller's cgroup cannot be left from
+ * here. The kernel takes from the mask what there is and what the cgroup allows. */
 static void reset_scheduling(void)
 {
 	const struct sched_param none = {0};
+	unsigned long processors[128]; /* room for 8192 */
+
+	for (size_t i = 0; i < sizeof processors / sizeof *processors; i++)
+		processors[i] = ~0UL;
+	(void)syscall(SYS_sched_setaffinity, 0, sizeof processors, processors);
 
 	(void)sched_setscheduler(0, SCHED_OTHER, &none);
 	(void)setpriority(PRIO_PROCESS, 0, 0);

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +28,7 @@ func wantFacts() []string {
 		"SigPnd:\t0000000000000000", "ShdPnd:\t0000000000000000", "SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000",
 		"SigCgt:\t0000000000000000",
 		"env PATH=/usr/sbin:/usr/bin:/sbin:/bin", "timer 0", "nice 0", "scheduler 0", "ioprio 0", "timerslack 50000", "umask 077",
-		"cwd /", "session own",
+		"cwd /", "session own", fmt.Sprintf("processors %d", runtime.NumCPU()),
 	}
 	for _, l := range []struct {
 		name  string
@@ -122,6 +123,7 @@ func TestCallerUnderLimits(t *testing.T) {
 		"soft: one process":         "ulimit -S -u 1",
 		"soft: cores wherever I am": "ulimit -S -c unlimited; cd /tmp",
 		"niceness":                  "renice -n 19 $$ >/dev/null",
+		"one processor":             "taskset -cp 0 $$ >/dev/null",
 		"umask":                     "umask 0",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -185,6 +185,8 @@ static void note_facts(void)
 	getitimer(ITIMER_REAL, &timer);
 	note("timer %ld\n", (long)(timer.it_value.tv_sec + timer.it_value.tv_usec));
 	note("nice %d\n", getpriority(PRIO_PROCESS, 0));
+	cpu_set_t processors;
+	note("processors %d\n", sched_getaffinity(0, sizeof processors, &processors) == 0 ? CPU_COUNT(&processors) : -1);
 	note("scheduler %d\n", sched_getscheduler(0));
 	note("ioprio %ld\n", syscall(SYS_ioprio_get, 1, 0));
 	note("timerslack %d\n", prctl(PR_GET_TIMERSLACK, 0L, 0L, 0L, 0L));
