@@ -107,9 +107,16 @@ func oneUser(c *cli.Context) (string, error) {
 	return c.Args().First(), checkUserName(c.Args().First())
 }
 
+// group is the flag of a command that is about one user or several.
+const group = "group"
+
+func groupFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: group, Usage: "everybody in `GROUP` who is enrolled, or has to enrol after a reset"}
+}
+
 // someUsers are the arguments of a command that is about one user or several, each of them once.
 func someUsers(c *cli.Context) ([]string, error) {
-	if !c.Args().Present() {
+	if !c.Args().Present() && len(c.StringSlice(group)) == 0 {
 		return nil, badUsage("%s needs a user", nameOf(c)).hint("twokey %s alice", nameOf(c))
 	}
 	var names []string

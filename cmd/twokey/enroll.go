@@ -153,13 +153,6 @@ func (w wish) request(c *policy.Config, user string, secret []byte) (enroll.Requ
 		Label: or(w.label, user+"@"+host), Recovery: w.recovery, Replace: w.replace}, nil
 }
 
-func or(text, otherwise string) string {
-	if text == "" {
-		return otherwise
-	}
-	return text
-}
-
 // seconds reads a period: 30 or 30s.
 func seconds(text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSuffix(text, "s"))

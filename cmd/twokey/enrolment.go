@@ -12,6 +12,7 @@ import (
 	"twokey/enroll/qr"
 	"twokey/factor"
 	"twokey/internal/sysuser"
+	"twokey/policy"
 )
 
 // confirmTries is how often --confirm asks for the first code.
@@ -141,7 +142,7 @@ func (e *enrolment) changes() []audit.Change {
 	changes := []audit.Change{{Field: "device", New: fmt.Sprintf("%s (%s)", d.Name, describe(device.Params(d)))},
 		{Field: "recovery_codes", New: fmt.Sprint(len(e.draft.RecoveryCodes))}}
 	if e.had {
-		changes = append(changes, audit.Change{Field: "former devices", Old: "in force", New: "ended"})
+		changes = append(changes, audit.Change{Field: "former_devices", Old: "in force", New: "ended"})
 	}
 	return changes
 }
@@ -187,11 +188,24 @@ func (e *enrolment) tell() error {
 		e.show()
 	}
 	e.showRecovery()
-	if e.policy.Off {
-		e.ui.warn("twokey is switched off, nobody is asked for a code: twokey enable")
+	if err := e.warnNotAsked(); err != nil {
+		return err
 	}
 	e.ui.say("%s is enrolled with the device %q (%s). To try a code: twokey test code %s", e.account.Name, e.draft.Device.Name,
 		e.draft.Device.Method, e.account.Name)
+	return nil
+}
+
+// warnNotAsked says so when the new device makes no difference.
+func (e *enrolment) warnNotAsked() error {
+	e.warnOff()
+	p, err := e.person(e.users, e.account.Name)
+	if err != nil {
+		return err
+	}
+	if p.outcome.Action == policy.Ignore {
+		e.ui.warn("%s is not asked for a code: %s", p.name, p.outcome.Reason)
+	}
 	return nil
 }
 

@@ -127,8 +127,8 @@ func hintForSecrets(err error, user string) string {
 	switch {
 	case errors.Is(err, secrets.ErrWrongKey), errors.Is(err, secrets.ErrMAC):
 		return "was the host key replaced? " + anew
-	case errors.Is(err, secrets.ErrCorrupt), errors.Is(err, secrets.ErrWrongUser), errors.Is(err, secrets.ErrSigned),
-		errors.Is(err, device.ErrRolledBack):
+	case errors.Is(err, secrets.ErrCorrupt), errors.Is(err, secrets.ErrVersion), errors.Is(err, secrets.ErrWrongUser),
+		errors.Is(err, secrets.ErrSigned), errors.Is(err, device.ErrRolledBack), errors.Is(err, device.ErrEnded):
 		return anew
 	case errors.Is(err, secrets.ErrVersion):
 		return "a newer twokey wrote it: update this one"

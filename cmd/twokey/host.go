@@ -35,13 +35,20 @@ type host struct {
 // locate says where the host's configuration is, for commands that look and do not need root for that.
 func locate(c *cli.Context, ui *ui) (*host, error) {
 	ui.json = c.Bool("json")
-	h := &host{ui: ui, root: strings.TrimSuffix(c.String("root"), "/"), config: c.String("config"), yes: c.Bool("yes"), dryRun: c.Bool(dryRun)}
-	if h.config == "" {
-		h.config = h.root + inforce.DefaultConfig
+	root, rootErr := filepath.Abs(or(c.String("root"), "/"))
+	root = strings.TrimSuffix(root, "/")
+	config, configErr := filepath.Abs(or(c.String("config"), root+inforce.DefaultConfig))
+	if err := errors.Join(rootErr, configErr); err != nil {
+		return nil, err
 	}
-	var err error
-	h.config, err = filepath.Abs(h.config)
-	return h, err
+	return &host{ui: ui, root: root, config: config, yes: c.Bool("yes"), dryRun: c.Bool(dryRun)}, nil
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
 }
 
 // findHost is locate for commands that need root.
@@ -157,6 +164,13 @@ func (h *host) account(name string) (sysuser.Account, error) {
 
 func unknownUser(name string) error {
 	return failed("there is no user %q on this host", name).hint("getent passwd lists the users")
+}
+
+// warnOff says what makes everything else that is told of users meaningless for now.
+func (h *host) warnOff() {
+	if h.policy.Off {
+		h.ui.warn("twokey is switched off, nobody is asked for a code: twokey enable")
+	}
 }
 
 // myself is who types: the user who called sudo, else the user that we run as.

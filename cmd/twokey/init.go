@@ -156,11 +156,7 @@ func (s *setup) keepPolicy() error {
 	if s.dryRun || s.root != "" {
 		return nil
 	}
-	config, err := filepath.Abs(s.config)
-	if err != nil {
-		return err
-	}
-	inForce, err := inforce.Load(config)
+	inForce, err := inforce.Load(s.config)
 	if err != nil {
 		return err
 	}

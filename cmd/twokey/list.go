@@ -49,6 +49,7 @@ func listAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
+	h.warnOff()
 	now := time.Now()
 	people = slices.DeleteFunc(people, func(p person) bool { return !f.keeps(&p, now) })
 	return errors.Join(ui.list(people, now, c.Bool("csv")), problems(people))

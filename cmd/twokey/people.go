@@ -50,16 +50,18 @@ func (h *host) person(u *enroll.Users, name string) (person, error) {
 	return p, nil
 }
 
-// decide asks the policy, for a service that no entry names and for each that one does.
+// decide asks the policy, for a service that no entry names and for each that one does, as if it was switched on.
 func (p *person) decide(c *policy.Config) {
 	facts := policy.Facts{User: p.name, Known: p.account != nil, Enrolled: p.enrolled, MustEnroll: p.mustEnroll()}
 	if p.account != nil {
 		facts.UID, facts.InGroup = p.account.UID, p.inGroup
 	}
-	p.outcome = c.Decide(facts)
+	on := *c
+	on.Off = false // who is missing has to be seen before twokey is switched on
+	p.outcome = on.Decide(facts)
 	for _, name := range namedServices(c) {
 		facts.Service = name
-		if outcome := c.Decide(facts); outcome.Decision != p.outcome.Decision {
+		if outcome := on.Decide(facts); outcome.Decision != p.outcome.Decision {
 			p.services = append(p.services, service{name, outcome})
 		}
 	}
@@ -183,6 +185,42 @@ func pending(u *enroll.Users) ([]string, error) {
 		st, err := u.State.Read(name)
 		return errors.Is(err, fs.ErrNotExist) || err == nil && !st.MustEnroll
 	}), nil
+}
+
+// addMembers adds those of a group of whom there is something to end, to unlock or to adopt, and who are not among the people yet.
+func (h *host) addMembers(u *enroll.Users, group string, people []person) ([]person, error) {
+	if exists, err := sysuser.GroupExists(group); err != nil || !exists {
+		return nil, errors.Join(err, failed("there is no group %q on this host", group).hint("getent group lists the groups"))
+	}
+	enrolled, err := u.Secrets.Users()
+	if err != nil {
+		return nil, err
+	}
+	waiting, err := pending(u)
+	if err != nil {
+		return nil, err
+	}
+	names := append(enrolled, waiting...)
+	slices.Sort(names)
+	before := len(people)
+	for _, name := range slices.Compact(names) {
+		p, err := h.person(u, name)
+		if err != nil {
+			return nil, err
+		}
+		if p.account == nil || slices.ContainsFunc(people, func(other person) bool { return other.name == p.name }) {
+			continue
+		}
+		if in, err := p.inGroup(group); err != nil {
+			return nil, err
+		} else if in {
+			people = append(people, p)
+		}
+	}
+	if len(people) == before {
+		return nil, failed("nobody else in group %q is enrolled", group).hint("twokey list")
+	}
+	return people, nil
 }
 
 // known gives the names under which users are kept, and refuses one of whom neither the name service nor we know anything.

@@ -18,7 +18,7 @@ func unenrollCommand(ui *ui) *cli.Command {
 		ArgsUsage: "USER…",
 		Description: "Ends devices, recovery codes and remembered sources, and takes the names off require and exempt. The account need\n" +
 			"not exist any more. A user who is required by his group or by default cannot log in afterwards: that is said.",
-		Flags:  []cli.Flag{dryRunFlag()},
+		Flags:  []cli.Flag{groupFlag(), dryRunFlag()},
 		Action: func(c *cli.Context) error { return someAction(c, ui, unenrollAll) },
 	}
 }
@@ -29,7 +29,7 @@ func resetCommand(ui *ui) *cli.Command {
 		Usage:       "end users' devices; they have to be enrolled before the next login",
 		ArgsUsage:   "USER…",
 		Description: "For a lost phone: ends devices, recovery codes and remembered sources. List entries stay.",
-		Flags:       []cli.Flag{dryRunFlag()},
+		Flags:       []cli.Flag{groupFlag(), dryRunFlag()},
 		Action:      func(c *cli.Context) error { return someAction(c, ui, resetAll) },
 	}
 }
@@ -51,6 +51,11 @@ func someAction(c *cli.Context, ui *ui, do func(*host, *enroll.Users, []person) 
 	people, err := h.known(u, names)
 	if err != nil {
 		return err
+	}
+	for _, name := range c.StringSlice(group) {
+		if people, err = h.addMembers(u, name, people); err != nil {
+			return err
+		}
 	}
 	return do(h, u, people)
 }
@@ -122,7 +127,7 @@ func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
 		if err := u.Unenroll(p.name); err != nil {
 			return result, err
 		}
-		changes = append(changes, audit.Change{Field: "second factor", Old: "enrolled", New: "none"})
+		changes = append(changes, audit.Change{Field: "second_factor", Old: "enrolled", New: "none"})
 	}
 	if result.Unlisted {
 		if err := h.write(lists); err != nil {
@@ -193,7 +198,7 @@ func resetAll(h *host, u *enroll.Users, people []person) error {
 			if err := u.Reset(p.name); err != nil {
 				return err
 			}
-			if err := h.record("reset", p.name, audit.Change{Field: "second factor", Old: "enrolled", New: "has to be enrolled"}); err != nil {
+			if err := h.record("reset", p.name, audit.Change{Field: "second_factor", Old: "enrolled", New: "has to be enrolled"}); err != nil {
 				return err
 			}
 		}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -42,6 +41,7 @@ func showAction(c *cli.Context, ui *ui) error {
 	}
 	p := found[0]
 	record, secretsErr := recordOf(u, p)
+	h.warnOff()
 	v := p.view(record, time.Now())
 	if err := ui.object(v); err != nil {
 		return err
@@ -101,7 +101,7 @@ func (p *person) view(record *secrets.Record, now time.Time) view {
 	v := view{User: p.name, Enrolled: p.enrolled, MustEnroll: p.mustEnroll(), Policy: p.policy(), Rule: p.outcome.Rule,
 		Reason: p.outcome.Reason, Devices: []viewDevice{}}
 	if p.account != nil {
-		v.UID, v.FullName = &p.account.UID, strings.TrimRight(p.account.FullName, ",")
+		v.UID, v.FullName = &p.account.UID, p.account.FullName
 	}
 	st := p.upToDate(record, now)
 	if st == nil {

@@ -17,7 +17,7 @@ func unlockCommand(ui *ui) *cli.Command {
 		Usage:       "give users all their attempts back",
 		ArgsUsage:   "USER…",
 		Description: "For somebody whose attempts others have used up. He could get in without it too: by two codes in a row.",
-		Flags:       []cli.Flag{dryRunFlag()},
+		Flags:       []cli.Flag{groupFlag(), dryRunFlag()},
 		Action:      func(c *cli.Context) error { return someAction(c, ui, unlockAll) },
 	}
 }
