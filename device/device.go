@@ -127,6 +127,21 @@ func Restore(record *secrets.Record, uid uint32, now time.Time) *state.State {
 	return st
 }
 
+// Rewind brings consumed steps that no login could have reached by now back to the present one, and reports whether there were any:
+// the clock was ahead when a state was made or a code was used, and every code would count as used before until the clock is there
+// again. Codes of steps up to the present one stay used up.
+func Rewind(st *state.State, record *secrets.Record, now time.Time) bool {
+	found := false
+	for _, d := range record.Devices {
+		p, changes := Params(d), st.Device(state.ID(d.ID))
+		if p.Method != factor.TOTP || changes == nil || changes.Consumed <= p.Step(now)+factor.MaxDiscrepancy+1 {
+			continue
+		}
+		changes.Consumed, found = p.Step(now), true
+	}
+	return found
+}
+
 // Fresh is the changing half of a device of which nothing is used up.
 func Fresh(d secrets.Device) state.Device {
 	return state.Device{ID: state.ID(d.ID), Name: d.Name, Method: d.Method, Consumed: d.Counter, Created: d.Created}

@@ -17,6 +17,7 @@ type Adoption struct {
 	OldUID     uint32 // the user id under which it was enrolled
 	NewUID     bool   // that is another one
 	Restored   bool   // the state had been lost; its counters and recovery codes are open again
+	Rewound    bool   // steps that only a clock ahead of the present one could have used up are open again
 	MustEnroll bool   // it was reset, and still has to enrol
 }
 
@@ -70,6 +71,9 @@ func (u *Users) accept(a Account, done *Adoption) error {
 	if err := u.State.New(device.Restore(record, a.UID, u.Now())); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	if done.Rewound, err = u.rewind(record); err != nil {
+		return err
+	}
 	return u.State.Update(a.Name, func(tx *state.Tx) error {
 		if record.Serial < tx.Serial {
 			return device.ErrRolledBack
@@ -84,6 +88,19 @@ func (u *Users) accept(a Account, done *Adoption) error {
 		}
 		return u.unbindFrom(done.OldUID, a.Name)
 	})
+}
+
+// rewind makes a state anew whose steps were used up by a clock that was ahead. Update would refuse it, and rightly: only an
+// administrator can know that it was the clock.
+func (u *Users) rewind(record *secrets.Record) (bool, error) {
+	st, err := u.State.Read(record.User)
+	if err != nil || !device.Rewind(st, record, u.Now()) {
+		return false, err
+	}
+	if err := u.State.Remove(record.User); err != nil {
+		return false, err
+	}
+	return true, u.State.New(st)
 }
 
 // rename moves a user's secrets and state to another name: first the new ones, then the old ones go, so that a crash leaves one

@@ -3,6 +3,7 @@ package enroll
 import (
 	"os"
 	"testing"
+	"time"
 
 	"twokey/device"
 	"twokey/state"
@@ -51,6 +52,30 @@ func TestAdoptARestoredHost(t *testing.T) {
 	must(t, login(u, alice, code(t, u, d, 0)))
 	must(t, login(u, alice, d.RecoveryCodes[0]))
 	if got, err = u.Adopt(alice); err != nil || got != (Adoption{OldUID: 1000}) {
+		t.Errorf("the second time: %+v, %v", got, err)
+	}
+}
+
+// The state was lost while the clock was a year ahead: every code of the right time is "used before", for a year.
+func TestAdoptEndsWhatAClockThatWasAheadHasDone(t *testing.T) {
+	u, data := scratch(t)
+	d := enrolled(t, u, alice, usual())
+	must(t, login(u, alice, d.RecoveryCodes[1]))
+	present := u.Now
+	u.Now = func() time.Time { return present().AddDate(1, 0, 0) }
+	must(t, login(u, alice, code(t, u, d, 0)))
+	u.Now = present
+	want(t, login(u, alice, code(t, u, d, 0)), device.ErrReplayed)
+	got, err := u.Adopt(alice)
+	if err != nil || got != (Adoption{OldUID: 1000, Rewound: true}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	want(t, login(u, alice, code(t, u, d, 0)), device.ErrReplayed) // the present step stays closed: it may have been used
+	want(t, login(u, alice, d.RecoveryCodes[1]), device.ErrReplayed)
+	u.Now = func() time.Time { return present().Add(time.Minute) }
+	must(t, login(u, alice, code(t, u, d, 0)))
+	holds(t, data, "users/alice.age", "state/alice", "uids/1000")
+	if got, err = u.Adopt(alice); err != nil || got.Rewound {
 		t.Errorf("the second time: %+v, %v", got, err)
 	}
 }

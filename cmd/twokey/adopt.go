@@ -28,6 +28,7 @@ type adopted struct {
 	Renamed    string  `json:"renamed_from"` // "": he was not
 	OldUID     *uint32 `json:"old_uid"`      // null: it is the same
 	Restored   bool    `json:"restored"`
+	Rewound    bool    `json:"rewound"`
 	MustEnroll bool    `json:"must_enroll"`
 }
 
@@ -48,7 +49,7 @@ func adoptAll(h *host, u *enroll.Users, people []person) error {
 		if err != nil {
 			return err
 		}
-		result := adopted{User: p.name, Renamed: found.Renamed, Restored: found.Restored, MustEnroll: found.MustEnroll}
+		result := adopted{User: p.name, Renamed: found.Renamed, Restored: found.Restored, Rewound: found.Rewound, MustEnroll: found.MustEnroll}
 		if found.NewUID {
 			result.OldUID = &found.OldUID
 		}
@@ -70,6 +71,9 @@ func (a adopted) changes(uid uint32) []audit.Change {
 	if a.Restored {
 		all = append(all, audit.Change{Field: "state", Old: "restored", New: "accepted"})
 	}
+	if a.Rewound {
+		all = append(all, audit.Change{Field: "state", Old: "ahead of the clock", New: "rewound to the present step"})
+	}
 	return all
 }
 
@@ -84,10 +88,13 @@ func (a adopted) print(ui *ui) {
 	if a.Restored {
 		ui.say("%s can use recovery codes and counters again. Some may have been used before: twokey recovery new %s", user, user)
 	}
+	if a.Rewound {
+		ui.say("Codes of %s were used up by a clock that was ahead: they are good again from the next step on.", user)
+	}
 	switch {
 	case a.MustEnroll:
 		ui.say("%s was reset and has to be enrolled: twokey enroll %s", user, user)
-	case a.Renamed == "" && a.OldUID == nil && !a.Restored:
+	case a.Renamed == "" && a.OldUID == nil && !a.Restored && !a.Rewound:
 		ui.say("%s is as enrolled: nothing to accept.", user)
 	}
 }
