@@ -16,10 +16,12 @@ const (
 	Unknown Outcome = "unknown"
 )
 
-// ActionLogin is the action of a login; with the outcome [Failure] it is a refusal, of which only so many a minute are recorded
-// one by one. The other two stand for records that this package writes by itself, and callers may not use them.
+// What happens so often that this package has to know it: of logins and sessions that were turned away only so many a minute are
+// recorded one by one. The last two stand for records that this package writes by itself, and callers may not use them.
 const (
 	ActionLogin     = "login"
+	ActionObserved  = "login-observed" // what would have been a refusal, had the policy not only been observed
+	ActionSession   = "session-opened"
 	ActionSummed    = "refusals-summed" // refusals that were counted only
 	ActionRestarted = "audit-restarted" // the first record after Restart
 )
@@ -62,6 +64,15 @@ type Record struct {
 
 	Repair  Repair   // filled in by Append
 	Details []Detail // at most 16
+}
+
+// refusal reports whether the record is of a login or session that was turned away, or would have been.
+func (r *Record) refusal() bool {
+	switch r.Action {
+	case ActionLogin, ActionSession, ActionObserved:
+		return r.Outcome != Success
+	}
+	return false
 }
 
 // Change is one thing that an administrative act has changed. More than 16 of one record are cut, and the last one says so.

@@ -30,7 +30,7 @@ func (c *refusals) count(r *Record) (summary *Record, suppress bool) {
 		summary = c.summary(r)
 		*c = refusals{minute: minute}
 	}
-	if r.Action != ActionLogin || r.Outcome != Failure {
+	if !r.refusal() {
 		return summary, false
 	}
 	if c.counted < refusalsAMinute {

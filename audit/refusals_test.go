@@ -51,6 +51,22 @@ func TestWhatIsNoRefusalIsNeverSuppressed(t *testing.T) {
 	mustBeWhole(t, path, key, refusalsAMinute+10, 0)
 }
 
+// Whoever has the password can have as many of these written as he likes: a full disk would deny everybody.
+func TestRefusalsOfEveryKindAreSummed(t *testing.T) {
+	path, key := newLog(t)
+	for i := range 3 * refusalsAMinute {
+		r := refusal(0)
+		switch i % 3 {
+		case 1:
+			r.Action, r.Outcome = ActionObserved, Unknown
+		case 2:
+			r.Action = ActionSession
+		}
+		mustAppend(t, path, r)
+	}
+	mustBeWhole(t, path, key, refusalsAMinute, 0)
+}
+
 func TestTheLimitHoldsRoundTheFullMinute(t *testing.T) {
 	path, key := newLog(t)
 	for i := range 150 { // two writers, whose times of 18:24:59 and 18:25:00 come in alternation

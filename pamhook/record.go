@@ -12,11 +12,9 @@ import (
 
 // What the audit log calls the events of a login; a login itself is audit.ActionLogin.
 const (
-	actionSession  = "session-opened"
 	actionAccount  = "account-checked"
 	actionPolicy   = "policy-changed"
 	actionRestored = "state-restored"
-	actionObserved = "login-observed"
 	actionClock    = "clock-set-back"
 )
 
@@ -30,7 +28,7 @@ func (r *run) action() string {
 	case wire.PhaseAccount:
 		return actionAccount
 	case wire.PhaseOpenSession:
-		return actionSession
+		return audit.ActionSession
 	}
 	return audit.ActionLogin
 }
@@ -76,7 +74,7 @@ func (r *run) append(rec audit.Record) {
 // observed nobody is denied: then the rest of the stack decides.
 func (r *run) refuse(reason error) Verdict {
 	if r.policy.Observe {
-		r.append(r.record(actionObserved, audit.Unknown, "would have denied: "+reason.Error()))
+		r.append(r.record(audit.ActionObserved, audit.Unknown, "would have denied: "+reason.Error()))
 		return ignore()
 	}
 	return r.deny(reason)
@@ -107,10 +105,10 @@ func (r *run) recordSuccess(u device.Used) {
 // refuseSession denies a session, unless the policy is only observed.
 func (r *run) refuseSession(reason error) Verdict {
 	if r.policy.Observe {
-		r.append(r.record(actionSession, audit.Unknown, "would have denied: "+reason.Error()))
+		r.append(r.record(audit.ActionSession, audit.Unknown, "would have denied: "+reason.Error()))
 		return ignore()
 	}
-	r.append(r.record(actionSession, audit.Failure, reason.Error()))
+	r.append(r.record(audit.ActionSession, audit.Failure, reason.Error()))
 	return Verdict{}
 }
 

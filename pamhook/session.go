@@ -74,7 +74,7 @@ func (r *run) openRecorded(rec audit.Record) Verdict {
 }
 
 func (r *run) sessionWith(s state.Success) audit.Record {
-	rec := r.record(actionSession, audit.Success, "second factor given")
+	rec := r.record(audit.ActionSession, audit.Success, "second factor given")
 	rec.SecondFactor, rec.Device = s.Method, s.Device
 	return rec
 }
@@ -85,7 +85,7 @@ func (r *run) sessionWithout(s subject, o policy.Outcome) audit.Record {
 	if s.problem != nil {
 		reason += "; " + s.problem.Error()
 	}
-	rec := r.record(actionSession, audit.Success, reason)
+	rec := r.record(audit.ActionSession, audit.Success, reason)
 	rec.SecondFactor = "none"
 	return rec
 }
