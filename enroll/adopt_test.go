@@ -74,7 +74,7 @@ func TestAdoptEndsWhatAClockThatWasAheadHasDone(t *testing.T) {
 	want(t, login(u, alice, d.RecoveryCodes[1]), device.ErrReplayed)
 	u.Now = func() time.Time { return present().Add(time.Minute) }
 	must(t, login(u, alice, code(t, u, d, 0)))
-	holds(t, data, "users/alice.age", "state/alice", "uids/1000")
+	holds(t, data, "state/alice", "uids/1000", "users/alice.age")
 	if got, err = u.Adopt(alice); err != nil || got.Rewound {
 		t.Errorf("the second time: %+v, %v", got, err)
 	}
