@@ -25,7 +25,7 @@ func sourceOf(h *wire.Hello) string {
 	if err != nil {
 		return "host:" + digest(h.RHost)
 	}
-	addr = addr.WithZone("").Unmap()
+	addr = addr.Unmap()
 	if addr.Is4() {
 		return addr.String()
 	}

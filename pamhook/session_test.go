@@ -1,0 +1,213 @@
+package pamhook
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"twokey/audit"
+	"twokey/internal/proc"
+	"twokey/pamhook/wire"
+	"twokey/policy"
+	"twokey/state"
+)
+
+// success is one of alice's over ssh, just now, by the process that opens the session.
+func (w *world) success() state.Success {
+	return state.Success{Process: w.host().Application, Parent: proc.ID{PID: 7, Start: 7}, Service: "sshd", Method: "totp", Device: "phone",
+		Source: atHome, Time: w.now}
+}
+
+// opened runs a session and returns the second factor that it is recorded with.
+func (w *world) opened() (wire.Type, string) {
+	w.t.Helper()
+	w.hello.Phase = wire.PhaseOpenSession
+	verdict := w.frame()
+	if len(w.log) == 0 {
+		return verdict, ""
+	}
+	return verdict, w.log[len(w.log)-1].SecondFactor
+}
+
+func TestMustOpenASessionForASuccessOfTheSameLogin(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		change func(*state.Success)
+		counts bool
+	}{
+		"of the process itself": {func(*state.Success) {}, true},
+		"of its child": {func(s *state.Success) {
+			s.Process, s.Parent = proc.ID{PID: 300, Start: 3}, s.Process
+		}, true},
+		"of its parent": {func(s *state.Success) { s.Process, s.Parent = w.host().Parent, proc.ID{} }, false},
+		"of a sibling": {func(s *state.Success) {
+			s.Process, s.Parent = proc.ID{PID: 300, Start: 3}, w.host().Parent
+		}, false},
+		"of a stranger": {func(s *state.Success) { s.Process = proc.ID{PID: 300, Start: 3} }, false},
+		"of an earlier process of the same number": {func(s *state.Success) { s.Process.Start-- }, false},
+		"of another service":                       {func(s *state.Success) { s.Service = "sshd2" }, false},
+		"a moment under an hour ago":               {func(s *state.Success) { s.Time = s.Time.Add(-time.Hour) }, true},
+		"a moment over an hour ago":                {func(s *state.Success) { s.Time = s.Time.Add(-time.Hour - time.Millisecond) }, false},
+		"in the future, the clock was set back":    {func(s *state.Success) { s.Time = s.Time.Add(3 * time.Hour) }, true},
+	} {
+		for _, d := range []policy.Decision{policy.Required, policy.Deny} {
+			w.reset()
+			w.policy.Default = d
+			ok := w.success()
+			c.change(&ok)
+			w.change(func(st *state.State) { st.AddSuccess(ok, w.now) })
+			verdict, factor := w.opened()
+			want, wantFactor := allows, "totp"
+			if !c.counts {
+				wantFactor = "none"
+				if d == policy.Deny {
+					want, wantFactor = denies, ""
+				}
+			}
+			if verdict != want || factor != wantFactor {
+				t.Errorf("%s, %v: %#x with %q, want %#x with %q", name, d, verdict, factor, want, wantFactor)
+			}
+		}
+	}
+}
+
+func TestMustOpenOneSessionForASuccess(t *testing.T) {
+	w := newWorld(t)
+	if got := w.frame(); got != allows {
+		t.Fatalf("the login: %#x", got)
+	}
+	w.policy.Default = policy.Deny // changed meanwhile: only the success lets in
+	for i, want := range []wire.Type{allows, denies, denies} {
+		if got, _ := w.opened(); got != want {
+			t.Errorf("session %d: %#x, want %#x", i, got, want)
+		}
+	}
+}
+
+// The success of somebody else, or of another host's user of the same name, is in another file; that of a refused login is nowhere.
+func TestARefusedLoginLeavesNoSuccess(t *testing.T) {
+	w := newWorld(t)
+	for name, l := range logins() {
+		w.reset()
+		l.prepare(w)
+		if w.frame() == allows || w.hello.Phase != wire.PhaseAuthenticate {
+			continue
+		}
+		w.policy.Config = &policy.Config{Default: policy.Deny, Contact: w.policy.Contact}
+		w.hello.User, w.hello.Name, w.hello.UID, w.hello.Flags = "alice", "alice", aliceUID, 0
+		if verdict, factor := w.opened(); verdict != denies {
+			t.Errorf("%s: the session opens: %#x with %q", name, verdict, factor)
+		}
+	}
+}
+
+func TestMustNotOpenASessionThatCannotBeRecordedOrWhoseSuccessCannotBeUsedUp(t *testing.T) {
+	w := newWorld(t)
+	for _, call := range []string{"Append", "State", "Update", "Flush", "Sync"} {
+		for _, d := range []policy.Decision{policy.Required, policy.Optional, policy.Deny} {
+			for _, found := range []bool{true, false} {
+				w.reset()
+				w.policy.Default, w.fault.call = d, call
+				if found {
+					w.change(func(st *state.State) { st.AddSuccess(w.success(), w.now) })
+				}
+				if got, _ := w.opened(); got != denies || !w.hit {
+					t.Errorf("%s, %v, with a success %v: %#x", call, d, found, got)
+				}
+				if recorded := len(w.log) == 1 && w.log[0].Outcome == audit.Failure; !recorded && call != "Append" || len(w.warnings) == 0 && call == "Append" {
+					t.Errorf("%s: recorded %+v, warned %q", call, w.log, w.warnings)
+				}
+			}
+		}
+	}
+}
+
+// Attack: log in while the state cannot be written, so that the success stays for the next, who comes by a key alone.
+func TestASuccessThatCouldNotBeUsedUpIsStillOneSession(t *testing.T) {
+	w := newWorld(t)
+	w.policy.Default = policy.Deny
+	w.change(func(st *state.State) { st.AddSuccess(w.success(), w.now) })
+	opened := 0
+	for _, fault := range []fault{{call: "Flush"}, {call: "Sync"}, {call: "Append"}, {}, {}} {
+		w.fault, w.calls = fault, nil
+		if got, _ := w.opened(); got == allows {
+			opened++
+		}
+	}
+	if opened > 1 {
+		t.Errorf("%d sessions for one success", opened)
+	}
+}
+
+func TestMustNotOpenASessionByKeyForWhoIsDenied(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		prepare func(*world)
+		verdict wire.Type
+	}{
+		"denied":                             {func(w *world) { w.policy.Default = policy.Deny }, denies},
+		"denied, not enrolled":               {notEnrolled(policy.Deny), denies},
+		"required":                           {func(*world) {}, allows},
+		"required, not enrolled":             {notEnrolled(policy.Required), allows},
+		"optional":                           {func(w *world) { w.policy.Default = policy.Optional }, allows},
+		"optional, not enrolled":             {notEnrolled(policy.Optional), ignores},
+		"exempt":                             {func(w *world) { w.policy.Default = policy.Exempt }, ignores},
+		"switched off, denied":               {func(w *world) { w.policy.Off, w.policy.Default = true, policy.Deny }, ignores},
+		"observed, denied":                   {func(w *world) { w.policy.Observe, w.policy.Default = true, policy.Deny }, ignores},
+		"unknown":                            {unknown, denies},
+		"unknown, the service is exempt":     {func(w *world) { unknown(w); exempt(policy.Entry{Services: []string{"sshd"}})(w) }, ignores},
+		"a group that cannot be looked up":   {group(wire.LookupFailed), denies},
+		"another name for an enrolled user":  {alias, allows},
+		"no policy":                          {func(w *world) { w.fault.call = "Policy" }, denies},
+		"exempt, and nothing can be written": {func(w *world) { w.policy.Default, w.fault.call = policy.Exempt, "Append" }, ignores},
+		"exempt, and no state":               {func(w *world) { w.policy.Default, w.fault.call = policy.Exempt, "State" }, ignores},
+		"sudo":                               {func(w *world) { w.hello.Service, w.policy.Default = "sudo", policy.Deny }, ignores},
+		"su":                                 {func(w *world) { w.hello.Service, w.policy.Default = "su-l", policy.Deny }, ignores},
+	} {
+		w.reset()
+		c.prepare(w)
+		got, _ := w.opened()
+		if got != c.verdict {
+			t.Errorf("%s: %#x, want %#x", name, got, c.verdict)
+		}
+		if len(w.prompts)+len(w.infos) > 0 {
+			t.Errorf("%s: asked %q and told %q: that breaks sftp", name, w.prompts, w.infos)
+		}
+		if w.policy.Off && len(w.log) > 0 {
+			t.Errorf("%s: recorded as %+v", name, w.log)
+		}
+		if got == denies && (len(w.log) != 1 || w.log[0].Outcome != audit.Failure || w.log[0].Action != "session-opened" || w.log[0].Reason == "") {
+			t.Errorf("%s: recorded as %+v", name, w.log)
+		}
+	}
+}
+
+func TestASessionByKeyIsRecordedWithWhyThatWasEnough(t *testing.T) {
+	w := newWorld(t)
+	for reason, prepare := range map[string]func(*world){
+		"the default is optional; a device is enrolled (default)":                      func(w *world) { w.policy.Default = policy.Optional },
+		"the default is optional; no device is enrolled (default)":                     notEnrolled(policy.Optional),
+		`about user "alice" (exempt[0])`:                                               exempt(policy.Entry{Users: []string{"alice"}}),
+		`about user "alice"; a device is enrolled (require[0])`:                        func(w *world) { w.policy.Require = []policy.Entry{{Users: []string{"alice"}}} },
+		"the default is required; a device is enrolled (default); " + errFault.Error(): func(w *world) { w.fault.call = "Secrets" },
+	} {
+		w.reset()
+		prepare(w)
+		if _, factor := w.opened(); factor != "none" || !slices.Equal(w.reasons(), []string{reason}) {
+			t.Errorf("recorded %q with %q, want %q", w.reasons(), factor, reason)
+		}
+	}
+}
+
+// The account phase is asked for by nobody in this version.
+func TestTheAccountPhaseDeniesAndSaysSo(t *testing.T) {
+	w := newWorld(t)
+	for name, l := range logins() {
+		w.reset()
+		l.prepare(w)
+		w.hello.Phase = wire.PhaseAccount
+		if got := w.frame(); got != denies || !slices.Equal(w.reasons(), []string{errNothingWaits.Error()}) {
+			t.Errorf("%s: %#x, recorded %q", name, got, w.reasons())
+		}
+	}
+}
