@@ -368,7 +368,9 @@ func TestAPairThatNeverHasItsTurnIsRefusedInTime(t *testing.T) {
 		if naps++; naps > 100 {
 			panic("it waits for ever")
 		}
-		w.change(func(st *state.State) { st.ChargePair(state.Attempt{Source: foreigner, Cost: 40 * state.One, Now: w.now}) })
+		w.change(func(st *state.State) {
+			st.ChargePair(state.Attempt{Source: foreigner, Cost: 40 * state.One, Now: w.now})
+		})
 	}
 	w.naps()
 	if got := w.again(pair(w)); got != denies || w.reasons()[0] != errThrottled.Error() || w.slept == 0 || w.slept > longestWait {
