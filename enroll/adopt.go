@@ -90,17 +90,29 @@ func (u *Users) accept(a Account, done *Adoption) error {
 	})
 }
 
+// errRewound ends the update of a state that another one has taken the place of.
+var errRewound = errors.New("rewound")
+
 // rewind makes a state anew whose steps were used up by a clock that was ahead. Update would refuse it, and rightly: only an
-// administrator can know that it was the clock.
+// administrator can know that it was the clock. It happens under the lock of the old one, so that what a login uses up meanwhile
+// is not lost.
 func (u *Users) rewind(record *secrets.Record) (bool, error) {
-	st, err := u.State.Read(record.User)
-	if err != nil || !device.Rewind(st, record, u.Now()) {
-		return false, err
+	err := u.State.Update(record.User, func(tx *state.Tx) error {
+		if !device.Rewind(tx.State, record, u.Now()) {
+			return nil
+		}
+		if err := u.State.Remove(record.User); err != nil {
+			return err
+		}
+		if err := u.State.New(tx.State); err != nil {
+			return err
+		}
+		return errRewound
+	})
+	if errors.Is(err, errRewound) {
+		return true, nil
 	}
-	if err := u.State.Remove(record.User); err != nil {
-		return false, err
-	}
-	return true, u.State.New(st)
+	return false, err
 }
 
 // rename moves a user's secrets and state to another name: first the new ones, then the old ones go, so that a crash leaves one
