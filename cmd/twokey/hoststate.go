@@ -142,18 +142,19 @@ func (s *hostState) lookAtPolicy(h *host, root bool) {
 // lookAtFolders tells a host that has a configuration and no more from one on which something is gone.
 func (s *hostState) lookAtFolders(h *host) bool {
 	dir, err := safefile.OpenDir(h.path(h.policy.Paths.Data) + "/users")
-	if errors.Is(err, fs.ErrNotExist) {
+	if err == nil {
+		err = dir.Close()
+	}
+	if err == nil {
+		return true
+	}
+	_, keyErr := safefile.ReadFile(s.HostKey.Path, safefile.Secret)
+	if errors.Is(err, fs.ErrNotExist) && errors.Is(keyErr, fs.ErrNotExist) {
 		s.setUp = false
 		return false
 	}
-	if err != nil {
-		s.problem(severe, "the users' files cannot be read", err)
-		return false
-	}
-	if err := dir.Close(); err != nil {
-		s.problem(limited, "closing "+dir.Path(), err)
-	}
-	return true
+	s.problem(severe, "the users' files cannot be read", err)
+	return false
 }
 
 func (s *hostState) lookAtKey() {
@@ -168,54 +169,65 @@ func (s *hostState) lookAtKey() {
 
 func (s *hostState) lookAtAudit() {
 	last, err := audit.ReadCheckpoint(s.Audit.Path)
+	room := int64(0)
 	if err == nil {
 		s.Audit.Records = last.Sequence
-		err = writableLog(s.Audit.Path)
+		room, err = roomInLog(s.Audit.Path)
 	}
 	if err != nil {
 		s.problem(severe, "nobody gets in, since nothing can be recorded", err)
 		return
 	}
-	s.Audit.Writable = true
+	s.Audit.Writable = room >= leastRoom
+	if !s.Audit.Writable {
+		s.problem(severe, "nobody gets in, or soon will not, since there is no room for records", unix.ENOSPC)
+	} else if room < enoughRoom {
+		s.problem(limited, fmt.Sprintf("there is room for some %d more records, then nobody gets in", room/recordSize), unix.ENOSPC)
+	}
 	if entries, err := audit.Tail(s.Audit.Path, 1); err == nil && len(entries) == 1 && entries[0].Record != nil {
 		s.Audit.Last = timeOrNull(entries[0].Record.Time)
 	}
 }
 
-// leastReserve is how much must be left, free or reserved, for logins to go on for a while: some ten thousand records.
-const leastReserve = 1 << 20
+// How much room the log has, in bytes, free or reserved for it.
+const (
+	leastRoom  = 64 << 10
+	enoughRoom = 4 << 20
+	recordSize = 512 // about
+)
 
-// writableLog opens what a login would write to, and writes nothing.
-func writableLog(path string) error {
+// roomInLog opens what a login would write to, and writes nothing. It returns how many bytes the log can still take.
+func roomInLog(path string) (int64, error) {
 	dir, err := safefile.OpenLogDir(filepath.Dir(path))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer dir.Close()
 	name := filepath.Base(path)
 	rules := safefile.Rules{MaxSize: 1 << 62, Forbid: 0o077}
 	head, err := dir.Open(strings.TrimSuffix(name, filepath.Ext(name))+".head", unix.O_RDWR, rules)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer head.Close()
+	var disk unix.Statfs_t
+	if err := unix.Fstatfs(dir.Fd(), &disk); err != nil {
+		return 0, err
+	}
+	free := int64(disk.Bavail) * disk.Bsize // of what is kept back, for root or the file system, not all can be used
 	log, err := dir.Open(name, unix.O_RDWR|unix.O_APPEND, rules)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // the next record makes it, and says that it was gone
+		return free, nil // the next record makes it, and says that it was gone
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer log.Close()
 	var file unix.Stat_t
-	var disk unix.Statfs_t
-	if err := errors.Join(unix.Fstat(int(log.Fd()), &file), unix.Fstatfs(int(log.Fd()), &disk)); err != nil {
-		return err
+	if err := unix.Fstat(int(log.Fd()), &file); err != nil {
+		return 0, err
 	}
-	if left := int64(disk.Bfree)*disk.Bsize + file.Blocks*512 - file.Size; left < leastReserve {
-		return fmt.Errorf("%s: %d KiB are left for records: %w", path, left>>10, unix.ENOSPC)
-	}
-	return nil
+	return free + max(0, file.Blocks*512-file.Size), nil
 }
 
 func (s *hostState) lookAtUsers(h *host) {

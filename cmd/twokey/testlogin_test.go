@@ -114,6 +114,11 @@ func TestTestLoginIsARealLogin(t *testing.T) {
 		}
 	}
 	h.Verified()
+	// What the log has of other logins is not the reason of this one.
+	pamtest.Service(t, h.services, "unwired", "auth required pam_permit.so", "account required pam_permit.so")
+	if got, status := h.try("unwired"); !got.OK || status != exitDone || got.Twokey != "" {
+		t.Errorf("a service without twokey: %+v, status %d", got, status)
+	}
 }
 
 // crash is a module that ends its process, with the exit status of success.
