@@ -230,7 +230,7 @@ func (e *enrolment) show() {
 		e.ui.warn("%s", warning)
 	}
 	if p.Method == factor.TOTP {
-		e.ui.say("This host's clock says %s. A phone whose clock is far from that shows wrong codes.\n",
+		e.ui.say("This host's clock says %s.\nA phone whose clock is far from that shows wrong codes.\n",
 			time.Now().Format("Mon 2 Jan 2006, 15:04:05 MST"))
 	}
 }
