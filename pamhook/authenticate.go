@@ -34,6 +34,9 @@ func (r *run) authenticate() Verdict {
 	// A decoy line looks up as much: a name service that takes its time would tell that the password was wrong.
 	subject := r.subject()
 	outcome := r.policy.Decide(subject.facts(r))
+	if !subject.known {
+		r.asIfKnown(subject)
+	}
 	if r.hello.Flags&wire.FlagDecoy != 0 {
 		return r.decoyLine()
 	}
@@ -163,6 +166,14 @@ func (s subject) facts(r *run) policy.Facts {
 		User: r.hello.Name, UID: r.hello.UID, Known: s.known, Service: r.hello.Service, Source: r.hello.RHost,
 		Enrolled: s.enrolled, MustEnroll: s.mustEnroll, InGroup: r.inGroup,
 	}
+}
+
+// asIfKnown asks the name service for an account that does not exist what it would be asked for one that does: the time that it
+// takes, over a network, would tell which accounts exist.
+func (r *run) asIfKnown(s subject) {
+	facts := s.facts(r)
+	facts.Known, facts.User = true, r.hello.User
+	r.policy.Decide(facts)
 }
 
 // inGroup asks the name service through the module. An answer that did not come is an error, never "not a member".

@@ -42,6 +42,22 @@ func ParseDecision(word string) (Decision, bool) {
 	return Deny, false
 }
 
+// MaxGroups is how many different groups a configuration may name: each of them is a question to the name service at a login.
+const MaxGroups = 500
+
+// Groups lists the groups that the configuration names, each once, in the order of its rules.
+func (c *Config) Groups() []string {
+	var all []string
+	for _, e := range append(cloneEntries(c.Exempt), c.Require...) {
+		for _, g := range e.Groups {
+			if !slices.Contains(all, g) {
+				all = append(all, g)
+			}
+		}
+	}
+	return all
+}
+
 // DefaultContact stands in the refusal text where the configuration names nobody.
 const DefaultContact = "your administrator"
 

@@ -78,6 +78,9 @@ func (d *decoder) document(top *yaml.Node) {
 			d.distinctPaths(n)
 		}},
 	})
+	if n := len(c.Groups()); n > MaxGroups {
+		d.fail(top, "%d different groups are named, at most %d can be", n, MaxGroups)
+	}
 }
 
 func (d *decoder) version(top *yaml.Node) {

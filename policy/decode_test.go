@@ -265,3 +265,25 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 		}
 	}
 }
+
+// A login has to ask for each group, and the module counts what the helper asks: more groups than that would deny everybody.
+func TestAConfigurationNamesNoMoreGroupsThanALoginCanAskFor(t *testing.T) {
+	list := func(n int) []byte {
+		var b strings.Builder
+		b.WriteString("version: 1\nexempt: [{groups: [g0, g1]}]\nrequire:\n")
+		for i := range n {
+			fmt.Fprintf(&b, "  - {groups: [g%d], services: [sshd]}\n", i)
+		}
+		return []byte(b.String())
+	}
+	c, err := Parse(list(MaxGroups))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Groups(); len(got) != MaxGroups || got[0] != "g0" || got[MaxGroups-1] != fmt.Sprint("g", MaxGroups-1) {
+		t.Errorf("%d groups", len(got))
+	}
+	if _, err := Parse(list(MaxGroups + 1)); err == nil || !strings.Contains(err.Error(), "501 different groups are named, at most 500 can be") {
+		t.Errorf("one more: %v", err)
+	}
+}

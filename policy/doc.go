@@ -34,7 +34,7 @@
 // groups are two ways to say who: an entry with both means whoever stands in
 // either. Services narrow it: {users: [bob], services: [sshd]} means bob on sshd
 // only. An entry with services alone means everybody on these services. A list
-// is never empty; there are no negations and no patterns. The same user, group or
+// is never empty; at most 500 different groups are named; there are no negations and no patterns. The same user, group or
 // service both required and exempt, neither narrowed by services, is an error.
 //
 // Names are 1 to 256 bytes of printable characters and are compared byte by byte:

@@ -3,6 +3,7 @@ package logintest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -321,5 +322,21 @@ func TestEachOfSeveralDevicesLetsIn(t *testing.T) {
 		if got := h.Last(1)[0].Record.Device; got != device {
 			t.Errorf("%s is recorded as %q", device, got)
 		}
+	}
+}
+
+// Over a network the name service takes its time for each group: the same is asked for an account that does not exist.
+func TestTheNameServiceIsAskedAsOftenForAnUnknownUser(t *testing.T) {
+	h := newHost(t, "exempt: [{groups: [robots]}]\nrequire: [{groups: [staff, admins]}, {users: [root]}]")
+	members := map[string]wire.Membership{"robots": wire.NotMember, "staff": wire.NotMember, "admins": wire.NotMember}
+	asked := func(change func(*wire.Hello)) []string {
+		hello := h.login("nobody-here", uid)
+		decoy(hello)
+		change(hello)
+		return h.run(hello, talk{answers: []any{"000000"}, members: members}).groups
+	}
+	known, strange := asked(func(*wire.Hello) {}), asked(unknown)
+	if len(known) != 3 || !slices.Equal(known, strange) {
+		t.Errorf("asked about %q for an account, about %q for none", known, strange)
 	}
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FRAMES = 64 };
+enum { MAX_FRAMES = 1024 }; /* one for each group that the policy names, and then some */
 
 /* Returns what was typed, to be wiped, or NULL. */
 static char *converse(const struct login *l, int style, const char *text)

@@ -156,7 +156,7 @@ func TestVerdictCarriesTheNonceOfHello(t *testing.T) {
 	}
 }
 
-func TestOnlySixtyFourFramesAreSent(t *testing.T) {
+func TestNoMoreFramesAreSentThanThereMayBe(t *testing.T) {
 	c, p := accepted(t, nil)
 	for range MaxFrames {
 		if err := c.Wait(1); err != nil {
@@ -165,7 +165,7 @@ func TestOnlySixtyFourFramesAreSent(t *testing.T) {
 	}
 	sent := p.sent.Len()
 	if err := c.Finish(TypeAllow, false); !errors.Is(err, ErrFrames) || p.sent.Len() != sent {
-		t.Errorf("frame 65: %v", err)
+		t.Errorf("one more: %v", err)
 	}
 }
 

@@ -66,7 +66,7 @@
 // A verdict carries the nonce of HELLO; ALLOW one more byte of flags: 1 the account phase has something to ask, and no other is
 // set. IGNORE means that the user or the service is not subject to the policy; in the account phase it denies. A verdict
 // counts only when it is complete and well formed, end of file follows it and the helper then exits with status 0. The helper
-// sends at most 64 frames.
+// sends at most 1024 frames.
 //
 // # Example
 //
@@ -98,8 +98,8 @@ const (
 	MaxAnswer     = 1024
 	MaxText       = 16384
 	MaxGroupName  = 256
-	MaxWait       = 90 // seconds
-	MaxFrames     = 64 // frames from the helper in one run
+	MaxWait       = 90   // seconds
+	MaxFrames     = 1024 // frames from the helper in one run
 	NonceSize     = 16
 	headerSize    = 5
 	helloFixed    = 1 + NonceSize + 1 + 2

@@ -44,7 +44,7 @@ var faults = map[string]fault{
 	"says IGNORE and does not end":                   {helper: "ignore-stay", log: "took too long", slow: true},
 	"announces too long a frame":                     {helper: "oversized", log: "broke the protocol"},
 	"announces a frame of 4 GiB":                     {helper: "huge", log: "broke the protocol"},
-	"sends 65 frames":                                {helper: "frames-65", log: "broke the protocol"},
+	"sends more frames than there may be":            {helper: "frames-too-many", log: "broke the protocol"},
 	"waits for 0 s":                                  {helper: "wait-0", log: "broke the protocol"},
 	"waits for 91 s":                                 {helper: "wait-91", log: "broke the protocol"},
 	"waits for 266 s":                                {helper: "wait-256", log: "broke the protocol"},

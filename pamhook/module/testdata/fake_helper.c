@@ -295,8 +295,8 @@ static void frames(int n)
 	allow();
 }
 
-static void frames_64(void) { frames(63); }
-static void frames_65(void) { frames(64); }
+static void frames_most(void) { frames(1023); }
+static void frames_too_many(void) { frames(1024); }
 
 static void unknown_type(void)
 {
@@ -416,7 +416,7 @@ static const struct {
 	{"facts", facts}, {"other-nonce", other_nonce}, {"other-nonce-end", other_nonce_end},
 	{"other-nonce-ignore", other_nonce_ignore}, {"zero-nonce", zero_nonce}, {"allow-cut", allow_cut},
 	{"allow-short", allow_short}, {"allow-fork", allow_fork}, {"oversized", oversized}, {"huge", huge},
-	{"frames-64", frames_64}, {"frames-65", frames_65}, {"unknown-type", unknown_type}, {"own-direction", own_direction},
+	{"frames-most", frames_most}, {"frames-too-many", frames_too_many}, {"unknown-type", unknown_type}, {"own-direction", own_direction},
 	{"echo-hello", echo_hello}, {"escape-sequence", escape_sequence}, {"prompt", prompt}, {"prompt-allow", prompt_allow},
 	{"prompt-exit", prompt_exit}, {"prompt-wait", prompt_wait}, {"prompt-twice", prompt_twice}, {"talkative", talkative}, {"groups", groups},
 	{"account", account}, {"account-ignore", account_ignore}, {"account-once", account_once},
