@@ -23,6 +23,9 @@ var errNothingWaits = errors.New("nothing waits for the account phase")
 // process can have the number and the start time of one of before.
 const openWithin = time.Hour
 
+// clockSlack is how far in the future a success may lie: the clock may be set right between a login and its session.
+const clockSlack = 5 * time.Minute
+
 // account is reached only when authenticate announced that it has something to ask, which this version never does.
 func (r *run) account() Verdict {
 	reason := errNothingWaits
@@ -106,5 +109,6 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 	if errors.Is(err, fs.ErrNotExist) {
 		return success, false, nil
 	}
-	return success, found && r.host.Now().Sub(success.Time) <= openWithin, err
+	age := r.host.Now().Sub(success.Time)
+	return success, found && -clockSlack <= age && age <= openWithin, err
 }

@@ -81,7 +81,9 @@ func accept() (*wire.Conn, *os.File, error) {
 }
 
 // protect keeps the keys that this process will hold to itself: no core dump, no ptrace or /proc/PID/mem by the user whose login it
-// serves, and nothing of its memory in swap. Pages are locked when they are touched first, so that this costs no memory.
+// serves, and nothing of its memory in swap. Pages are locked when they are touched first, so that this costs no memory. Where
+// memory cannot be locked, in a container without CAP_IPC_LOCK, the login goes on: a key that may be swapped out is the smaller
+// evil than a host that nobody can log in to.
 func protect() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl: %w", err)
@@ -90,7 +92,7 @@ func protect() error {
 		return fmt.Errorf("setrlimit: %w", err)
 	}
 	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
-		return fmt.Errorf("mlockall: %w", err)
+		syslog.Send(syslog.Warning, "twokey", "the memory of a login cannot be locked and may be swapped out: mlockall: "+err.Error())
 	}
 	debug.SetTraceback("none") // a crash must not print what was in registers and arguments
 	return nil

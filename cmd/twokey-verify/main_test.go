@@ -355,12 +355,12 @@ func ownerOf(t *testing.T, path string) uint32 {
 	return st.Sys().(*syscall.Stat_t).Uid
 }
 
-func TestWithoutLockedMemoryItHoldsNoKey(t *testing.T) {
+// In a container without CAP_IPC_LOCK a host that is switched off, or whose users are exempt, must not be locked.
+func TestWithoutLockedMemoryTheLoginGoesOn(t *testing.T) {
 	t.Parallel()
 	e := send(t, hello(t), true, asNobody("-all", helper)...)
-	e.faulty(t, "no memory may be locked")
-	if !strings.Contains(e.stderr, "mlockall") {
-		t.Errorf("said %q", e.stderr)
+	if len(e.told) == 0 || wire.Type(e.told[0]) != wire.TypePrompt {
+		t.Errorf("told %q, said %q", e.told, e.stderr)
 	}
 }
 

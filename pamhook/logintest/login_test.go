@@ -1,6 +1,7 @@
 package logintest
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -32,4 +33,22 @@ func TestARightCodeLetsInOnceAndIsRecorded(t *testing.T) {
 		t.Errorf("the person was told %q", out.infos)
 	}
 	h.Verified()
+}
+
+// A container without CAP_IPC_LOCK: memory cannot be locked, and the right code lets in all the same.
+func TestWithoutLockedMemoryARightCodeLetsIn(t *testing.T) {
+	h := newHost(t, "")
+	phone := h.Enrol("alice", uid, scratch.Request())
+	prlimit, err := exec.LookPath("prlimit")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := h.run(h.login("alice", uid), talk{answers: []any{scratch.Code(t, phone, 0)}, limit: func(c *exec.Cmd) {
+		c.Args = []string{"prlimit", "--memlock=65536", "setpriv", "--bounding-set=-ipc_lock,-sys_resource", c.Path}
+		c.Path = prlimit
+		c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	}})
+	if !out.allowed() {
+		t.Errorf("%+v; %s", out, h.reasons())
+	}
 }
