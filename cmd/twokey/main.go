@@ -66,6 +66,10 @@ func complete(command *cli.Command) {
 		}
 	}
 	command.CustomHelpTemplate = cli.CommandHelpTemplate + "\n"
+	if len(command.Subcommands) > 0 {
+		command.CustomHelpTemplate = cli.SubcommandHelpTemplate + "\n"
+		command.UsageText = "twokey " + command.Name + " COMMAND [OPTIONS] [ARGUMENTS]"
+	}
 	for _, sub := range command.Subcommands {
 		complete(sub)
 	}
