@@ -130,7 +130,7 @@ func hostileSeeds(w *world) map[string][]byte {
 		"deny: a decoy line":                  w.seed(func(h *wire.Hello) { h.Flags = wire.FlagDecoy }, notStaff, right),
 		"deny: another user":                  w.seed(func(h *wire.Hello) { h.User, h.Name, h.UID = "bob", "bob", 1001 }, notStaff, right),
 		"deny: another user id":               w.seed(func(h *wire.Hello) { h.UID = otherUID }, notStaff, right),
-		"deny: no account":                    w.seed(func(h *wire.Hello) { h.Name, h.UID, h.GIDs = "", 0, nil }, right),
+		"deny: no account":                    w.seed(func(h *wire.Hello) { h.Name, h.UID, h.GIDs = "", 0, nil }, notStaff, right),
 		"deny: a group that nobody knows of":  w.seed(same, wire.Frame{Type: wire.TypeGroup, Payload: []byte{3}}, right),
 		"none: the answer before the group":   w.seed(same, right, notStaff),
 		"none: a verdict of the module's own": w.seed(same, notStaff, wire.Frame{Type: wire.TypeAllow, Payload: make([]byte, wire.NonceSize+1)}),

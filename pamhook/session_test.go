@@ -44,11 +44,12 @@ func TestMustOpenASessionForASuccessOfTheSameLogin(t *testing.T) {
 			s.Process, s.Parent = proc.ID{PID: 300, Start: 3}, w.host().Parent
 		}, false},
 		"of a stranger": {func(s *state.Success) { s.Process = proc.ID{PID: 300, Start: 3} }, false},
-		"of an earlier process of the same number": {func(s *state.Success) { s.Process.Start-- }, false},
-		"of another service":                       {func(s *state.Success) { s.Service = "sshd2" }, false},
-		"a moment under an hour ago":               {func(s *state.Success) { s.Time = s.Time.Add(-time.Hour) }, true},
-		"a moment over an hour ago":                {func(s *state.Success) { s.Time = s.Time.Add(-time.Hour - time.Millisecond) }, false},
-		"in the future, the clock was set back":    {func(s *state.Success) { s.Time = s.Time.Add(3 * time.Hour) }, true},
+		"of an earlier process of the same number":  {func(s *state.Success) { s.Process.Start-- }, false},
+		"of another service":                        {func(s *state.Success) { s.Service = "sshd2" }, false},
+		"a moment under an hour ago":                {func(s *state.Success) { s.Time = s.Time.Add(-time.Hour) }, true},
+		"a moment over an hour ago":                 {func(s *state.Success) { s.Time = s.Time.Add(-time.Hour - time.Millisecond) }, false},
+		"the clock was set back a little meanwhile": {func(s *state.Success) { s.Time = s.Time.Add(clockSlack) }, true},
+		"in the future, of before a restart":        {func(s *state.Success) { s.Time = s.Time.Add(clockSlack + time.Millisecond) }, false},
 	} {
 		for _, d := range []policy.Decision{policy.Required, policy.Deny} {
 			w.reset()
