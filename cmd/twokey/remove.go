@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -122,18 +123,13 @@ func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
 	if h.dryRun {
 		return result, nil
 	}
-	var changes []audit.Change
 	if result.Removed {
-		if err := u.Unenroll(p.name); err != nil {
+		if err := h.removeFactor(u, p.name); err != nil {
 			return result, err
 		}
-		changes = append(changes, audit.Change{Field: "second_factor", Old: "enrolled", New: "none"})
 	}
-	if result.Unlisted {
-		if err := h.write(lists); err != nil {
-			return result, err
-		}
-		changes = append(changes, lists.changes()...)
+	if err := h.unlist(lists, result); err != nil {
+		return result, err
 	}
 	after, err := h.person(u, p.name)
 	if err != nil {
@@ -141,7 +137,30 @@ func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
 	}
 	result.Policy = after.policy()
 	result.Required, result.reason = after.requiredBy()
-	return result, h.record("unenroll", p.name, changes...)
+	return result, nil
+}
+
+// removeFactor records what it has done before anything else can fail: a second factor that is gone must be in the log.
+func (h *host) removeFactor(u *enroll.Users, user string) error {
+	if err := u.Unenroll(user); err != nil {
+		return err
+	}
+	return h.record("unenroll", user, audit.Change{Field: "second_factor", Old: "enrolled", New: "none"})
+}
+
+// unlist takes the entries off the lists, and when that fails says what has been done before.
+func (h *host) unlist(lists *configEdit, result unenrolled) error {
+	if !result.Unlisted {
+		return nil
+	}
+	err := h.write(lists)
+	if err == nil {
+		err = h.record("unenroll", result.User, lists.changes()...)
+	}
+	if err != nil && result.Removed {
+		return fmt.Errorf("%s has no second factor any more, and is still named in require or exempt: %w", visible(result.User), err)
+	}
+	return err
 }
 
 // requiredBy is the rule by which the user must have a device, and why it is about him.
