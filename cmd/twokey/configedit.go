@@ -18,12 +18,15 @@ import (
 	"twokey/policy/inforce"
 )
 
-// errChangedMeanwhile is returned when the configuration is no longer the one that was asked about.
-var errChangedMeanwhile = failed("the configuration was changed by somebody else at the same time, nothing was written").hint("look at it and try again")
+// errChangedMeanwhile is returned when the configuration is no longer the one that was asked about, and the edit would now do
+// something else to it.
+var errChangedMeanwhile = failed("the configuration was changed by somebody else at the same time, and is left as it is now").
+	hint("look at it and try again")
 
 // configEdit is a change of the configuration file that is not written yet: it can be shown and asked about first.
 type configEdit struct {
 	path          string
+	wanted        []policy.Change
 	before, after []byte
 	was, is       *policy.Config
 	lastSeen      [sha256.Size]byte // digest of the policy that was in force until it was written; zero: none, or not written
@@ -35,10 +38,14 @@ func (h *host) planEdit(changes ...policy.Change) (*configEdit, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &configEdit{path: h.config, before: source, after: source}
-	for _, change := range changes {
+	return planIn(h.config, source, changes)
+}
+
+func planIn(path string, source []byte, wanted []policy.Change) (e *configEdit, err error) {
+	e = &configEdit{path: path, wanted: wanted, before: source, after: source}
+	for _, change := range wanted {
 		if e.after, err = policy.Edit(e.after, change); err != nil {
-			return nil, fmt.Errorf("%s: %w", h.config, err)
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	if e.was, err = policy.Parse(e.before); err != nil {
@@ -56,9 +63,40 @@ func (e *configEdit) empty() bool { return bytes.Equal(e.before, e.after) }
 // diff shows the change as diff(1) -u does.
 func (e *configEdit) diff() string { return unifiedDiff(e.path, e.before, e.after) }
 
-// loosens reports whether somebody may be let in with less than before: whom require no longer names as widely, or exempt does now.
-func (e *configEdit) loosens() bool {
-	return len(missing(subjects(e.was.Require), subjects(e.is.Require))) > 0 || len(missing(subjects(e.is.Exempt), subjects(e.was.Exempt))) > 0
+// loosens reports whether somebody may be let in with less than before.
+func (e *configEdit) loosens() bool { return len(e.loosened()) > 0 }
+
+// loosened is what lets in with less: whom require no longer names as widely, whom exempt does now, and that twokey is off.
+func (e *configEdit) loosened() []string {
+	var all []string
+	for _, who := range missing(subjects(e.was.Require), subjects(e.is.Require)) {
+		all = append(all, "not required: "+who)
+	}
+	for _, who := range missing(subjects(e.is.Exempt), subjects(e.was.Exempt)) {
+		all = append(all, "exempt: "+who)
+	}
+	if e.is.Off && !e.was.Off {
+		all = append(all, "off")
+	}
+	return all
+}
+
+// renew makes the edit again in what the file has become since it was planned. It must not then let anybody in whom the diff that was
+// shown, and confirmed, does not tell of: who has been required meanwhile was required on purpose.
+func (e *configEdit) renew(now []byte) error {
+	if bytes.Equal(now, e.before) {
+		return nil
+	}
+	fresh, err := planIn(e.path, now, e.wanted)
+	if err != nil {
+		return err
+	}
+	// Other paths have another lock and another log; under another default it means something else that an entry is taken away.
+	if fresh.was.Paths != e.was.Paths || fresh.was.Default != e.was.Default || len(missing(fresh.loosened(), e.loosened())) > 0 {
+		return errChangedMeanwhile
+	}
+	*e = *fresh
+	return nil
 }
 
 // changes are what the edit changes, for the audit log.
@@ -150,13 +188,58 @@ func entryText(e policy.Entry) string {
 	return strings.Join(parts, ", ")
 }
 
-// write puts the edit in force: the file first, then its compiled form, so that the next login need not compile it. What cannot be
-// compiled now the next login compiles.
-func (h *host) write(e *configEdit) error {
-	if err := h.replaceConfig(e); err != nil {
+// apply puts the edit in force and records it. It is made in what the file is when nobody else can edit it, so that of several
+// commands at once each succeeds, and the log has them in their order. The edit is then what was done, which is nothing (empty)
+// when another was faster with the same.
+func (h *host) apply(e *configEdit, action, target string) error {
+	lock, err := lockData(h.path(e.was.Paths.Data))
+	if errors.Is(err, fs.ErrNotExist) {
+		return notSetUp(err)
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := e.write(); err != nil || e.empty() {
 		return err
 	}
 	h.policy = e.is
+	notInForce := h.putInForce(e)
+	return errors.Join(notInForce, h.record(action, target, e.changes()...))
+}
+
+// lockData waits until no other command edits the configuration or sets the host up, and keeps them from it until the folder is
+// closed. It is the data folder: nobody but root can open it, and so lock it.
+func lockData(data string) (*safefile.Dir, error) {
+	dir, err := safefile.OpenDir(data)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(dir.Fd(), unix.LOCK_EX); err != nil {
+		return nil, errors.Join(&fs.PathError{Op: "lock", Path: data, Err: err}, dir.Close())
+	}
+	return dir, nil
+}
+
+// write replaces the file, under the lock.
+func (e *configEdit) write() error {
+	dir, err := safefile.OpenDir(filepath.Dir(e.path))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	now, perm, err := readWithMode(dir, filepath.Base(e.path))
+	if err != nil {
+		return err
+	}
+	if err := e.renew(now); err != nil || e.empty() {
+		return err
+	}
+	return dir.Replace(filepath.Base(e.path), e.after, perm)
+}
+
+// putInForce compiles what was written, so that the next login need not. What cannot be compiled now that login compiles.
+func (h *host) putInForce(e *configEdit) error {
 	if h.root != "" {
 		return nil // its paths are another host's; that compiles the file when somebody logs in there
 	}
@@ -169,35 +252,6 @@ func (h *host) write(e *configEdit) error {
 	}
 	e.lastSeen = inForce.Before
 	return nil
-}
-
-// replaceConfig replaces the file if it still is what was edited. Two commands at once wait for each other at the data folder,
-// which nobody but root can open, and so lock.
-func (h *host) replaceConfig(e *configEdit) error {
-	data, err := safefile.OpenDir(h.path(e.was.Paths.Data))
-	if errors.Is(err, fs.ErrNotExist) {
-		return notSetUp(err)
-	}
-	if err != nil {
-		return err
-	}
-	defer data.Close() // which gives the lock back
-	if err := unix.Flock(data.Fd(), unix.LOCK_EX); err != nil {
-		return &fs.PathError{Op: "lock", Path: data.Path(), Err: err}
-	}
-	dir, err := safefile.OpenDir(filepath.Dir(e.path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	now, perm, err := readWithMode(dir, filepath.Base(e.path))
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(now, e.before) {
-		return errChangedMeanwhile
-	}
-	return dir.Replace(filepath.Base(e.path), e.after, perm)
 }
 
 // readWithMode reads a file and its permissions, which its replacement gets.
@@ -247,12 +301,13 @@ func (h *host) commit(e *configEdit, w wording) error {
 			return err
 		}
 	}
-	if err := h.write(e); err != nil {
+	if err := h.apply(e, w.action, ""); err != nil {
 		return err
 	}
-	if err := h.record(w.action, "", e.changes()...); err != nil {
-		return err
+	if result.Changed, result.Diff = !e.empty(), e.diff(); e.empty() {
+		h.ui.say("%s", w.already)
+	} else {
+		h.ui.say("%s", w.done)
 	}
-	h.ui.say("%s", w.done)
 	return h.ui.object(result)
 }

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -79,50 +77,6 @@ func TestOnlyWhatLetsInWithLessIsLoosening(t *testing.T) {
 	}
 }
 
-func TestAFileThatWasChangedMeanwhileIsLeftAlone(t *testing.T) {
-	h := editHost(t, t.TempDir(), "")
-	e := planned(t, h, policy.SetEnabled(false))
-	other := content(t, h.config) + "# by somebody else\n"
-	if err := os.WriteFile(h.config, []byte(other), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := h.write(e); !errors.Is(err, errChangedMeanwhile) {
-		t.Errorf("%v", err)
-	}
-	if got := content(t, h.config); got != other {
-		t.Errorf("the file is now %q", got)
-	}
-}
-
-func TestCommandsAtOnceLoseNothing(t *testing.T) {
-	h := editHost(t, t.TempDir(), "")
-	if out, err := exec.Command("twokey", "--config", h.config, "init").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	const commands = 12
-	var running sync.WaitGroup
-	var succeeded [commands]bool
-	for i := range commands {
-		running.Go(func() {
-			out, err := exec.Command("twokey", "--config", h.config, "policy", "require", "--allow-missing", fmt.Sprintf("user%d", i)).CombinedOutput()
-			succeeded[i] = err == nil
-			if err != nil && !strings.Contains(string(out), "by somebody else at the same time") {
-				t.Errorf("%v: %s", err, out)
-			}
-		})
-	}
-	running.Wait()
-	if !slices.Contains(succeeded[:], true) {
-		t.Error("none succeeded: this test has shown nothing")
-	}
-	final := content(t, h.config)
-	for i, ok := range succeeded {
-		if there := strings.Contains(final, fmt.Sprintf("[user%d]", i)); there != ok {
-			t.Errorf("user%d: succeeded %v, in the file %v", i, ok, there)
-		}
-	}
-}
-
 func TestAFullDiskLeavesTheOldConfiguration(t *testing.T) {
 	dir := disktest.Mount(t, "tmpfs")
 	h := editHost(t, dir, strings.Repeat("# a comment that takes some room\n", 300))
@@ -130,7 +84,7 @@ func TestAFullDiskLeavesTheOldConfiguration(t *testing.T) {
 	e := planned(t, h, policy.AddRequire{Users: []string{"alice"}})
 	free := disktest.Fill(t, dir)
 	for range 2 {
-		if err := h.write(e); !errors.Is(err, unix.ENOSPC) {
+		if err := e.write(); !errors.Is(err, unix.ENOSPC) {
 			t.Errorf("%v", err)
 		}
 		if got := content(t, h.config); got != before {
@@ -142,7 +96,7 @@ func TestAFullDiskLeavesTheOldConfiguration(t *testing.T) {
 		t.Errorf("%v, %v", names, err)
 	}
 	free()
-	if err := h.write(e); err != nil || content(t, h.config) == before {
+	if err := e.write(); err != nil || content(t, h.config) == before {
 		t.Errorf("with space again: %v", err)
 	}
 }

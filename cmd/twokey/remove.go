@@ -153,10 +153,7 @@ func (h *host) unlist(lists *configEdit, result unenrolled) error {
 	if !result.Unlisted {
 		return nil
 	}
-	err := h.write(lists)
-	if err == nil {
-		err = h.record("unenroll", result.User, lists.changes()...)
-	}
+	err := h.apply(lists, "unenroll", result.User)
 	if err != nil && result.Removed {
 		return fmt.Errorf("%s has no second factor any more, and is still named in require or exempt: %w", visible(result.User), err)
 	}
