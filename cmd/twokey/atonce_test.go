@@ -206,3 +206,33 @@ func TestAnEditDoesNotFollowPathsThatWereMoved(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// One run makes everything and shows the key that counts; the others wait and find everything there.
+func TestOfInitsAtOnceOneShowsTheKeyOfTheLog(t *testing.T) {
+	for range 2 * rounds {
+		dir := t.TempDir()
+		log := dir + "/var/log/twokey/audit.jsonl"
+		shown := 0
+		for _, out := range atOnce(t, func(int) []string { return []string{"--root=" + dir, "init"} }) {
+			_, text, found := strings.Cut(out, "shown this once:\n\n    ")
+			if !found {
+				if !strings.Contains(out, "nothing to do") {
+					t.Errorf("%s", out)
+				}
+				continue
+			}
+			shown++
+			text, _, _ = strings.Cut(text, "\n")
+			key, err := audit.ParseVerificationKey(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if report, err := audit.Verify(log, &key); err != nil || len(report.Problems) > 0 {
+				t.Errorf("the key that was shown: %+v, %v", report, err)
+			}
+		}
+		if shown != 1 {
+			t.Errorf("%d keys were shown", shown)
+		}
+	}
+}

@@ -38,10 +38,13 @@ func initAction(c *cli.Context, ui *ui) error {
 		return err
 	}
 	s := &setup{host: h}
-	if err := s.run(); err != nil {
+	if err := s.look(); err != nil {
 		return err
 	}
-	return s.tell()
+	if s.dryRun {
+		return s.run()
+	}
+	return s.runAlone()
 }
 
 // setup is one run of init.
@@ -51,13 +54,55 @@ type setup struct {
 	key  string   // the audit log's verification key, when the log was made
 }
 
-// run makes what is missing. The audit log comes last: its verification key is shown once, and what could still fail behind it
-// could keep it from being seen.
-func (s *setup) run() error {
+// look finds out where everything goes, and refuses network file systems, before anything is made.
+func (s *setup) look() error {
 	if err := s.findPolicy(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{s.checkPlaces, s.folders, s.configuration, s.hostKey, s.decoys, s.keepPolicy, s.auditLog} {
+	return s.checkPlaces()
+}
+
+// runAlone is run under the lock of the data folder, which is made first. Of two runs at once the second waits, and finds everything
+// there. Without that it would take the log of the first, whose key is not shown yet, for one of an interrupted run, and begin it anew:
+// the key that the first then shows would be that of no log.
+func (s *setup) runAlone() error {
+	data := s.path(s.policy.Paths.Data)
+	dir, err := safefile.OpenDir(data)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if missing {
+		dir, err = safefile.MakeDir(data, 0o700)
+	}
+	if err != nil {
+		return err
+	}
+	if err := dir.Close(); err != nil {
+		return err
+	}
+	lock, err := lockData(data)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	names, err := lock.Names()
+	if err != nil {
+		return err
+	}
+	if missing && len(names) == 0 { // else another run was faster
+		s.note(data)
+	}
+	if err := s.look(); err != nil {
+		return err
+	}
+	if s.path(s.policy.Paths.Data) != data {
+		return errChangedMeanwhile
+	}
+	return s.run()
+}
+
+// run makes what is missing and tells. The audit log comes last: its verification key is shown once, and what could still fail behind
+// it could keep it from being seen.
+func (s *setup) run() error {
+	for _, step := range []func() error{s.folders, s.configuration, s.hostKey, s.decoys, s.keepPolicy, s.auditLog, s.tell} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -99,7 +144,7 @@ type place struct {
 	inPlace bool // files in it have to be overwritten in place
 }
 
-// checkPlaces refuses network file systems before anything is made.
+// checkPlaces refuses network file systems.
 func (s *setup) checkPlaces() error {
 	for _, p := range s.places() {
 		if err := checkLocal(p.folder); err != nil {
