@@ -1,0 +1,195 @@
+package logintest
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"twokey/enroll"
+	"twokey/pamhook/logintest/scratch"
+	"twokey/pamhook/wire"
+)
+
+// refused is somebody who is not let in, whatever he answers.
+type refused struct {
+	hello   func(*wire.Hello)
+	prepare func(t *testing.T, h *host, phone *enroll.Draft)
+	answer  func(t *testing.T, phone *enroll.Draft) any
+	looks   bool // at the state before the question, in vain
+}
+
+func typed(answer any) func(*testing.T, *enroll.Draft) any {
+	return func(*testing.T, *enroll.Draft) any { return answer }
+}
+
+func aWrongCode(t *testing.T, phone *enroll.Draft) any { return scratch.Wrong(t, phone) }
+
+func named(user string, uid uint32) func(*wire.Hello) {
+	return func(h *wire.Hello) { h.User, h.Name, h.UID = user, user, uid }
+}
+
+// everybodyRefused are the people between whom a stranger must not be able to tell.
+func everybodyRefused() map[string]refused {
+	both := func(a, b func(*wire.Hello)) func(*wire.Hello) { return func(h *wire.Hello) { a(h); b(h) } }
+	same := func(*wire.Hello) {}
+	nothing := func(*testing.T, *host, *enroll.Draft) {}
+	return map[string]refused{
+		"a wrong code":                        {same, nothing, aWrongCode, false},
+		"an unknown user":                     {unknown, nothing, aWrongCode, false},
+		"a name service that is down":         {nameless, nothing, aWrongCode, false},
+		"not enrolled and required":           {named("bob", uid+1), nothing, aWrongCode, true},
+		"a decoy line":                        {decoy, nothing, aWrongCode, false},
+		"a decoy line and the right code":     {decoy, nothing, func(t *testing.T, p *enroll.Draft) any { return scratch.Code(t, p, 0) }, false},
+		"a decoy line and an unknown user":    {both(unknown, decoy), nothing, aWrongCode, false},
+		"a decoy line and nobody enrolled":    {both(named("bob", uid+1), decoy), nothing, aWrongCode, true},
+		"throttled":                           {same, exhausted, aWrongCode, false},
+		"throttled, with the right code":      {same, exhausted, func(t *testing.T, p *enroll.Draft) any { return scratch.Code(t, p, 0) }, false},
+		"a code that was used":                {same, usedUp, func(t *testing.T, p *enroll.Draft) any { return scratch.Code(t, p, -1) }, false},
+		"a wrong pair":                        {same, nothing, typed("000000 000000"), false},
+		"a wrong recovery code":               {same, nothing, typed("zzzz-zzzz-zzzz"), false},
+		"an empty answer":                     {same, nothing, typed(""), false},
+		"rubbish":                             {same, nothing, typed("correct horse battery"), false},
+		"the password for an answer":          {same, nothing, typed(wire.AnswerIsPassword), false},
+		"no answer":                           {same, nothing, typed(wire.ConversationFailed), false},
+		"an unknown user, and no answer":      {unknown, nothing, typed(wire.ConversationFailed), false},
+		"an unknown user, and a recovery one": {unknown, nothing, typed("zzzz-zzzz-zzzz"), false},
+		"reset":                               {same, reset, aWrongCode, true},
+		"denied":                              {same, func(_ *testing.T, h *host, _ *enroll.Draft) { h.Configure("default: deny") }, aWrongCode, false},
+	}
+}
+
+// exhausted takes all attempts from the strangers.
+func exhausted(t *testing.T, h *host, _ *enroll.Draft) {
+	for range 12 {
+		if h.answer(h.login("alice", uid), "000000") {
+			t.Fatal("let in")
+		}
+	}
+}
+
+func usedUp(t *testing.T, h *host, phone *enroll.Draft) {
+	if !h.answer(h.login("alice", uid), scratch.Code(t, phone, -1)) {
+		t.Fatalf("refused: %s", h.reasons())
+	}
+}
+
+// work is how often a kind of system call was made on a kind of file.
+type work map[string]int
+
+var traced = regexp.MustCompile(`(?m)^\d+ +(fdatasync|fsync|pwrite64|write|openat|renameat2?|fcntl)\(([^\n]*)`)
+
+// calls counts what the trace says was done to the files of the host. Which user's file it was does not count.
+func calls(trace, dir string) work {
+	done := work{}
+	kinds := []string{"data/users/", "data/state/", "data/uids/", "data/policy", "log/audit.head", "log/audit.jsonl", "host.key", "twokey.yaml"}
+	for _, m := range traced.FindAllStringSubmatch(trace, -1) {
+		call, args := m[1], m[2]
+		if call == "fcntl" && !strings.Contains(args, "SETLK") {
+			continue
+		}
+		// openat(5</dir/data/users>, "alice.age", …: the folder and the name make the path.
+		args = strings.Replace(args, `>, "`, "/", 1)
+		for _, kind := range kinds {
+			if strings.Contains(args, filepath.Join(dir, kind)) && !strings.Contains(args, "O_DIRECTORY") {
+				done[call+" "+kind]++
+			}
+		}
+	}
+	return done
+}
+
+// trace runs the login under strace(1).
+func (h *host) trace(t *testing.T, hello *wire.Hello, answer any) (outcome, string) {
+	t.Helper()
+	record := filepath.Join(t.TempDir(), "trace")
+	out := h.run(hello, talk{answers: []any{answer}, limit: func(c *exec.Cmd) {
+		strace, err := exec.LookPath("strace")
+		must(t, err)
+		c.Path, c.Args = strace, []string{"strace", "-f", "-y", "-s", "300", "-e", "trace=desc", "-o", record, helper}
+	}})
+	b, err := os.ReadFile(record)
+	must(t, err)
+	return out, string(b)
+}
+
+// The same files are opened, written and synchronised for everybody, as often: how long a refusal takes must not tell who there is,
+// who has a device, that the password was right or that the bucket is empty. Time itself is not measured; it is what is done.
+func TestAsMuchIsDoneForEverybodyWhoIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	results := make(chan struct {
+		name string
+		work
+	}, len(everybodyRefused()))
+	t.Run("logins", func(t *testing.T) {
+		for name, r := range everybodyRefused() {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				h := newHostIn(t, filepath.Join(dir, strings.ReplaceAll(name, " ", "-")), "default: required")
+				request := scratch.Request()
+				request.Recovery = 10
+				phone := h.Enrol("alice", uid, request)
+				h.run(h.login("carol", uid+7), talk{}) // keeps the policy
+				r.prepare(t, h, phone)
+				h.run(h.login("carol", uid+7), talk{}) // also the new one
+				hello := h.login("alice", uid)
+				r.hello(hello)
+				out, trace := h.trace(t, hello, r.answer(t, phone))
+				if out.verdict != deny || len(out.prompts) != 1 || len(out.infos) != 1 {
+					t.Errorf("%+v", out)
+				}
+				done := calls(trace, h.Dir)
+				if r.looks {
+					delete(done, "openat data/uids/") // in microseconds, and before the question
+					done["openat data/state/"]--
+				}
+				results <- struct {
+					name string
+					work
+				}{name, done}
+			})
+		}
+	})
+	close(results)
+	all := map[string]work{}
+	for r := range results {
+		all[r.name] = r.work
+	}
+	like := all["a wrong code"]
+	t.Logf("%v", like)
+	for name, done := range all {
+		if !maps.Equal(done, like) {
+			t.Errorf("%s: %s", name, done.difference(like))
+		}
+	}
+	for _, must := range []string{"fdatasync data/state/", "pwrite64 data/state/", "write log/audit.jsonl", "fdatasync log/audit.jsonl",
+		"openat data/users/", "openat host.key", "fcntl data/state/"} {
+		if like[must] == 0 {
+			t.Errorf("no %s: this test has shown nothing: %v", must, like)
+		}
+	}
+}
+
+func (w work) difference(other work) string {
+	var all []string
+	for key := range w {
+		all = append(all, key)
+	}
+	for key := range other {
+		all = append(all, key)
+	}
+	slices.Sort(all)
+	var found []string
+	for _, key := range slices.Compact(all) {
+		if w[key] != other[key] {
+			found = append(found, fmt.Sprintf("%s: %d times, for a wrong code %d", key, w[key], other[key]))
+		}
+	}
+	return strings.Join(found, "; ")
+}
