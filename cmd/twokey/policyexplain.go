@@ -86,6 +86,7 @@ func policyExplainAction(c *cli.Context, ui *ui) error {
 type attempt struct {
 	facts   policy.Facts
 	problem error // why it would be refused whatever the answer is
+	late    bool  // which is found out when the question has been asked
 }
 
 // attempt finds out about a user what a login would.
@@ -103,13 +104,13 @@ func (h *host) attempt(u *enroll.Users, name, service, from string) (attempt, er
 	enrolled, err := u.Secrets.Enrolled(f.User)
 	if err != nil {
 		f.Enrolled = true // what cannot be found out counts as enrolled, and is refused
-		return attempt{f, err}, nil
+		return attempt{facts: f, problem: err}, nil
 	}
 	if f.Enrolled = enrolled; enrolled {
-		return attempt{f, problemOfEnrolled(u, account)}, nil
+		return attempt{f, problemOfEnrolled(u, account), true}, nil
 	}
 	f.MustEnroll, err = withoutDevice(u, account)
-	return attempt{f, err}, nil
+	return attempt{facts: f, problem: err}, nil
 }
 
 // problemOfEnrolled is why no code of a user would be looked at.
@@ -168,7 +169,10 @@ func explain(c *policy.Config, login attempt) explanation {
 	}
 	action := outcome.Action
 	if login.problem != nil && outcome.Decision != policy.Exempt {
-		action, x.Problem = policy.AskThenDeny, login.problem.Error()
+		x.Problem = login.problem.Error()
+		if !login.late || !outcome.Observe {
+			action = policy.AskThenDeny
+		}
 	}
 	x.Ask, x.LetsIn, x.Sees = consequences(action, outcome.Observe && f.Known)
 	return x
@@ -220,7 +224,7 @@ func (x explanation) print(ui *ui) error {
 	}
 	ui.say("")
 	if x.Problem != "" {
-		ui.say("Refused whatever the answer is: %s", visible(x.Problem))
+		ui.say("No answer is right: %s", visible(x.Problem))
 	}
 	ui.say("At the prompt: %s", x.Sees)
 	return nil
