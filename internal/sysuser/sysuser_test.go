@@ -131,65 +131,69 @@ func (h host) ask(questions []string) []string {
 	return answers
 }
 
+const (
+	alice   = "{Name:alice UID:70010 GID:70010 FullName:Alice Example Home:/home/alice}, no error"
+	carol   = "{Name:carol UID:70001 GID:70002 FullName:Carol of the test Home:/home/carol}, no error"
+	unknown = "{Name: UID:0 GID:0 FullName: Home:}, unknown"
+	silent  = "failed: %s: the name service did not answer: "
+)
+
+// said are questions and the whole answers.
+var said = map[string]string{
+	"user|alice":    alice,
+	"user|Alice":    unknown,
+	"user|nobody":   unknown, // the test's host has none
+	"user|carol":    carol,
+	"user|CAROL":    carol, // the canonical name, however it was spelled
+	"user|alias":    "{Name:alias UID:70010 GID:70010 FullName:the same number Home:/home/alice}, no error",
+	"user|high":     "{Name:high UID:4294967294 GID:70010 FullName:the highest number Home:/}, no error",
+	"id|70010":      alice, // the first of two
+	"id|70001":      carol,
+	"id|70002":      unknown,
+	"id|4294967295": unknown,
+
+	// Each name once, the entry that is longer than the first buffer, and who has no shell.
+	"all": "root:0:0:root:/root:true alice:70010:70010:Alice Example:/home/alice:true alias:70010:70010:the same number:/home/alice:true " +
+		"bob:70011:70012:Bob:/home/bob:true long:70015:70012:xxxxxxxxxxxxxxxxxxxx:/:false " +
+		"high:4294967294:70010:the highest number:/:true carol:70001:70002:Carol of the test:/home/carol:true, no error",
+
+	"members|wheel":  `["alice" "bob"], no error`,
+	"members|empty":  `[], no error`,
+	"members|alice":  `[], no error`, // primary only
+	"members|remote": `[], no error`, // she is in it, and the list does not say so
+	"members|many":   `["m00000" "4999" "carol"], no error`,
+	"members|none":   `[], unknown`,
+
+	"exists|wheel":    "true, no error",
+	"exists|remote":   "true, no error",
+	"exists|many":     "true, no error",
+	"exists|none":     "false, no error",
+	"exists|Wheel":    "false, no error",
+	"exists|70013":    "false, no error",
+	"in|alice|wheel":  "true, no error",  // listed
+	"in|alice|alice":  "true, no error",  // primary
+	"in|bob|staff":    "true, no error",  // primary, of another name
+	"in|bob|empty":    "false, no error", // there, without members
+	"in|bob|alice":    "false, no error",
+	"in|alias|wheel":  "false, no error", // lists are of names, not of numbers
+	"in|carol|remote": "true, no error",  // by what is listed for her
+	"in|carol|many":   "true, no error",  // behind 5000 others
+	"in|alice|remote": "false, no error",
+	"in|alice|many":   "false, no error",
+	"in|alice|none":   "false, unknown",
+}
+
+// unsaid are questions without an answer, which is never "there is none", and how their errors begin.
+var unsaid = map[string]string{
+	"user|downtown":   "{Name: UID:0 GID:0 FullName: Home:}, " + fmt.Sprintf(silent, `user "downtown"`),
+	"id|70009":        "{Name: UID:0 GID:0 FullName: Home:}, " + fmt.Sprintf(silent, `user "70009"`),
+	"exists|downtown": "false, " + fmt.Sprintf(silent, `group "downtown"`),
+	"members|down":    "[], " + fmt.Sprintf(silent, `group "down"`),
+	"in|alice|down":   "false, " + fmt.Sprintf(silent, `group "down"`),
+	"in|carol|down":   "false, " + fmt.Sprintf(silent, `group "down"`),
+}
+
 func TestWhatTheNameServiceSaysCounts(t *testing.T) {
-	const (
-		alice   = "{Name:alice UID:70010 GID:70010 FullName:Alice Example Home:/home/alice}, no error"
-		carol   = "{Name:carol UID:70001 GID:70002 FullName:Carol of the test Home:/home/carol}, no error"
-		unknown = "{Name: UID:0 GID:0 FullName: Home:}, unknown"
-		silent  = "failed: %s: the name service did not answer: "
-	)
-	said := map[string]string{
-		"user|alice":    alice,
-		"user|Alice":    unknown,
-		"user|nobody":   unknown, // the test's host has none
-		"user|carol":    carol,
-		"user|CAROL":    carol, // the canonical name, however it was spelled
-		"user|alias":    "{Name:alias UID:70010 GID:70010 FullName:the same number Home:/home/alice}, no error",
-		"user|high":     "{Name:high UID:4294967294 GID:70010 FullName:the highest number Home:/}, no error",
-		"id|70010":      alice, // the first of two
-		"id|70001":      carol,
-		"id|70002":      unknown,
-		"id|4294967295": unknown,
-
-		// Each name once, the entry that is longer than the first buffer, and who has no shell.
-		"all": "root:0:0:root:/root:true alice:70010:70010:Alice Example:/home/alice:true alias:70010:70010:the same number:/home/alice:true " +
-			"bob:70011:70012:Bob:/home/bob:true long:70015:70012:xxxxxxxxxxxxxxxxxxxx:/:false " +
-			"high:4294967294:70010:the highest number:/:true carol:70001:70002:Carol of the test:/home/carol:true, no error",
-
-		"members|wheel":  `["alice" "bob"], no error`,
-		"members|empty":  `[], no error`,
-		"members|alice":  `[], no error`, // primary only
-		"members|remote": `[], no error`, // she is in it, and the list does not say so
-		"members|many":   `["m00000" "4999" "carol"], no error`,
-		"members|none":   `[], unknown`,
-
-		"exists|wheel":    "true, no error",
-		"exists|remote":   "true, no error",
-		"exists|many":     "true, no error",
-		"exists|none":     "false, no error",
-		"exists|Wheel":    "false, no error",
-		"exists|70013":    "false, no error",
-		"in|alice|wheel":  "true, no error",  // listed
-		"in|alice|alice":  "true, no error",  // primary
-		"in|bob|staff":    "true, no error",  // primary, of another name
-		"in|bob|empty":    "false, no error", // there, without members
-		"in|bob|alice":    "false, no error",
-		"in|alias|wheel":  "false, no error", // lists are of names, not of numbers
-		"in|carol|remote": "true, no error",  // by what is listed for her
-		"in|carol|many":   "true, no error",  // behind 5000 others
-		"in|alice|remote": "false, no error",
-		"in|alice|many":   "false, no error",
-		"in|alice|none":   "false, unknown",
-	}
-	// No answer is never "there is none".
-	unsaid := map[string]string{
-		"user|downtown":   "{Name: UID:0 GID:0 FullName: Home:}, " + fmt.Sprintf(silent, `user "downtown"`),
-		"id|70009":        "{Name: UID:0 GID:0 FullName: Home:}, " + fmt.Sprintf(silent, `user "70009"`),
-		"exists|downtown": "false, " + fmt.Sprintf(silent, `group "downtown"`),
-		"members|down":    "[], " + fmt.Sprintf(silent, `group "down"`),
-		"in|alice|down":   "false, " + fmt.Sprintf(silent, `group "down"`),
-		"in|carol|down":   "false, " + fmt.Sprintf(silent, `group "down"`),
-	}
 	questions := slices.Concat(slices.Collect(maps.Keys(said)), slices.Collect(maps.Keys(unsaid)))
 	for i, got := range newHost(t).ask(questions) {
 		want, exactly := said[questions[i]]
