@@ -347,6 +347,6 @@ func (s *setup) tell() error {
 	if err := s.record("init", "", changes...); err != nil {
 		return err
 	}
-	s.ui.say("\nThis host is set up; no login has changed yet. Next, give a user a second factor: twokey enroll USER")
+	s.ui.say("\nThis host is set up; no login has changed yet.\nNext, give a user a second factor: twokey enroll USER")
 	return nil
 }
