@@ -63,23 +63,32 @@ func TestAClientThatGoesAwayLeavesNothing(t *testing.T) {
 	}
 }
 
-// The same while the helper is at work: sshd does not notice then, the module has to.
+// The same while the helper is at work: sshd does not notice then, the module has to. The second time the work never ends, as on a
+// disk that does not answer.
 func TestAClientThatGoesAwayDuringTheWorkLeavesNothing(t *testing.T) {
 	t.Parallel()
-	s, people := newSite(t, "", 1)
-	anna, sshd := s.enrol(people[0]), s.Sshd()
-	x := s.askedBySSH(t, sshd, anna)
-	helper := helperBelow(t, sshd.PID)
-	wait, release := s.atLock(t, anna)
-	x.Type(anna.wrong(t) + "\n")
-	wait(helper)
-	must(t, x.Kill())
-	release()
-	eventually(t, "the try is counted", func() bool { return s.chargedOnce(anna) })
-	eventually(t, "the helper has ended", func() bool { return !has(helper) })
-	eventually(t, "sshd has no children", func() bool { return len(below(t, sshd.PID)) == 0 })
-	if v := s.visitor(anna, anna.code(t, 0)).visit(t, sshd); !v.in() {
-		t.Errorf("after it a right code was refused: %v, %v", v.err, s.reasons(anna, "login"))
+	for name, ends := range map[string]bool{"which ends": true, "which does not end": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, people := newSite(t, "", 1)
+			anna, sshd := s.enrol(people[0]), s.Sshd()
+			x := s.askedBySSH(t, sshd, anna)
+			helper := helperBelow(t, sshd.PID)
+			wait, release := s.atLock(t, anna)
+			x.Type(anna.wrong(t) + "\n")
+			wait(helper)
+			must(t, x.Kill())
+			if ends {
+				release()
+				eventually(t, "the try is counted", func() bool { return s.chargedOnce(anna) })
+			}
+			eventually(t, "the helper has ended", func() bool { return !has(helper) })
+			eventually(t, "sshd has no children", func() bool { return len(below(t, sshd.PID)) == 0 })
+			release()
+			if v := s.visitor(anna, anna.code(t, 0)).visit(t, sshd); !v.in() {
+				t.Errorf("after it a right code was refused: %v, %v", v.err, s.reasons(anna, "login"))
+			}
+		})
 	}
 }
 

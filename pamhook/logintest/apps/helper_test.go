@@ -17,11 +17,11 @@ import (
 	"twokey/internal/proc"
 )
 
-// asked starts su from one person to another, through a shell that runs the line before it, and types the password. The helper that
-// asks for the code is at work when it returns.
+// asked starts su from one person to another, in a shell in which the words before it stand first, and types the password. The
+// helper that asks for the code is at work when it returns.
 func (s *site) asked(t *testing.T, caller, target *person, before string) (*pamtest.Terminal, proc.ID) {
 	t.Helper()
-	x := pamtest.OpenTerminal(t, s.CommandAs(caller.User, "sh", "-c", before+"\nexec su "+target.Name+" -c 'echo inside'"))
+	x := pamtest.OpenTerminal(t, s.CommandAs(caller.User, "sh", "-c", before+" su "+target.Name+" -c 'echo inside'"))
 	x.Expect("assword: ")
 	x.Type(s.Password + "\n")
 	x.Expect("Verification code: ")
@@ -40,7 +40,8 @@ exec 7</home/`+caller.Name+`/open 8</dev/zero
 trap '' HUP INT TERM PIPE TSTP
 export SECRET=1 GODEBUG=x GOTRACEBACK=all TZ=:/dev/zero LD_PRELOAD=/x.so
 umask 0
-cd /home/`+caller.Name)
+cd /home/`+caller.Name+`
+exec env --block-signal=TERM,USR1`)
 
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", id.PID))
 	must(t, err)
@@ -49,7 +50,7 @@ cd /home/`+caller.Name)
 	}
 	for name, want := range map[string][]string{
 		"Uid": {"0", "0", "0", "0"}, "Gid": {"0", "0", "0", "0"}, "Groups": nil, "Umask": {"0077"},
-		"NSsid": {fmt.Sprint(id.PID)}, "SigBlk": {"0000000000000000"},
+		"NSsid": {fmt.Sprint(id.PID)}, "SigBlk": {"0000000000000000"}, "SigIgn": {"0000000000000000"},
 	} {
 		if got := status(t, id, name); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -105,7 +106,7 @@ func TestTheCallerDoesNotLimitTheHelper(t *testing.T) {
 		caller, target := people[2*i], s.enrol(people[2*i+1])
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			x, id := s.asked(t, caller, target, c.before)
+			x, id := s.asked(t, caller, target, c.before+"; exec")
 			for which, want := range map[int]uint64{unix.RLIMIT_FSIZE: unix.RLIM_INFINITY, unix.RLIMIT_AS: unix.RLIM_INFINITY,
 				unix.RLIMIT_CPU: unix.RLIM_INFINITY, unix.RLIMIT_CORE: 0} {
 				var got unix.Rlimit
@@ -131,7 +132,7 @@ func TestTheMemoryOfTheHelperIsItsOwn(t *testing.T) {
 	t.Parallel()
 	s, people := newSite(t, "", 2)
 	caller, target := people[0], s.enrol(people[1])
-	x, id := s.asked(t, caller, target, "")
+	x, id := s.asked(t, caller, target, "exec")
 
 	for _, file := range []string{"mem", "environ", "maps", "fd", "io"} {
 		path := fmt.Sprintf("/proc/%d/%s", id.PID, file)
