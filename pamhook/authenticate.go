@@ -22,7 +22,7 @@ var (
 	errGone       = errors.New("the client has gone")
 	errIsPassword = errors.New("the application answered with the password")
 	errTooLong    = errors.New("answer too long")
-	errFileGone   = errors.New("the secret file of an enrolled user is gone")
+	errFileGone   = errors.New("the secret file of an enrolled user is gone: put it back, or twokey enroll")
 )
 
 // authenticate is the order of the package comment.

@@ -62,7 +62,7 @@ func logins() map[string]login {
 		"a group that cannot be looked up": {group(wire.LookupFailed), denies, `group lookup failed: group "staff": the name service did not answer; a device is enrolled`},
 		"reset, though optional":           {reset, denies, "the default is optional; no device is enrolled since the reset"},
 		"the secret file of a user is gone": {func(w *world) { w.record, w.policy.Default = nil, policy.Optional }, denies,
-			"the secret file of an enrolled user is gone"},
+			errFileGone.Error()},
 		"another name for the user id": {alias, denies, `user id 1000 was enrolled as "alice": twokey adopt`},
 		"another user id":              {func(w *world) { w.hello.UID = otherUID }, denies, errForeignUID.Error()},
 		"an old secret file":           {func(w *world) { w.record.Serial = 4 }, denies, "the secret file is older than one that was used before"},
