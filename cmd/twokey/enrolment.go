@@ -44,11 +44,12 @@ func (h *host) enroll(name string, w wish) error {
 		return err
 	}
 	if err := e.confirmAndCommit(); err != nil {
-		return errors.Join(err, picture.remove())
+		return errors.Join(err, picture.remove(), picture.close())
 	}
+	closeErr := picture.close()
 	// Whatever fails from here on, the device is in force, and somebody has to see it.
 	recordErr := e.record("enroll", e.account.Name, e.changes()...)
-	return errors.Join(e.tell(), recordErr)
+	return errors.Join(e.tell(), recordErr, closeErr)
 }
 
 // prepare makes the draft and refuses what cannot become anything.
@@ -104,7 +105,14 @@ func (e *enrolment) writePicture() (*picture, error) {
 			return nil, err
 		}
 	}
-	return writePicture(e.qr, content)
+	p, err := openPicture(e.qr)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.write(content); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
 }
 
 func (e *enrolment) confirmAndCommit() error {

@@ -130,8 +130,8 @@ func TestNobodyIsEnrolledUnseenWithoutAWord(t *testing.T) {
 	}
 }
 
-// Whose directory it is can change it while we work: what is removed must be what was written.
-func TestAPictureIsRemovedFromTheDirectoryInWhichItWasMade(t *testing.T) {
+// Whoever owns the directory can swap it while we work: what is written and removed must be the one file.
+func TestAPictureIsWrittenAndRemovedInOneDirectory(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"his", "other"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
@@ -139,10 +139,10 @@ func TestAPictureIsRemovedFromTheDirectoryInWhichItWasMade(t *testing.T) {
 		}
 	}
 	precious := filepath.Join(dir, "other", "code.png")
-	if err := os.WriteFile(precious, nil, 0o600); err != nil {
+	if err := os.WriteFile(precious, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p, err := writePicture(filepath.Join(dir, "his", "code.png"), []byte("picture"))
+	p, err := openPicture(filepath.Join(dir, "his", "code.png"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,13 +152,23 @@ func TestAPictureIsRemovedFromTheDirectoryInWhichItWasMade(t *testing.T) {
 	if err := os.Symlink("other", filepath.Join(dir, "his")); err != nil {
 		t.Fatal(err)
 	}
+	if err := p.write([]byte("picture")); err != nil {
+		t.Fatal(err)
+	}
+	written := filepath.Join(dir, "moved", "code.png")
+	if content, err := os.ReadFile(written); err != nil || string(content) != "picture" {
+		t.Errorf("%q, %v", content, err)
+	}
 	if err := p.remove(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(precious); err != nil {
-		t.Error("another file was removed")
+	if content, err := os.ReadFile(precious); err != nil || string(content) != "precious" {
+		t.Errorf("another file: %q, %v", content, err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "moved", "code.png")); err == nil {
+	if _, err := os.Stat(written); err == nil {
 		t.Error("the picture is there still")
+	}
+	if err := p.close(); err != nil {
+		t.Fatal(err)
 	}
 }
