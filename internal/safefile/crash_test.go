@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"twokey/internal/safefile/disktest"
+	"twokey/internal/stracetest"
 )
 
 func TestMustReplaceSoThatAFullDiskLeavesTheOldFile(t *testing.T) {
@@ -118,7 +119,7 @@ func traced(t *testing.T, path string, options ...string) (trace string, err err
 	if err != nil {
 		err = fmt.Errorf("%w: %s", err, out)
 	}
-	return string(b), err
+	return strings.Join(stracetest.Lines(string(b)), "\n"), err
 }
 
 func exe(t *testing.T) string {

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"twokey/internal/safefile"
+	"twokey/internal/stracetest"
 )
 
 const (
@@ -296,5 +296,5 @@ func traced(t *testing.T, task, path string, n int, calls string, options ...str
 	}
 	b, err := os.ReadFile(record)
 	must(t, err)
-	return strings.Split(strings.TrimSpace(string(b)), "\n")
+	return stracetest.Lines(string(b))
 }
