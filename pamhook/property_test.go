@@ -232,7 +232,7 @@ func TestRandomLoginsEndAsTheirFactsSay(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 1))
 	ends := map[wire.Type]int{}
-	for i := range 2500 {
+	for i := range 1500 {
 		f := randomFacts(r)
 		f.play(w)
 		got := w.frame()
@@ -250,7 +250,7 @@ func TestRandomLoginsEndAsTheirFactsSay(t *testing.T) {
 	}
 	t.Logf("seed %d: %d let in, %d denied, %d ignored", seed, ends[allows], ends[denies], ends[ignores])
 	for end, n := range ends {
-		if n < 60 {
+		if n < 40 {
 			t.Errorf("only %d logins ended with %#x", n, end)
 		}
 	}
