@@ -2,12 +2,16 @@ package moduletest
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // connection is a client of the application: its own end, and the application's.
@@ -104,6 +108,20 @@ func waiting(t *testing.T, c connection, helper string) *running {
 	return r
 }
 
+// asks waits until the application stands in its conversation and reads its standard input (proc(5), /proc/PID/syscall).
+func (r *running) asks() {
+	r.t.Helper()
+	reading := fmt.Sprintf("%d 0x0 ", unix.SYS_READ)
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", r.cmd.Process.Pid))
+		r.must(err)
+		if strings.HasPrefix(string(call), reading) {
+			return
+		}
+	}
+	r.t.Fatal("the application asks nothing")
+}
+
 // TestClientThatLeavesEndsTheLogin: sshd does not notice while the helper waits. Without the module's own look at the socket it
 // takes the 90 s for which the helper asked, and the test is over before.
 func TestClientThatLeavesEndsTheLogin(t *testing.T) {
@@ -141,6 +159,7 @@ func TestClientThatLeavesEndsTheLogin(t *testing.T) {
 func TestClientThatLeavesDuringThePrompt(t *testing.T) {
 	c := connect(t, "tcp4", "127.0.0.1")
 	r := waiting(t, c, "prompt-allow")
+	r.asks()
 	if err := c.client.Close(); err != nil {
 		t.Fatal(err)
 	}
