@@ -132,8 +132,12 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 			if err != nil || reflect.DeepEqual(want.Flags, plain.Flags) {
 				t.Errorf("%s %v: %+v, %v: the flag changes nothing", words, forms[0], want, err)
 			}
-			for _, form := range forms {
-				for _, line := range places(path, arguments, form) {
+			for i, form := range forms {
+				lines := places(path, arguments, form)
+				if i > 0 { // the other spellings at the ends only
+					lines = [][]string{lines[0], lines[len(lines)-1]}
+				}
+				for _, line := range lines {
 					tried++
 					if got, err := parse(line...); err != nil || !reflect.DeepEqual(got, want) {
 						t.Errorf("twokey %s: %+v, %v, want %+v", strings.Join(line, " "), got, err, want)
@@ -142,8 +146,8 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 			}
 		}
 	}
-	if tried < 2000 {
-		t.Errorf("%d command lines tried", tried)
+	if tried < 1000 {
+		t.Errorf("only %d command lines tried", tried)
 	}
 }
 
