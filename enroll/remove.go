@@ -29,7 +29,7 @@ func (u *Users) end(user string, mustEnroll bool) error {
 		enrolled = true
 	}
 	err = u.State.Update(user, func(tx *state.Tx) error {
-		if !enrolled && !tx.MustEnroll {
+		if !enrolled && !tx.MustEnroll && len(tx.Devices) == 0 { // devices without a file: it was lost, or a reset was cut short
 			return ErrNotEnrolled
 		}
 		return u.endDevices(tx, mustEnroll)

@@ -184,3 +184,17 @@ func TestUnlockRefillsTheBuckets(t *testing.T) {
 	}
 	want(t, u.Unlock("nobody"), ErrNotEnrolled)
 }
+
+// A file that was lost while the state knows its devices: the login refuses such a user, so he must be able to be taken out.
+func TestAUserWhoseFileIsGoneCanBeResetAndTakenOut(t *testing.T) {
+	u, data := scratch(t)
+	enrolled(t, u, alice, usual())
+	must(t, os.Remove(fileOf(data, "alice")))
+	must(t, u.Reset("alice"))
+	must(t, u.Unenroll("alice"))
+	want(t, u.Unenroll("alice"), ErrNotEnrolled)
+	enrolled(t, u, alice, usual())
+	must(t, os.Remove(fileOf(data, "alice")))
+	must(t, u.Unenroll("alice"))
+	want(t, u.Reset("alice"), ErrNotEnrolled)
+}
