@@ -188,3 +188,12 @@ func TestAFlagThatNobodyKnowsIsRefusedWhereverItStands(t *testing.T) {
 		}
 	}
 }
+
+// A word that is no command must not be passed over on the way to one.
+func TestACommandBehindAnotherWordIsNone(t *testing.T) {
+	for _, line := range []string{"policy alice require", "alice list", "policy alice list --json", "--json alice status"} {
+		if got, err := parse(strings.Fields(line)...); err == nil || exitStatus(err) != exitUsage || got.Command != "" {
+			t.Errorf("twokey %s: %+v, %v", line, got, err)
+		}
+	}
+}
