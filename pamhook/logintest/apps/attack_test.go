@@ -58,7 +58,8 @@ func TestLimitsOfTheCallerMakeNoTryFree(t *testing.T) {
 // tryUnder is su under a limit, as far as it goes.
 func (s *site) tryUnder(t *testing.T, caller, target *person, limit, code string) (in bool) {
 	t.Helper()
-	x := pamtest.OpenTerminal(t, s.CommandAs(caller.User, "sh", "-c", "sh -c '"+limit+"; exec su "+target.Name+" -c \"echo inside\"'; echo over"))
+	su := "sh -c '" + limit + "; exec su " + target.Name + " -c \"echo inside\"'"
+	x := pamtest.OpenTerminal(t, s.CommandAs(caller.User, "sh", "-c", su+"; echo over"))
 	for {
 		switch x.Expect("assword: ", "Verification code: ", "inside", "over") {
 		case 0:

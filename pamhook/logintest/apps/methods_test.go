@@ -3,12 +3,14 @@ package apps
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -187,12 +189,23 @@ func TestSixteenUsersAtOnceOverSSH(t *testing.T) {
 	for _, p := range people {
 		s.enrol(p)
 	}
-	var ready, all sync.WaitGroup
-	ready.Add(len(people))
+	var asked, all sync.WaitGroup
+	asked.Add(len(people))
+	everybody := make(chan struct{})
+	go func() {
+		asked.Wait()
+		close(everybody)
+	}()
 	for _, p := range people {
 		all.Go(func() {
 			v := s.visitor(p, p.code(t, 0))
-			v.together = &ready
+			v.atCode = func(*net.TCPConn) {
+				asked.Done()
+				select {
+				case <-everybody:
+				case <-time.After(patience):
+				}
+			}
 			if seen := v.visit(t, sshd); !seen.in() {
 				t.Errorf("%s was refused: %v: %+v", p.Name, seen.err, s.records(p))
 			}

@@ -112,7 +112,8 @@ func newSiteOf(t *testing.T, settings string, users []pamtest.User) (*site, []*p
 func (s *site) in(t *testing.T) *site { return &site{Machine: s.Machine, Host: s.Host, t: t} }
 
 // names are of one length, so that what is shown to one can be compared with what is shown to another.
-var names = strings.Fields("anna bert cora dora emil finn gina hugo ines jack karl lena mona nick olga paul rosa sven tina ulla vera wido xena yves zoey")
+var names = strings.Fields("anna bert cora dora emil finn gina hugo ines jack karl lena mona nick olga paul rosa sven tina ulla " +
+	"vera wido xena yves zoey")
 
 // firstUID is where the numbers of a site begin: they are the kernel's, and so no other's on this host.
 func firstUID() uint32 {

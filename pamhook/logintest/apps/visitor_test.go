@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +23,6 @@ type visitor struct {
 	tries                int                // 0: one
 	key                  ssh.Signer         // nil: none; tried before the other methods
 	atCode               func(*net.TCPConn) // called when the code is asked for, before it is answered
-	together             *sync.WaitGroup    // answers the code when all who are in it are asked
 }
 
 // round is what the server sent at a time.
@@ -62,10 +60,6 @@ func (v visitor) visit(t *testing.T, s *pamtest.Sshd) (seen visit) {
 			if strings.Contains(question, "assword") {
 				answers = append(answers, v.password)
 				continue
-			}
-			if v.together != nil {
-				v.together.Done()
-				v.together.Wait()
 			}
 			if v.atCode != nil {
 				v.atCode(conn)
@@ -109,7 +103,7 @@ func (v visitor) connect(t *testing.T, s *pamtest.Sshd) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// login returns no client when the server refused, and marks the test as failed for any other fault unless the visitor made it.
+// login returns no client when the server refused, and marks the test as failed for any other fault unless the visitor can make one.
 func (v visitor) login(t *testing.T, s *pamtest.Sshd, conn net.Conn, methods ...ssh.AuthMethod) (*ssh.Client, error) {
 	t.Helper()
 	if v.key != nil {
