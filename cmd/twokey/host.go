@@ -75,6 +75,16 @@ func openHost(c *cli.Context, ui *ui) (*host, error) {
 	return h, nil
 }
 
+// openUsers is openHost, and the users of the host.
+func openUsers(c *cli.Context, ui *ui) (*host, *enroll.Users, error) {
+	h, err := openHost(c, ui)
+	if err != nil {
+		return nil, nil, err
+	}
+	u, err := h.users()
+	return h, u, err
+}
+
 func (h *host) readConfig() error {
 	source, err := safefile.ReadFile(h.config, safefile.Public)
 	if errors.Is(err, fs.ErrNotExist) {

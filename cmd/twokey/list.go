@@ -37,11 +37,7 @@ func listAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHost(c, ui)
-	if err != nil {
-		return err
-	}
-	u, err := h.users()
+	h, u, err := openUsers(c, ui)
 	if err != nil {
 		return err
 	}

@@ -42,11 +42,7 @@ func recoveryAction(c *cli.Context, ui *ui, do func(*host, *enroll.Users, person
 	if err != nil {
 		return err
 	}
-	h, err := openHost(c, ui)
-	if err != nil {
-		return err
-	}
-	u, err := h.users()
+	h, u, err := openUsers(c, ui)
 	if err != nil {
 		return err
 	}

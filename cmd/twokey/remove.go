@@ -41,11 +41,7 @@ func someAction(c *cli.Context, ui *ui, do func(*host, *enroll.Users, []person) 
 	if err != nil {
 		return err
 	}
-	h, err := openHost(c, ui)
-	if err != nil {
-		return err
-	}
-	u, err := h.users()
+	h, u, err := openUsers(c, ui)
 	if err != nil {
 		return err
 	}
