@@ -81,15 +81,16 @@ func TestInitRefusesFileSystemsOfOtherMachines(t *testing.T) {
 	want := "twokey: error: " + dir + "/var/lib/twokey lies on a network file system (FUSE), on which codes could be used twice and logins hang\n" +
 		"twokey: hint: give twokey a folder on a local disk: paths in the configuration\n"
 	err := withMounts(func() error {
-		if err := mountFUSE(t, filepath.Join(dir, "var")); err != nil {
+		unmount, err := mountFUSE(filepath.Join(dir, "var"))
+		if err != nil {
 			return err
 		}
 		cmd := exec.Command("twokey", "--root="+dir, "init")
 		out, err := cmd.CombinedOutput()
 		if cmd.ProcessState.ExitCode() != exitFailed || string(out) != want {
-			return fmt.Errorf("%v: %s", err, out)
+			return errors.Join(fmt.Errorf("%v: %s", err, out), unmount())
 		}
-		return nil
+		return unmount()
 	})
 	if err != nil {
 		t.Error(err)
@@ -104,7 +105,7 @@ func TestInitHasBtrfsOverwriteInPlace(t *testing.T) {
 	image, mounted := filepath.Join(dir, "image"), filepath.Join(dir, "mounted")
 	err := withMounts(func() error {
 		script := `truncate -s 200M "$0" && mkfs.btrfs -q "$0" && mkdir "$1" && mount -o loop "$0" "$1" &&
-			twokey --root="$1" init && lsattr -d "$1"/var/lib/twokey/* "$1"/var/log/twokey && lsattr "$1"/var/lib/twokey/state "$1"/var/log/twokey`
+			twokey --root="$1" init && lsattr -d "$1"/var/lib/twokey/* "$1"/var/log/twokey && lsattr "$1"/var/lib/twokey/state "$1"/var/log/twokey && umount "$1"`
 		out, err := exec.Command("sh", "-c", script, image, mounted).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, out)
@@ -121,12 +122,12 @@ func TestInitHasBtrfsOverwriteInPlace(t *testing.T) {
 	}
 }
 
-// withMounts runs a function in a thread with mounts of its own, which end with it, however it ends. The programs that it starts
-// see them too.
+// withMounts runs a function in a thread with mounts of its own, which only the programs that it starts see too, and which are gone
+// when the test's process is, however it ends.
 func withMounts(do func() error) error {
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with this function
+		runtime.LockOSThread() // for good: nobody else may have this thread
 		err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS)
 		if err == nil {
 			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
@@ -156,26 +157,26 @@ func TestFileSystemsOfOtherMachinesAreKnownByTheirNumbers(t *testing.T) {
 }
 
 // mountFUSE mounts an empty file system of this kind.
-func mountFUSE(t *testing.T, dir string) error {
+func mountFUSE(dir string) (unmount func() error, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+		return nil, err
 	}
 	device, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	served := make(chan error, 1)
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", device)
 	if err := unix.Mount("twokey-test", dir, "fuse", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		return errors.Join(err, unix.Close(device))
+		return nil, errors.Join(err, unix.Close(device))
 	}
+	served := make(chan error, 1)
 	go func() { served <- serveFUSE(device) }()
-	t.Cleanup(func() { // the thread has ended, and the mount with it
-		if err := errors.Join(<-served, unix.Close(device)); err != nil {
-			t.Error(err)
+	return func() error {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			return err
 		}
-	})
-	return nil
+		return errors.Join(<-served, unix.Close(device))
+	}, nil
 }
 
 // serveFUSE answers until the file system is unmounted. A request has the header of linux/fuse.h: length, what is asked (4 bytes
