@@ -37,6 +37,7 @@ type advised struct {
 	status int
 }
 
+// Error gives the text without the advice.
 func (a *advised) Error() string { return a.text }
 
 // hint adds the next step, with the command to type where there is one.
@@ -74,7 +75,10 @@ type aboutUser struct {
 	err  error
 }
 
+// Error begins with the user.
 func (a *aboutUser) Error() string { return a.user + ": " + a.err.Error() }
+
+// Unwrap gives the error by whose type the hint is chosen.
 func (a *aboutUser) Unwrap() error { return a.err }
 
 // about adds the user to an error that was not written for him alone; nil stays nil.
