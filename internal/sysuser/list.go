@@ -59,33 +59,17 @@ import (
 	"unsafe"
 )
 
-// Listed is an account with what only the whole list tells.
-type Listed struct {
-	Account
-	Shell string
-}
-
-// MayLogIn reports whether somebody could log in to the account, by its shell: system accounts have one that ends at once.
-func (l Listed) MayLogIn() bool {
-	name := l.Shell[strings.LastIndexByte(l.Shell, '/')+1:]
-	switch name {
-	case "nologin", "false", "sync", "halt", "shutdown":
-		return false
-	}
-	return true
-}
-
 // All lists the accounts that the name service lists, each name once. A directory with many users, or one that does not answer just
 // now, may list none and find them all the same: [Lookup]. It is not for two goroutines at once, since libc has one position in
 // the list.
-func All() ([]Listed, error) {
+func All() ([]Account, error) {
 	size := C.size_t(4096)
 	buffer := (*C.char)(C.malloc(size))
 	defer func() { C.free(unsafe.Pointer(buffer)) }()
 	C.setpwent()
 	defer C.endpwent()
 	seen := map[string]bool{}
-	var all []Listed
+	var all []Account
 	for {
 		var entry C.struct_passwd
 		switch errno := syscall.Errno(C.next_user(&entry, &buffer, &size)); errno {
@@ -95,14 +79,12 @@ func All() ([]Listed, error) {
 		default:
 			return nil, fmt.Errorf("the list of users: the name service did not answer: %w", errno)
 		}
-		name := C.GoString(entry.pw_name)
-		if seen[name] {
+		account := accountOf(&entry)
+		if seen[account.Name] {
 			continue
 		}
-		seen[name] = true
-		fullName, _, _ := strings.Cut(C.GoString(entry.pw_gecos), ",")
-		account := Account{name, uint32(entry.pw_uid), uint32(entry.pw_gid), fullName, C.GoString(entry.pw_dir)}
-		all = append(all, Listed{account, C.GoString(entry.pw_shell)})
+		seen[account.Name] = true
+		all = append(all, account)
 	}
 }
 

@@ -11,6 +11,22 @@ package sysuser
 
 enum { NO_GROUP, NOT_LISTED, LISTED, FAILED };
 
+// find_user looks a user up by name, or by uid when name is NULL. The texts of the entry lie in *buffer, which is the caller's.
+// Some sources of nsswitch.conf say ENOENT instead of finding nobody.
+static int find_user(const char *name, uid_t uid, struct passwd *entry, int *known, char **buffer) {
+	struct passwd *found = NULL;
+	int error = ERANGE;
+	*buffer = NULL;
+	for (size_t size = 4096; error == ERANGE && size <= (64 << 20); size *= 4) {
+		free(*buffer);
+		*buffer = malloc(size);
+		if (*buffer == NULL) return ENOMEM;
+		error = name != NULL ? getpwnam_r(name, entry, *buffer, size, &found) : getpwuid_r(uid, entry, *buffer, size, &found);
+	}
+	*known = found != NULL;
+	return error == ENOENT ? 0 : error;
+}
+
 // find_group looks a group up with getgrnam_r(3), which, unlike getgrouplist(3), tells a failed lookup from "no such group", and
 // says whether name is in its list.
 static int find_group(const char *group, const char *name, gid_t *gid, int *error) {
@@ -52,8 +68,18 @@ var ErrUnknown = errors.New("unknown to the name service")
 type Account struct {
 	Name     string // the canonical one, which may be spelled otherwise than what was looked up
 	UID, GID uint32
-	FullName string
+	FullName string // the first field of pw_gecos
 	Home     string
+	Shell    string // "": /bin/sh, passwd(5)
+}
+
+// MayLogIn reports whether somebody could log in to the account, by its shell: system accounts have one that ends at once.
+func (a Account) MayLogIn() bool {
+	switch a.Shell[strings.LastIndexByte(a.Shell, '/')+1:] {
+	case "nologin", "false", "sync", "halt", "shutdown":
+		return false
+	}
+	return true
 }
 
 // possible reports whether an account or a group can have the name: cut off at a NUL, or read as two fields of a file, it would be
@@ -65,31 +91,34 @@ func Lookup(name string) (Account, error) {
 	if !possible(name) {
 		return Account{}, fmt.Errorf("user %q: %w", name, ErrUnknown)
 	}
-	found, err := user.Lookup(name)
-	return account(name, found, err)
+	given := C.CString(name)
+	defer C.free(unsafe.Pointer(given))
+	return find(name, given, 0)
 }
 
 // LookupID finds a user by number.
-func LookupID(uid uint32) (Account, error) {
-	found, err := user.LookupId(number(uid))
-	return account(number(uid), found, err)
-}
+func LookupID(uid uint32) (Account, error) { return find(number(uid), nil, C.uid_t(uid)) }
 
-func account(asked string, found *user.User, err error) (Account, error) {
-	var noName user.UnknownUserError
-	var noID user.UnknownUserIdError
-	if errors.As(err, &noName) || errors.As(err, &noID) {
+// find takes a nil name for "by number".
+func find(asked string, name *C.char, uid C.uid_t) (Account, error) {
+	var entry C.struct_passwd
+	var known C.int
+	var buffer *C.char
+	errno := syscall.Errno(C.find_user(name, uid, &entry, &known, &buffer))
+	defer func() { C.free(unsafe.Pointer(buffer)) }()
+	switch {
+	case errno != 0:
+		return Account{}, fmt.Errorf("user %q: the name service did not answer: %w", asked, errno)
+	case known == 0:
 		return Account{}, fmt.Errorf("user %q: %w", asked, ErrUnknown)
 	}
-	if err != nil {
-		return Account{}, fmt.Errorf("user %q: the name service did not answer: %w", asked, err)
-	}
-	uid, uidErr := strconv.ParseUint(found.Uid, 10, 32)
-	gid, gidErr := strconv.ParseUint(found.Gid, 10, 32)
-	if err := errors.Join(uidErr, gidErr); err != nil {
-		return Account{}, err
-	}
-	return Account{found.Username, uint32(uid), uint32(gid), found.Name, found.HomeDir}, nil
+	return accountOf(&entry), nil
+}
+
+func accountOf(entry *C.struct_passwd) Account {
+	fullName, _, _ := strings.Cut(C.GoString(entry.pw_gecos), ",")
+	return Account{C.GoString(entry.pw_name), uint32(entry.pw_uid), uint32(entry.pw_gid), fullName, C.GoString(entry.pw_dir),
+		C.GoString(entry.pw_shell)}
 }
 
 // InGroup reports whether the account is a member: by its primary group, by the group's list, or by what the name service lists

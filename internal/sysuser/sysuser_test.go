@@ -132,9 +132,9 @@ func (h host) ask(questions []string) []string {
 }
 
 const (
-	alice   = "{Name:alice UID:70010 GID:70010 FullName:Alice Example Home:/home/alice}, no error"
-	carol   = "{Name:carol UID:70001 GID:70002 FullName:Carol of the test Home:/home/carol}, no error"
-	unknown = "{Name: UID:0 GID:0 FullName: Home:}, unknown"
+	alice   = "{Name:alice UID:70010 GID:70010 FullName:Alice Example Home:/home/alice Shell:/bin/sh}, no error"
+	carol   = "{Name:carol UID:70001 GID:70002 FullName:Carol of the test Home:/home/carol Shell:/bin/sh}, no error"
+	unknown = "{Name: UID:0 GID:0 FullName: Home: Shell:}, unknown"
 	silent  = "failed: %s: the name service did not answer: "
 )
 
@@ -145,8 +145,8 @@ var said = map[string]string{
 	"user|nobody":   unknown, // the test's host has none
 	"user|carol":    carol,
 	"user|CAROL":    carol, // the canonical name, however it was spelled
-	"user|alias":    "{Name:alias UID:70010 GID:70010 FullName:the same number Home:/home/alice}, no error",
-	"user|high":     "{Name:high UID:4294967294 GID:70010 FullName:the highest number Home:/}, no error",
+	"user|alias":    "{Name:alias UID:70010 GID:70010 FullName:the same number Home:/home/alice Shell:/bin/sh}, no error",
+	"user|high":     "{Name:high UID:4294967294 GID:70010 FullName:the highest number Home:/ Shell:/bin/sh}, no error",
 	"id|70010":      alice, // the first of two
 	"id|70001":      carol,
 	"id|70002":      unknown,
@@ -185,8 +185,8 @@ var said = map[string]string{
 
 // unsaid are questions without an answer, which is never "there is none", and how their errors begin.
 var unsaid = map[string]string{
-	"user|downtown":   "{Name: UID:0 GID:0 FullName: Home:}, " + fmt.Sprintf(silent, `user "downtown"`),
-	"id|70009":        "{Name: UID:0 GID:0 FullName: Home:}, " + fmt.Sprintf(silent, `user "70009"`),
+	"user|downtown":   "{Name: UID:0 GID:0 FullName: Home: Shell:}, " + fmt.Sprintf(silent, `user "downtown"`),
+	"id|70009":        "{Name: UID:0 GID:0 FullName: Home: Shell:}, " + fmt.Sprintf(silent, `user "70009"`),
 	"exists|downtown": "false, " + fmt.Sprintf(silent, `group "downtown"`),
 	"members|down":    "[], " + fmt.Sprintf(silent, `group "down"`),
 	"in|alice|down":   "false, " + fmt.Sprintf(silent, `group "down"`),
@@ -240,7 +240,7 @@ func TestShellsThatEndAtOnceAreNoLogin(t *testing.T) {
 		"/bin/sh": true, "/usr/bin/zsh": true, "": true /* passwd(5): /bin/sh */, "/usr/sbin/nologin": false, "/sbin/nologin": false,
 		"/bin/false": false, "/usr/bin/false": false, "/bin/sync": false, "/opt/nologin/bash": true, "/sbin/shutdown": false,
 	} {
-		if got := (Listed{Shell: shell}).MayLogIn(); got != want {
+		if got := (Account{Shell: shell}).MayLogIn(); got != want {
 			t.Errorf("%q: %v", shell, got)
 		}
 	}
