@@ -1,14 +1,12 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"unicode"
 
 	"golang.org/x/term"
@@ -64,49 +62,6 @@ func (u *ui) object(v any) error {
 	}
 	u.print(b.String())
 	return nil
-}
-
-// table prints rows in columns; with --json nothing. The cells may be anybody's text.
-func (u *ui) table(rows [][]string) error {
-	if u.json {
-		return nil
-	}
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		for i, cell := range row {
-			if i > 0 {
-				fmt.Fprint(w, "\t")
-			}
-			fmt.Fprint(w, visible(cell))
-		}
-		fmt.Fprintln(w)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	for line := range strings.Lines(b.String()) {
-		u.print(strings.TrimRight(line, " \n") + "\n")
-	}
-	return nil
-}
-
-// csv prints rows as comma-separated values, RFC 4180 with plain line ends.
-func (u *ui) csv(rows [][]string) error {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	for _, row := range rows {
-		safe := make([]string, 0, len(row))
-		for _, cell := range row {
-			safe = append(safe, visible(cell))
-		}
-		if err := w.Write(safe); err != nil {
-			return err
-		}
-	}
-	w.Flush()
-	u.print(b.String())
-	return w.Error()
 }
 
 // width is how many columns the terminal has; false when standard output is none.
@@ -184,6 +139,14 @@ func (u *ui) finish(err error) int {
 // oneLine makes one line of an error that was joined from several.
 func oneLine(err error) string {
 	return visible(strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; "))
+}
+
+// inUTF8 reports whether the language of the terminal has letters beyond ASCII, as setlocale(3) finds out.
+func inUTF8() bool {
+	language := or(os.Getenv("LC_ALL"), or(os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
+	_, set, _ := strings.Cut(strings.ToLower(language), ".")
+	set, _, _ = strings.Cut(set, "@")
+	return set == "utf-8" || set == "utf8"
 }
 
 // visible replaces what could move the cursor or hide text: names and messages are other people's.

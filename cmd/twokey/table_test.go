@@ -1,0 +1,81 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTablesAreFoldedToTheTerminal(t *testing.T) {
+	rows := [][]string{{"USER", "WHY"}, {"alice", "the rule is about group wheel and not about her"}, {"käthe", "-"}, {}, {"bob", ""}}
+	for columns, want := range map[int][]string{
+		0: {"USER   WHY", "alice  the rule is about group wheel and not about her", "käthe  -", "", "bob"},
+		// 5 letters, 2 blanks, and what remains of 30 columns.
+		30: {"USER   WHY", "alice  the rule is about group", "       wheel and not about her", "käthe  -", "", "bob"},
+		// So narrow that folding would not help.
+		26: {"USER   WHY", "alice  the rule is about group wheel and not about her", "käthe  -", "", "bob"},
+	} {
+		if got := tableLines(rows, columns); !slices.Equal(got, want) {
+			t.Errorf("%d columns:\n%s\nwant\n%s", columns, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	long := strings.Repeat("x", 60)
+	if got := fold("a "+long+" b", 20); !slices.Equal(got, []string{"a", long, "b"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestTablesShowNothingThatATerminalObeys(t *testing.T) {
+	got := tableLines([][]string{{"a\x1b[2J", "b\n\u202ec"}}, 80)
+	if want := []string{"a?[2J  b??c"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// The attack: a user calls himself =HYPERLINK("https://…") and waits until the list of users is opened in a spreadsheet.
+func TestNoCellIsAFormula(t *testing.T) {
+	for cell, want := range map[string]string{
+		"":                        "",
+		"alice":                   "alice",
+		"Alice-Ann O'Hara":        "Alice-Ann O'Hara",
+		"sshd publickey+totp":     "sshd publickey+totp",
+		"alice@example.org":       "alice@example.org",
+		"=1+1":                    "'=1+1",
+		"+441234":                 "'+441234",
+		"-1+1":                    "'-1+1",
+		"@SUM(A1)":                "'@SUM(A1)",
+		"  =1+1":                  "'  =1+1",
+		`"=1+1`:                   `'"=1+1`,
+		"＝1+1":                    "'＝1+1",
+		"alice;=1+1":              "alice;'=1+1",
+		"a;b":                     "a;b",
+		"=cmd|' /C calc'!A0;-2+3": "'=cmd|' /C calc'!A0;'-2+3",
+	} {
+		if got := noFormula(cell); got != want {
+			t.Errorf("%q: %q, want %q", cell, got, want)
+		}
+	}
+	var out strings.Builder
+	u := &ui{out: &out}
+	if err := u.csv([][]string{{"a", "x\t=1\r\n", `say "hi", =1`}}); err != nil || out.String() != "a,x?=1??,\"say \"\"hi\"\", =1\"\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+}
+
+func TestTheSignIsForUTF8Only(t *testing.T) {
+	for _, c := range []struct {
+		all, ctype, lang string
+		want             bool
+	}{
+		{"", "", "en_GB.UTF-8", true}, {"", "", "de_DE.utf8", true}, {"", "", "C.UTF-8", true}, {"", "", "ca_ES.UTF-8@valencia", true},
+		{"C", "", "en_GB.UTF-8", false}, {"", "C", "en_GB.UTF-8", false}, {"en_GB.UTF-8", "C", "C", true},
+		{"", "", "", false}, {"", "", "C", false}, {"", "", "de_DE@euro", false}, {"", "", "en_GB.ISO-8859-1", false},
+	} {
+		t.Setenv("LC_ALL", c.all)
+		t.Setenv("LC_CTYPE", c.ctype)
+		t.Setenv("LANG", c.lang)
+		if inUTF8() != c.want {
+			t.Errorf("%+v", c)
+		}
+	}
+}
