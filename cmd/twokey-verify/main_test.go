@@ -219,7 +219,7 @@ func TestAModuleThatBreaksTheProtocolIsToldNothing(t *testing.T) {
 		"a header":                   good[:header],
 		"all but a byte":             good[:len(good)-1],
 		"version 0":                  changed(header, 0),
-		"version 2":                  changed(header, 2),
+		"version 3":                  changed(header, 3),
 		"version 255":                changed(header, 255),
 		"phase 0":                    changed(header+17, 0),
 		"an unknown flag":            changed(header+18, 0x80),

@@ -13,6 +13,8 @@ type Conn struct {
 	rw    io.ReadWriter
 	hello *Hello
 	sent  int
+	asked bool // GET_AUTHTOK was sent
+	typed int  // bytes of its answer; 0: there is nothing to cut
 	done  bool
 	err   error
 }
@@ -47,7 +49,46 @@ func (c *Conn) Prompt(text string, echo bool) (answer []byte, reason NoAnswer, e
 	if echo {
 		shown = 1
 	}
-	f, err := c.ask(Frame{TypePrompt, append([]byte{shown}, text...)})
+	return c.answer(Frame{TypePrompt, append([]byte{shown}, text...)})
+}
+
+// Authtok asks for the password, or what is typed in its field, with the given prompt, through PAM_AUTHTOK: what a module before
+// ours has got already is returned without a question. Results are as Prompt's, but never AnswerIsPassword. It may be called once, in
+// PhaseAuthenticate, else it fails with ErrOrder. ErrVersion says that the module is of OldVersion and cannot do it: nothing was
+// sent, and other calls still work.
+func (c *Conn) Authtok(prompt string) (typed []byte, reason NoAnswer, err error) {
+	if c.err == nil && c.hello.Version == OldVersion {
+		return nil, 0, ErrVersion
+	}
+	if c.asked || c.hello.Phase != PhaseAuthenticate {
+		return nil, 0, c.fail(ErrOrder)
+	}
+	if !textAllowed(prompt) {
+		return nil, 0, c.fail(ErrText)
+	}
+	c.asked = true
+	typed, reason, err = c.answer(Frame{TypeGetAuthtok, []byte(prompt)})
+	if reason == AnswerIsPassword {
+		return nil, 0, c.fail(ErrOrder)
+	}
+	c.typed = len(typed)
+	return typed, reason, err
+}
+
+// CutAuthtok tells the module to cut the last n bytes off PAM_AUTHTOK if the verdict is ALLOW, so that the modules behind it get the
+// password alone. n is at least 1 and less than Authtok returned, and it may be called once, else it fails with ErrOrder. With a
+// module of OldVersion there is nothing to cut.
+func (c *Conn) CutAuthtok(n int) error {
+	if n < 1 || n >= c.typed {
+		return c.fail(ErrOrder)
+	}
+	c.typed = 0
+	return c.send(Frame{TypeCutAuthtok, binary.BigEndian.AppendUint16(nil, uint16(n))})
+}
+
+// answer sends a question that a person answers.
+func (c *Conn) answer(question Frame) (answer []byte, reason NoAnswer, err error) {
+	f, err := c.ask(question)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -97,8 +138,11 @@ func (c *Conn) Wait(seconds int) error {
 }
 
 // Finish sends the verdict; nothing can be sent after it. t is TypeAllow, TypeDeny or TypeIgnore; accountAsks belongs to
-// TypeAllow and announces that the account phase has something to ask.
+// TypeAllow and announces that the account phase has something to ask. With FlagItemTooLong everything but TypeDeny fails with ErrOrder.
 func (c *Conn) Finish(t Type, accountAsks bool) error {
+	if t != TypeDeny && c.hello.Flags&FlagItemTooLong != 0 {
+		return c.fail(ErrOrder)
+	}
 	payload := append([]byte(nil), c.hello.Nonce[:]...)
 	switch t {
 	case TypeAllow:

@@ -25,8 +25,10 @@ func maxPayload(t Type) int {
 		return 1 + MaxText
 	case TypeLookupGroup:
 		return MaxGroupName
-	case TypeWait:
+	case TypeWait, TypeCutAuthtok:
 		return 2
+	case TypeGetAuthtok:
+		return MaxText
 	case TypeAllow:
 		return NonceSize + 1
 	case TypeDeny, TypeIgnore:

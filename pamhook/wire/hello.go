@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 )
 
@@ -27,7 +28,7 @@ const (
 // Encode returns the payload of a HELLO frame. It is the module's side, here for tests and for programs that drive the helper
 // without libpam. It fails with ErrHello where ParseHello would refuse the result.
 func (h *Hello) Encode() ([]byte, error) {
-	b := []byte{Version}
+	b := []byte{cmp.Or(h.Version, Version)}
 	b = append(b, h.Nonce[:]...)
 	b = append(b, byte(h.Phase))
 	b = binary.BigEndian.AppendUint16(b, uint16(h.Flags))
@@ -39,7 +40,7 @@ func (h *Hello) Encode() ([]byte, error) {
 			value = binary.BigEndian.AppendUint32(nil, h.CallerUID)
 		case tag == tagUID && h.Name != "":
 			value = binary.BigEndian.AppendUint32(nil, h.UID)
-		case tag == tagGIDs && h.Name != "":
+		case tag == tagGIDs && h.Name != "" && len(h.GIDs) > 0:
 			for _, gid := range h.GIDs {
 				value = binary.BigEndian.AppendUint32(value, gid)
 			}
@@ -77,28 +78,37 @@ func ParseHello(b []byte) (*Hello, error) {
 	if len(b) < helloFixed || len(b) > MaxPayload {
 		return nil, ErrHello
 	}
-	if b[0] != Version {
+	if b[0] != Version && b[0] != OldVersion {
 		return nil, ErrVersion
 	}
-	h := &Hello{}
+	h := &Hello{Version: b[0]}
 	copy(h.Nonce[:], b[1:])
 	h.Phase = Phase(b[1+NonceSize])
 	h.Flags = Flags(binary.BigEndian.Uint16(b[2+NonceSize:]))
-	if h.Phase < PhaseAuthenticate || h.Phase > PhaseOpenSession || h.Flags&^allFlags != 0 {
+	flags := allFlags
+	if h.Version == OldVersion {
+		flags = oldFlags
+	}
+	if h.Phase < PhaseAuthenticate || h.Phase > PhaseOpenSession || h.Flags&^flags != 0 {
 		return nil, ErrHello
 	}
 	seen, err := h.parseFields(b[helloFixed:])
 	if err != nil {
 		return nil, err
 	}
-	named := seen[tagName]
-	if !seen[tagUser] || !seen[tagService] || !seen[tagCallerUID] || seen[tagUID] != named || seen[tagGIDs] != named {
-		return nil, ErrHello
-	}
-	if named && (h.Flags&FlagLookupFailed != 0 || len(h.GIDs) == 0) {
+	if !h.complete(seen) {
 		return nil, ErrHello
 	}
 	return h, nil
+}
+
+// complete reports whether the fields are there that must be, and none that may not be without another.
+func (h *Hello) complete(seen [tagEnd]bool) bool {
+	named := seen[tagName]
+	if !seen[tagCallerUID] || seen[tagUID] != named || seen[tagGIDs] && !named || named && h.Flags&FlagLookupFailed != 0 {
+		return false
+	}
+	return h.Flags&FlagItemTooLong != 0 || seen[tagUser] && seen[tagService] && seen[tagGIDs] == named
 }
 
 func (h *Hello) parseFields(b []byte) (seen [tagEnd]bool, err error) {

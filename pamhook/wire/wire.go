@@ -10,16 +10,18 @@
 //
 //	module to helper                        helper to module
 //	0x01 HELLO      first, exactly once     0x81 PROMPT        answered by ANSWER or NO_ANSWER
-//	0x02 ANSWER     to a PROMPT             0x82 INFO          not answered
-//	0x03 NO_ANSWER  to a PROMPT             0x83 LOOKUP_GROUP  answered by GROUP
+//	0x02 ANSWER     to a PROMPT or a        0x82 INFO          not answered
+//	0x03 NO_ANSWER    GET_AUTHTOK           0x83 LOOKUP_GROUP  answered by GROUP
 //	0x04 GROUP      to a LOOKUP_GROUP       0x84 WAIT          not answered
+//	                                        0x85 GET_AUTHTOK   answered by ANSWER or NO_ANSWER; authenticate only, at most once
+//	                                        0x86 CUT_AUTHTOK   not answered; after an ANSWER to GET_AUTHTOK, at most once
 //	                                        0xA1 ALLOW         last
 //	                                        0xA2 DENY          last
 //	                                        0xA3 IGNORE        last
 //
 // # HELLO
 //
-//	version  1 byte    1
+//	version  1 byte    2
 //	nonce    16 bytes  random, new for each run of the helper; the verdict repeats it
 //	phase    1 byte    1 authenticate, 2 account, 3 open session
 //	flags    2 bytes   1 decoy: a module line that asks and can only deny
@@ -27,16 +29,18 @@
 //	                   4 silent: the application asked for no messages (PAM_SILENT)
 //	                   8 lookup_failed: the name service did not answer; this is not "no such user"
 //	                   16 debug: the module's debug argument
+//	                   32 item_too_long: something that belongs into the fields did not fit and is left out; the helper
+//	                   records the refusal and sends no verdict but DENY, and the module denies whatever the verdict is
 //	fields             each a tag (1 byte), a length (2 bytes) and a value; tags ascend, none twice
 //
 //	tag  name           value
-//	1    user           PAM_USER as the application gave it; always there
+//	1    user           PAM_USER as the application gave it; always there, but with item_too_long
 //	2    name           the canonical name (pw_name); absent: no such user, or lookup_failed
 //	3    uid            4 bytes; there when name is
-//	4    gids           4 bytes for each group, the primary group first; there when name is
+//	4    gids           4 bytes for each group, the primary group first; there when name is, but with item_too_long
 //	5    home           pw_dir
 //	6    shell          pw_shell
-//	7    service        PAM_SERVICE; always there
+//	7    service        PAM_SERVICE; always there, but with item_too_long
 //	8    rhost          PAM_RHOST
 //	9    ruser          PAM_RUSER
 //	10   tty            PAM_TTY
@@ -46,14 +50,15 @@
 //	                    192.0.2.7:50022 or [2001:db8::1]:50022; absent: none was found
 //	14   config         the config= argument of the module line, an absolute path
 //
-// A value is at most 16384 bytes, without NUL. A HELLO that would be larger is not sent: the module denies.
+// A value is at most 16384 bytes, without NUL. What is larger, or has no room in the frame beside what stands before it, is left
+// out with item_too_long.
 //
 // # Answers
 //
 // ANSWER carries what was typed, at most 1024 bytes without NUL; it may be empty and need not be UTF-8. NO_ANSWER carries one
 // byte that says why there is none: 1 the conversation failed, 2 the answer was the password (PAM_AUTHTOK) again, 3 it was the
 // text that sshd gives in place of an answer for a user whom it refuses, 4 it was longer than 1024 bytes, 5 the client has gone.
-// GROUP carries one byte: 0 no such group, 1 not a member, 2 a member, 3 the name service did not answer.
+// 2 is never the answer to GET_AUTHTOK. GROUP carries one byte: 0 no such group, 1 not a member, 2 a member, 3 the name service did not answer.
 //
 // # The helper's frames
 //
@@ -62,6 +67,13 @@
 // U+001F and U+007F to U+009F) other than newline; the module checks the control characters and leaves UTF-8 to the helper.
 // LOOKUP_GROUP carries the group's name (1 to 256 bytes without NUL). WAIT carries two bytes, the number of seconds (1 to 90) for
 // which the helper may now be silent; without it the module gives it 15.
+//
+// GET_AUTHTOK carries a text like PROMPT's, without the byte: for services with one field, into which password and code are
+// typed together. The module calls pam_get_authtok, so that PAM_AUTHTOK is set for the modules behind it; where a module before
+// it has set PAM_AUTHTOK the person sees no prompt and the answer is what is there. It is not compared with PAM_AUTHTOK.
+// CUT_AUTHTOK carries two bytes, how many bytes the module cuts off the end of PAM_AUTHTOK; at least one byte is cut and one is left.
+// They are cut when, and only when, the verdict is ALLOW and PAM_AUTHTOK still is what the answer was; the module denies when
+// it is not. No password and no code ever travels from the helper to the module.
 //
 // A verdict carries the nonce of HELLO; ALLOW one more byte of flags: 1 the account phase has something to ask, and no other is
 // set. IGNORE means that the user or the service is not subject to the policy; in the account phase it denies. A verdict
@@ -73,23 +85,39 @@
 // Alice, uid 1000, logs in to sshd from 192.0.2.7 after her password was right; the helper asks for a code, gets 123456 and lets
 // her in. Hexadecimal, one frame a line, spaces between its parts:
 //
-//	module 01 0000006a 01 000102030405060708090a0b0c0d0e0f 01 0002 01 0005 616c696365 02 0005 616c696365 03 0004 000003e8
+//	module 01 0000006a 02 000102030405060708090a0b0c0d0e0f 01 0002 01 0005 616c696365 02 0005 616c696365 03 0004 000003e8
 //	  04 0008 000003e8 0000001b 05 000b 2f686f6d652f616c696365 06 0009 2f62696e2f62617368 07 0004 73736864
 //	  08 0009 3139322e302e322e37 0c 0004 00000000
 //	helper 81 00000007 00 436f64653a20
 //	module 02 00000006 313233343536
 //	helper a1 00000011 000102030405060708090a0b0c0d0e0f 00
 //
+// # Example of one field
+//
+// Bob, uid 1001, comes to an FTP server, which knows one field; the helper gets hunter2123456 and leaves hunter2 to the modules
+// behind:
+//
+//	module 01 0000004a 02 000102030405060708090a0b0c0d0e0f 01 0000 01 0003 626f62 02 0003 626f62 03 0004 000003e9
+//	  04 0004 000003e9 07 0006 767366747064 08 0009 3139322e302e322e37 0c 0004 00000000
+//	helper 85 0000000a 50617373776f72643a20
+//	module 02 0000000d 68756e74657232313233343536
+//	helper 86 00000002 0006
+//	helper a1 00000011 000102030405060708090a0b0c0d0e0f 00
+//
 // # Versions
 //
 // A module speaks one version. The helper speaks this version and the one before it (an application that has been running
-// since before an upgrade has the old module in memory). Version 1 is the first. A change to anything above is a new version.
+// since before an upgrade has the old module in memory). A change to anything above is a new version. Version 1 is this one
+// without GET_AUTHTOK, CUT_AUTHTOK and item_too_long: in its place the module denied without starting the helper.
 package wire
 
 import "errors"
 
-// Version is the protocol version of this package.
-const Version = 1
+// Version is the protocol version of this package; OldVersion is the one before it, which is still understood.
+const (
+	Version    = 2
+	OldVersion = 1
+)
 
 // Limits of the protocol, in bytes unless the name says otherwise.
 const (
@@ -119,6 +147,8 @@ const (
 	TypeInfo        Type = 0x82
 	TypeLookupGroup Type = 0x83
 	TypeWait        Type = 0x84
+	TypeGetAuthtok  Type = 0x85
+	TypeCutAuthtok  Type = 0x86
 	TypeAllow       Type = 0xA1
 	TypeDeny        Type = 0xA2
 	TypeIgnore      Type = 0xA3
@@ -144,10 +174,12 @@ const (
 	FlagSilent        Flags = 4
 	FlagLookupFailed  Flags = 8
 	FlagDebug         Flags = 16
-	allFlags                = FlagDecoy | FlagAfterPassword | FlagSilent | FlagLookupFailed | FlagDebug
+	FlagItemTooLong   Flags = 32 // the helper must deny: it does not know all that there is to know
+	oldFlags                = FlagDecoy | FlagAfterPassword | FlagSilent | FlagLookupFailed | FlagDebug
+	allFlags                = oldFlags | FlagItemTooLong
 )
 
-// NoAnswer says why a PROMPT has no answer.
+// NoAnswer says why a PROMPT or a GET_AUTHTOK has no answer.
 type NoAnswer byte
 
 // The reasons for which there is no answer.
@@ -172,16 +204,17 @@ const (
 
 // Hello is what the module knows about one phase of one login.
 type Hello struct {
+	Version     byte // Version or OldVersion; Encode takes 0 for Version
 	Nonce       [NonceSize]byte
 	Phase       Phase
 	Flags       Flags
-	User        string   // PAM_USER
+	User        string   // PAM_USER; empty only with FlagItemTooLong
 	Name        string   // canonical name; empty: unknown
 	UID         uint32   // valid when Name is not empty
-	GIDs        []uint32 // primary first; valid when Name is not empty
+	GIDs        []uint32 // primary first; valid when Name is not empty; empty only with FlagItemTooLong
 	Home        string
 	Shell       string
-	Service     string
+	Service     string // empty only with FlagItemTooLong
 	RHost       string
 	RUser       string
 	TTY         string

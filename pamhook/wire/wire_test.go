@@ -15,7 +15,7 @@ import (
 )
 
 // frameCount is the number of files in testdata/frames: a test that reads none would pass too.
-const frameCount = 113
+const frameCount = 146
 
 // frameFile is a file of testdata/frames: what it is, and the failure class for each of its two readers.
 type frameFile struct {
@@ -109,6 +109,9 @@ func TestFrameFiles(t *testing.T) {
 			switch {
 			case kind == "hello" || f.name == "answer-first":
 				_, err = Accept(&pipe{Reader: bytes.NewReader(f.bytes)})
+			case strings.HasSuffix(f.name, "-for-authtok"):
+				c, _ := accepted(t, f.bytes)
+				_, _, err = c.Authtok("Password: ")
 			case f.name == "answer-for-group", kind == "group" && f.name != "group-for-prompt":
 				c, _ := accepted(t, f.bytes)
 				_, err = c.LookupGroup("wheel")
@@ -129,10 +132,11 @@ func TestFrameFiles(t *testing.T) {
 	}
 }
 
-// TestExample runs the example of the package comment, byte for byte.
-func TestExample(t *testing.T) {
-	var module, helper []byte
-	for _, line := range exampleLines(t) {
+// runExample plays the module's part of an example of the package comment and returns what the helper says in it.
+func runExample(t *testing.T, title string, frames int) (c *Conn, p *pipe, helper []byte) {
+	t.Helper()
+	var module []byte
+	for _, line := range exampleLines(t, title, frames) {
 		who, digits, _ := strings.Cut(line, " ")
 		b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
 		if err != nil {
@@ -144,18 +148,25 @@ func TestExample(t *testing.T) {
 			helper = append(helper, b...)
 		}
 	}
-	p := &pipe{Reader: bytes.NewReader(module)}
+	p = &pipe{Reader: bytes.NewReader(module)}
 	c, err := Accept(p)
 	if err != nil {
 		t.Fatal(err)
 	}
+	encoded, err := c.Hello().Encode()
+	if err != nil || !bytes.Equal(Frame{TypeHello, encoded}.Append(nil), module[:len(encoded)+headerSize]) {
+		t.Errorf("HELLO encodes differently: %x, %v", encoded, err)
+	}
+	return c, p, helper
+}
+
+// TestExample runs the example of the package comment, byte for byte.
+func TestExample(t *testing.T) {
+	c, p, helper := runExample(t, "# Example\n", 4)
 	h := c.Hello()
 	if h.User != "alice" || h.Name != "alice" || h.UID != 1000 || len(h.GIDs) != 2 || h.GIDs[1] != 27 || h.Shell != "/bin/bash" ||
-		h.RHost != "192.0.2.7" || h.Flags != FlagAfterPassword || h.Nonce[15] != 15 {
+		h.RHost != "192.0.2.7" || h.Flags != FlagAfterPassword || h.Nonce[15] != 15 || h.Version != Version {
 		t.Errorf("HELLO says %+v", h)
-	}
-	if encoded, err := h.Encode(); err != nil || !bytes.Equal(Frame{TypeHello, encoded}.Append(nil), module[:len(encoded)+headerSize]) {
-		t.Errorf("HELLO encodes differently: %x, %v", encoded, err)
 	}
 	answer, reason, err := c.Prompt("Code: ", false)
 	if err != nil || reason != 0 || string(answer) != "123456" {
@@ -169,14 +180,29 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// exampleLines returns the frames of the package comment's example, one a line.
-func exampleLines(t *testing.T) (lines []string) {
+// TestExampleOfOneField runs the other example.
+func TestExampleOfOneField(t *testing.T) {
+	c, p, helper := runExample(t, "# Example of one field\n", 5)
+	typed, reason, err := c.Authtok("Password: ")
+	if err != nil || reason != 0 || string(typed) != "hunter2123456" {
+		t.Errorf("Authtok: %q, %v, %v", typed, reason, err)
+	}
+	if err := errors.Join(c.CutAuthtok(6), c.Finish(TypeAllow, false)); err != nil {
+		t.Error(err)
+	}
+	if !bytes.Equal(p.sent.Bytes(), helper) {
+		t.Errorf("the helper says\n%x, want\n%x", p.sent.Bytes(), helper)
+	}
+}
+
+// exampleLines returns the frames of an example of the package comment, one a line.
+func exampleLines(t *testing.T, title string, frames int) (lines []string) {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), "wire.go", nil, parser.ParseComments|parser.PackageClauseOnly)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, example, _ := strings.Cut(f.Doc.Text(), "# Example")
+	_, example, _ := strings.Cut(f.Doc.Text(), title)
 	example, _, _ = strings.Cut(example, "\n# ")
 	for line := range strings.Lines(example) {
 		line = strings.TrimRight(line, "\n")
@@ -186,8 +212,8 @@ func exampleLines(t *testing.T) (lines []string) {
 			lines = append(lines, first)
 		}
 	}
-	if len(lines) != 4 {
-		t.Fatalf("the example has %d frames, want 4", len(lines))
+	if len(lines) != frames {
+		t.Fatalf("the example has %d frames, want %d", len(lines), frames)
 	}
 	return lines
 }
@@ -209,6 +235,12 @@ func TestHelloLimits(t *testing.T) {
 		"NUL in the remote host":         {func(h *Hello) { h.RHost = "a\x00b" }, false},
 		"a phase that does not exist":    {func(h *Hello) { h.Phase = 4 }, false},
 		"a flag that does not exist":     {func(h *Hello) { h.Flags = 64 }, false},
+		"a version that does not exist":  {func(h *Hello) { h.Version = 3 }, false},
+		"version 1":                      {func(h *Hello) { h.Version = OldVersion }, true},
+		"no user, an item is too long":   {func(h *Hello) { h.User, h.Flags = "", FlagItemTooLong }, true},
+		"no service, one is too long":    {func(h *Hello) { h.Service, h.Flags = "", FlagItemTooLong }, true},
+		"no groups, one is too long":     {func(h *Hello) { h.Name, h.Flags = "alice", FlagItemTooLong }, true},
+		"an item too long in version 1":  {func(h *Hello) { h.Version, h.Flags = OldVersion, FlagItemTooLong }, false},
 		"found although lookup failed":   {func(h *Hello) { h.Name, h.GIDs, h.Flags = "a", []uint32{1}, FlagLookupFailed }, false},
 		"a user that is not UTF-8":       {func(h *Hello) { h.User = "\xff\xfe" }, true},
 		"the largest numbers that exist": {func(h *Hello) { h.Name, h.UID, h.GIDs = "a", 1<<32-1, []uint32{1<<32 - 1} }, true},
@@ -217,7 +249,7 @@ func TestHelloLimits(t *testing.T) {
 			h := smallHello()
 			c.change(h)
 			b, err := h.Encode()
-			if (err == nil) != c.ok || err != nil && (b != nil || !errors.Is(err, ErrHello)) {
+			if (err == nil) != c.ok || err != nil && (b != nil || !errors.Is(err, ErrHello) && !errors.Is(err, ErrVersion)) {
 				t.Fatalf("Encode: %d bytes, %v", len(b), err)
 			}
 			if c.ok && len(b) > MaxPayload {
