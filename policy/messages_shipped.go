@@ -1,0 +1,104 @@
+package policy
+
+import "slices"
+
+// DefaultLanguage is the language of the shipped texts where the configuration names none, and of a text that another one lacks.
+const DefaultLanguage = "en"
+
+// Languages lists the languages of the shipped texts: the values of "language", sorted.
+func Languages() []string {
+	var all []string
+	for language := range shipped {
+		all = append(all, language)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// shipped are the texts that come with twokey, by language. A prompt is the same for everybody, and a refusal does not say why.
+var shipped = map[string]map[Message]string{DefaultLanguage: english, "de": german}
+
+var english = map[Message]string{
+	MsgPrompt:          "Verification code: ",
+	MsgPasswordAndCode: "Password and code: ",
+	MsgRefused:         "Login failed. Please check your login details and try again. Otherwise contact %CONTACT%.",
+
+	MsgReplayed:     "This code has already been used. The next one comes in %SECONDS% seconds.",
+	MsgReplayedOne:  "This code has already been used. The next one comes in 1 second.",
+	MsgReplayedNext: "This code has already been used. Please take the next one.",
+
+	MsgNoticeOptional: "You have no second factor yet. Ask %CONTACT% to set one up: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeRequired: "You can log in without a second factor until %DATE% (%DAYS% days left). " +
+		"Ask %CONTACT% to set one up: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeRequiredOne: "You can log in without a second factor until tomorrow, %DATE%. " +
+		"Ask %CONTACT% to set one up: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeRequiredLast: "Today, %DATE%, is the last day on which you can log in without a second factor. " +
+		"Ask %CONTACT% to set one up: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeDevice: "Device \"%DEVICE%\" was added on %DATE% by %BY%. If you did not expect this, tell %CONTACT%.",
+	MsgNoticeRecovery: "You have %LEFT% recovery codes left. " +
+		"Ask %CONTACT% for new ones: sudo twokey recovery new %USER%",
+	MsgNoticeRecoveryOne: "You have 1 recovery code left. " +
+		"Ask %CONTACT% for new ones: sudo twokey recovery new %USER%",
+	MsgNoticeRecoveryNone: "You have no recovery codes left. " +
+		"Ask %CONTACT% for new ones: sudo twokey recovery new %USER%",
+
+	MsgMailSubject: "Your second factor for %HOST%",
+	MsgMailBody: "Hello,\n\n" +
+		"the account %USER% on %HOST% has no second factor yet. With one, a stolen password is not enough to get in.\n\n" +
+		"Please ask %CONTACT% to set one up.\n\n%HELP%",
+	MsgMailBodyRequired: "Hello,\n\n" +
+		"the account %USER% on %HOST% needs a second factor and has none. Logins that ask for it are refused.\n\n" +
+		"Please ask %CONTACT% to set one up.\n\n%HELP%",
+	MsgMailBodyUntil: "Hello,\n\n" +
+		"the account %USER% on %HOST% needs a second factor and has none. " +
+		"%DATE% is the last day on which you can log in without one.\n\n" +
+		"Please ask %CONTACT% to set one up before that.\n\n%HELP%",
+
+	MsgContact: DefaultContact,
+	MsgHelp:    "More about it: %HELP_URL%",
+}
+
+// german has %CONTACT% in the accusative everywhere, so that one wording of "contact" fits.
+var german = map[Message]string{
+	MsgPrompt:          "Bestätigungscode: ",
+	MsgPasswordAndCode: "Passwort und Code: ",
+	MsgRefused: "Die Anmeldung ist fehlgeschlagen. Bitte prüfen Sie Ihre Anmeldedaten und versuchen Sie es erneut. " +
+		"Wenden Sie sich sonst an %CONTACT%.",
+
+	MsgReplayed:     "Dieser Code wurde bereits verwendet. Der nächste kommt in %SECONDS% Sekunden.",
+	MsgReplayedOne:  "Dieser Code wurde bereits verwendet. Der nächste kommt in 1 Sekunde.",
+	MsgReplayedNext: "Dieser Code wurde bereits verwendet. Bitte nehmen Sie den nächsten.",
+
+	MsgNoticeOptional: "Sie haben noch keinen zweiten Faktor. " +
+		"Bitten Sie %CONTACT%, ihn einzurichten: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeRequired: "Ohne zweiten Faktor können Sie sich noch bis zum %DATE% anmelden (noch %DAYS% Tage). " +
+		"Bitten Sie %CONTACT%, ihn einzurichten: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeRequiredOne: "Ohne zweiten Faktor können Sie sich noch bis morgen, %DATE%, anmelden. " +
+		"Bitten Sie %CONTACT%, ihn einzurichten: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeRequiredLast: "Heute, %DATE%, können Sie sich zum letzten Mal ohne zweiten Faktor anmelden. " +
+		"Bitten Sie %CONTACT%, ihn einzurichten: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeDevice: "Das Gerät \"%DEVICE%\" wurde am %DATE% von %BY% hinzugefügt. " +
+		"Wenn Sie das nicht erwartet haben, wenden Sie sich an %CONTACT%.",
+	MsgNoticeRecovery: "Sie haben noch %LEFT% Wiederherstellungscodes. " +
+		"Bitten Sie %CONTACT% um neue: sudo twokey recovery new %USER%",
+	MsgNoticeRecoveryOne: "Sie haben noch 1 Wiederherstellungscode. " +
+		"Bitten Sie %CONTACT% um neue: sudo twokey recovery new %USER%",
+	MsgNoticeRecoveryNone: "Sie haben keine Wiederherstellungscodes mehr. " +
+		"Bitten Sie %CONTACT% um neue: sudo twokey recovery new %USER%",
+
+	MsgMailSubject: "Ihr zweiter Faktor für %HOST%",
+	MsgMailBody: "Guten Tag,\n\n" +
+		"das Konto %USER% auf %HOST% hat noch keinen zweiten Faktor. Mit ihm genügt ein gestohlenes Passwort nicht mehr, " +
+		"um hineinzukommen.\n\n" +
+		"Bitten Sie %CONTACT%, ihn einzurichten.\n\n%HELP%",
+	MsgMailBodyRequired: "Guten Tag,\n\n" +
+		"das Konto %USER% auf %HOST% braucht einen zweiten Faktor und hat keinen. Anmeldungen, die danach fragen, werden abgelehnt.\n\n" +
+		"Bitten Sie %CONTACT%, ihn einzurichten.\n\n%HELP%",
+	MsgMailBodyUntil: "Guten Tag,\n\n" +
+		"das Konto %USER% auf %HOST% braucht einen zweiten Faktor und hat keinen. " +
+		"Ohne ihn können Sie sich nur noch bis zum %DATE% anmelden.\n\n" +
+		"Bitten Sie %CONTACT%, ihn vorher einzurichten.\n\n%HELP%",
+
+	MsgContact: "Ihren Administrator",
+	MsgHelp:    "Mehr dazu: %HELP_URL%",
+}
