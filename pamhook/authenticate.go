@@ -163,7 +163,7 @@ func (r *run) checkOwner(states States) error {
 
 func (s subject) facts(r *run) policy.Facts {
 	return policy.Facts{
-		User: r.hello.Name, UID: r.hello.UID, Known: s.known, Service: r.hello.Service, Source: r.hello.RHost,
+		User: r.hello.Name, UID: r.hello.UID, Known: s.known, Service: r.hello.Service, RHost: r.hello.RHost,
 		Enrolled: s.enrolled, MustEnroll: s.mustEnroll, InGroup: r.inGroup,
 	}
 }

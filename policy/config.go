@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -64,70 +64,53 @@ const DefaultContact = "your administrator"
 // A Config is a policy that has been checked by [Parse] or [Load]. The zero value,
 // and a nil pointer, ask everybody and let nobody in.
 type Config struct {
-	Off         bool     // "enabled: false": nobody is asked, nobody is turned away
-	Observe     bool     // decide and record, deny nobody
-	Issuer      string   // what the authenticator app shows; "": the host's name
-	Contact     string   // who helps; stands in the refusal text
-	HelpURL     string   // http(s) address, or ""
-	Default     Decision // for everyone whom no entry matches
+	Off         bool               // "enabled: false": nobody is asked, nobody is turned away
+	OffUntil    time.Time          // off_until, UTC, whole seconds: the same until then; zero: not
+	Observe     bool               // decide and record, deny nobody
+	Language    string             // of the texts that are not replaced: "en" or "de"
+	Messages    map[Message]string // texts that are replaced
+	Issuer      string             // what the authenticator app shows; "": the host's name
+	Contact     string             // who helps; stands in the refusal text
+	HelpURL     string             // http(s) address, or ""
+	Default     Decision           // for everyone whom no entry matches
 	Require     []Entry
 	Exempt      []Entry
+	Rules       []Rule
+	Services    map[string]Way // how PAM services ask, as configured; see [Config.WayOf]
+	Notice      bool           // enroll.notice: tell who has no device of it when a session opens
 	NewDevices  NewDevices
-	Discrepancy int // periods before and after the present one, 0 to 480
-	Paths       Paths
+	Discrepancy int           // periods before and after the present one, 0 to 480
+	Remember    time.Duration // whole seconds, 0 to 720 h: who has shown a code is not asked again for so long
+	Shared      []string      // addresses and CIDR that many people share: nothing is remembered from there
+
+	SSHKeysAlone string        // "accept" or "deny": required users who come in by key alone
+	OpenWithin   time.Duration // whole seconds, 10 s to 24 h: from a success to the opened session
+	Methods      []string      // that count, in the order offered: words of [Methods]
+	OnFault      string        // "deny" or "allow-console": when state or audit cannot be written
+	ManagedBy    string        // not "": the command line refuses to edit the file
+	Mail         Mail          // zero: none is configured
+	Paths        Paths
 }
 
-// An Entry is one item of require or exempt. At least one list is not empty.
-type Entry struct {
-	Users    []string `json:"users,omitempty"`
-	Groups   []string `json:"groups,omitempty"`
-	Services []string `json:"services,omitempty"`
-}
+// The values of SSHKeysAlone and OnFault.
+const (
+	KeysAccept   = "accept"
+	KeysDeny     = "deny"
+	FaultDeny    = "deny"
+	FaultConsole = "allow-console"
+)
 
-// everybody reports whether the entry means all users of its services.
-func (e Entry) everybody() bool {
-	return len(e.Users) == 0 && len(e.Groups) == 0 && len(e.Services) > 0
-}
+// Methods lists the second factors in the order in which they are offered where nothing else is said. This version sends neither push
+// nor sms.
+func Methods() []string { return []string{"totp", "hotp", "push", "sms", "recovery"} }
 
-// A subject is whom an entry is about: a user, a group, or everybody on a service.
-type subject struct{ kind, name string }
-
-// names lists every name in the entry.
-func (e Entry) names() []subject {
-	var all []subject
-	for _, kind := range []string{"users", "groups", "services"} {
-		for _, name := range *e.list(kind) {
-			all = append(all, subject{kind, name})
-		}
-	}
-	return all
-}
-
-// subjects lists whom the entry is about.
-func (e Entry) subjects() []subject {
-	if !e.everybody() {
-		e.Services = nil
-	}
-	return e.names()
-}
-
-// limit gives the services to which the entry is narrowed, if it is.
-func (e Entry) limit() []string {
-	if e.everybody() {
-		return nil
-	}
-	return e.Services
-}
-
-// list gives the names of one of the entry's lists, by its key.
-func (e *Entry) list(key string) *[]string {
-	switch key {
-	case "users":
-		return &e.Users
-	case "groups":
-		return &e.Groups
-	}
-	return &e.Services
+// Mail is how "twokey remind" reaches people.
+type Mail struct {
+	Server       string `json:"server"`                  // SMTP, host:port
+	From         string `json:"from"`                    // address
+	To           string `json:"to"`                      // address of a user, with %USER% for his name
+	User         string `json:"user,omitempty"`          // "": without a login
+	PasswordFile string `json:"password_file,omitempty"` // a file in Paths.Credentials
 }
 
 // NewDevices are the parameters a device gets at enrolment.
@@ -147,11 +130,18 @@ type Paths struct {
 
 func defaults() Config {
 	return Config{
+		Language:    "en",
 		Contact:     DefaultContact,
 		Default:     Optional,
+		Notice:      true,
 		NewDevices:  NewDevices{Digits: 6, Period: 30 * time.Second, Algorithm: "SHA1"},
 		Discrepancy: 1,
-		Paths:       defaultPaths(),
+
+		SSHKeysAlone: KeysAccept,
+		OpenWithin:   time.Hour,
+		Methods:      Methods(),
+		OnFault:      FaultDeny,
+		Paths:        defaultPaths(),
 	}
 }
 
@@ -164,28 +154,23 @@ func defaultPaths() Paths {
 	}
 }
 
-// entries gives one of the two lists by its key.
-func (c *Config) entries(list string) *[]Entry {
-	if list == "require" {
-		return &c.Require
-	}
-	return &c.Exempt
-}
-
 // clone copies the lists too, so that the copy can be changed alone.
 func (c *Config) clone() *Config {
 	copied := *c
-	copied.Require = cloneEntries(c.Require)
-	copied.Exempt = cloneEntries(c.Exempt)
+	copied.Require, copied.Exempt = cloneEntries(c.Require), cloneEntries(c.Exempt)
+	copied.Rules = slices.Clone(c.Rules)
+	for i, r := range copied.Rules {
+		copied.Rules[i] = r.clone()
+	}
+	copied.Messages, copied.Services = maps.Clone(c.Messages), maps.Clone(c.Services)
+	copied.Shared, copied.Methods = slices.Clone(c.Shared), slices.Clone(c.Methods)
 	return &copied
 }
 
-func cloneEntries(entries []Entry) []Entry {
-	copied := slices.Clone(entries)
-	for i, e := range copied {
-		copied[i] = Entry{slices.Clone(e.Users), slices.Clone(e.Groups), slices.Clone(e.Services)}
-	}
-	return copied
+// SwitchedOff reports whether nobody is asked and nobody turned away at a moment: enabled is false, or off_until not yet over. A zero
+// time is no moment of off_until.
+func (c *Config) SwitchedOff(now time.Time) bool {
+	return c != nil && (c.Off || !now.IsZero() && now.Before(c.OffUntil))
 }
 
 // ServiceExempt reports whether everybody is exempt on this PAM service. The
@@ -199,52 +184,8 @@ func (c *Config) ServiceExempt(service string) bool {
 	})
 }
 
-// Warnings names what is allowed and dangerous, one sentence each, or nothing.
-func (c *Config) Warnings() []string {
-	var found []string
-	warn := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	if c.Off {
-		warn("enabled is false: nobody is asked for a second factor")
-	}
-	if c.Observe {
-		warn("observe is true: nobody is refused")
-	}
-	if c.Default == Exempt {
-		warn("default is exempt: users who have enrolled a device are not asked unless they are required")
-	}
-	for i, e := range c.Exempt {
-		if slices.Contains(e.Users, "root") {
-			warn("exempt[%d] lets root in without a second factor", i)
-		}
-	}
-	if c.Discrepancy > 10 {
-		warn("discrepancy is %d: at any moment %d codes of one device are right, which makes guessing easier",
-			c.Discrepancy, 2*c.Discrepancy+1)
-	}
-	return append(found, c.NewDevices.warnings()...)
-}
-
-// warnings names what common apps do not follow. Google Authenticator's own
-// description of the otpauth address (its wiki page Key-Uri-Format) says that
-// algorithm and period, and on some systems digits, are ignored.
-func (d NewDevices) warnings() []string {
-	var found []string
-	const ignore = "Google Authenticator and Microsoft Authenticator may ignore it and show wrong codes"
-	if d.Digits != 6 {
-		found = append(found, fmt.Sprintf("new_devices: digits is %d: %s", d.Digits, ignore))
-	}
-	if d.Digits < 6 {
-		found = append(found, fmt.Sprintf("new_devices: a code of %d digits is easily guessed", d.Digits))
-	}
-	if d.Digits > 10 {
-		// RFC 4226, section 5.3: the value before the reduction has 31 bits.
-		found = append(found, fmt.Sprintf("new_devices: of %d digits the first %d are always zero", d.Digits, d.Digits-10))
-	}
-	if d.Period != 30*time.Second {
-		found = append(found, fmt.Sprintf("new_devices: period is %d s: %s", int(d.Period.Seconds()), ignore))
-	}
-	if d.Algorithm != "SHA1" {
-		found = append(found, fmt.Sprintf("new_devices: algorithm is %s: %s", d.Algorithm, ignore))
-	}
-	return found
+// AsksNobody reports whether everybody would be let by without a question here, whoever he is. The decoy, which else asks everybody,
+// needs it; of the facts only those that are not about the account count.
+func (c *Config) AsksNobody(f Facts) bool {
+	return c.SwitchedOff(f.Time) || c.ServiceExempt(f.Service)
 }

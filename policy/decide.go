@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // MUST, each with a test of that number in decide_test.go:
@@ -38,16 +39,19 @@ func (a Action) String() string {
 	return "ask then deny"
 }
 
-// Facts are what is known of one login. No rule of this version looks at UID and
-// Source.
+// Facts are what is known of one login.
 type Facts struct {
-	User       string // NSS's canonical name (pw_name); for an unknown account what was typed
-	UID        uint32 // meaningless unless Known
-	Known      bool   // NSS knows the account
-	Service    string // PAM_SERVICE
-	Source     string // client address, or local:<uid>, tty:<tty>
-	Enrolled   bool   // has a device that can be verified
-	MustEnroll bool   // was reset and has not enrolled again
+	User       string    // NSS's canonical name (pw_name); for an unknown account what was typed
+	UID        uint32    // meaningless unless Known
+	Known      bool      // NSS knows the account
+	System     bool      // a system account: uid below UID_MIN of login.defs(5) and no login shell
+	Service    string    // PAM_SERVICE
+	RHost      string    // PAM_RHOST as it is, an address or a name; "": none
+	Console    bool      // as [IsConsole] says
+	SSHAuth    []string  // Methods of [ParseSSHAuth]
+	Time       time.Time // of the login, in the host's zone
+	Enrolled   bool      // has a device that can be verified
+	MustEnroll bool      // was reset and has not enrolled again
 
 	// InGroup tells whether the user is in the group, as primary or other member.
 	// An error means that it could not be found out. A group that does not exist
@@ -60,10 +64,19 @@ type Facts struct {
 type Outcome struct {
 	Decision    Decision // what the user is, by the rule
 	Action      Action   // what the login must do
+	Way         Way      // how the service asks
 	Observe     bool     // let in whom Action would refuse, and record it
 	NeedsDevice bool     // refused only because no device is enrolled
-	Rule        string   // "switched off", "exempt[2]", "unknown account", "require[0]", "default"
-	Reason      string   // one clause for the audit log
+
+	// Grace is not zero for who is required, has no device and is let in until then, the end of the day "by": Action is Ignore.
+	Grace time.Time
+
+	Rule   string // "switched off", "exempt[2]", "service exempt", "unknown account", "rule office", "rules[1]", "require[0]", "default"
+	Reason string // one clause for the audit log
+
+	Methods       []string      // the second factors that count here, in the order offered
+	Remember      time.Duration // how long a success here is remembered; 0: not
+	EnrollByAdmin bool          // he cannot enrol by himself at this login
 }
 
 // Match says what became of a rule.

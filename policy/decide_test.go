@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func groupsOf(member ...string) func(string) (bool, error) {
 
 // known is an account on sshd without a device, in these groups.
 func known(user string, groups ...string) Facts {
-	return Facts{User: user, UID: 1000, Known: true, Service: "sshd", Source: "192.0.2.1", InGroup: groupsOf(groups...)}
+	return Facts{User: user, UID: 1000, Known: true, Service: "sshd", RHost: "192.0.2.1", InGroup: groupsOf(groups...)}
 }
 
 func (f Facts) with() Facts                { f.Enrolled = true; return f }
@@ -380,7 +381,7 @@ func TestObserveIsCarriedAndChangesNoDecision(t *testing.T) {
 	c := mustParse(t, house)
 	want := c.Decide(known("alice"))
 	c.Observe, want.Observe = true, true
-	if got := c.Decide(known("alice")); got != want {
+	if got := c.Decide(known("alice")); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

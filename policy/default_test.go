@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDefaultIsSwitchedOnAndOptional(t *testing.T) {
@@ -15,7 +16,7 @@ func TestDefaultIsSwitchedOnAndOptional(t *testing.T) {
 	if string(c.Compile(zeros)) != string(want.Compile(zeros)) {
 		t.Errorf("the initial configuration says\n%s\nthe defaults are\n%s", c.Compile(zeros), want.Compile(zeros))
 	}
-	if w := c.Warnings(); len(w) != 0 {
+	if w := c.Warnings(time.Time{}); len(w) != 0 {
 		t.Errorf("the initial configuration has warnings: %q", w)
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -60,7 +61,7 @@ func policyCheckAction(c *cli.Context, ui *ui) error {
 
 // warnings are what the policy itself finds dangerous, and what only this host can tell: names that mean nobody here.
 func (h *host) warnings() ([]string, error) {
-	found := append([]string{}, h.policy.Warnings()...)
+	found := append([]string{}, h.policy.Warnings(time.Now())...)
 	for _, list := range []struct {
 		name    string
 		entries []policy.Entry

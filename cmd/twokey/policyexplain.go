@@ -91,7 +91,7 @@ type attempt struct {
 
 // attempt finds out about a user what a login would.
 func (h *host) attempt(u *enroll.Users, name, service, from string) (attempt, error) {
-	f := policy.Facts{User: name, Service: strings.ToLower(service), Source: from} // as libpam does with a service's name
+	f := policy.Facts{User: name, Service: strings.ToLower(service), RHost: from} // as libpam does with a service's name
 	account, err := sysuser.Lookup(name)
 	if errors.Is(err, sysuser.ErrUnknown) {
 		return attempt{facts: f}, nil
@@ -160,7 +160,7 @@ func ownerProblem(u *enroll.Users, account sysuser.Account) error {
 func explain(c *policy.Config, login attempt) explanation {
 	f, outcome := login.facts, c.Decide(login.facts)
 	x := explanation{Decision: outcome.Decision.String(), Rule: outcome.Rule, Reason: outcome.Reason, Observe: outcome.Observe}
-	x.Facts = explainedFacts{User: f.User, Service: f.Service, Source: f.Source, Enrolled: f.Enrolled, MustEnroll: f.MustEnroll}
+	x.Facts = explainedFacts{User: f.User, Service: f.Service, Source: f.RHost, Enrolled: f.Enrolled, MustEnroll: f.MustEnroll}
 	if f.Known {
 		x.Facts.UID = &f.UID
 	}
