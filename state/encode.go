@@ -22,12 +22,15 @@ const (
 	tagSource
 	tagCharge
 	tagSuccess
+	tagRemembered
+	tagNotice
 	tagLater = 0x80 // from here on: kept, not understood
 )
 
 const (
 	flagMustEnroll = 1
 	flagRestored   = 2
+	flagFewTold    = 4
 
 	stampSize = 6
 	maxStamp  = 1<<(8*stampSize) - 1 // ms; in the year 10889
@@ -43,7 +46,7 @@ func (s *State) Encode() ([]byte, error) {
 	e.section(tagUser, []byte(s.User))
 	e.section(tagUID, binary.BigEndian.AppendUint32(nil, s.UID))
 	e.section(tagSerial, binary.BigEndian.AppendUint64(nil, s.Serial))
-	e.section(tagFlags, []byte{bit(s.MustEnroll, flagMustEnroll) | bit(s.Restored, flagRestored)})
+	e.section(tagFlags, []byte{bit(s.MustEnroll, flagMustEnroll) | bit(s.Restored, flagRestored) | bit(s.Recovery.told, flagFewTold)})
 	for _, d := range s.Devices {
 		e.section(tagDevice, encodeDevice(d))
 	}
@@ -64,6 +67,10 @@ func (s *State) Encode() ([]byte, error) {
 	}
 	for _, ok := range s.successes {
 		e.section(tagSuccess, encodeSuccess(ok))
+	}
+	e.optional(tagRemembered, encodeRemembered(s.remembered))
+	for _, n := range s.notices {
+		e.section(tagNotice, appendText(n.Device[:], n.By))
 	}
 	e.b = append(e.b, s.later...)
 	if _, err := Decode(e.b); err != nil {
@@ -97,6 +104,20 @@ func (e *encoder) section(tag byte, content []byte) {
 	e.b = append(e.b, tag)
 	e.b = binary.BigEndian.AppendUint16(e.b, uint16(len(content)))
 	e.b = append(e.b, content...)
+}
+
+// optional leaves a section out that has no content.
+func (e *encoder) optional(tag byte, content []byte) {
+	if len(content) > 0 {
+		e.section(tag, content)
+	}
+}
+
+func encodeRemembered(all []remembered) (b []byte) {
+	for _, r := range all {
+		b = appendStamp(append(b, r.key[:]...), r.time)
+	}
+	return b
 }
 
 func bit(set bool, value byte) byte {
@@ -179,7 +200,7 @@ func Decode(b []byte) (*State, error) {
 // follows reports whether a section may stand behind the last one: the first eight are there once and in order but for the
 // devices, the others may be missing or repeat.
 func follows(tag, last byte) bool {
-	repeats := tag == tagDevice || tag >= tagSource
+	repeats := tag == tagDevice || tag >= tagSource && tag != tagRemembered
 	switch {
 	case tag == last:
 		return repeats
@@ -213,8 +234,8 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		s.Serial = d.number(8)
 	case tagFlags:
 		flags := d.number(1)
-		s.MustEnroll, s.Restored = flags&flagMustEnroll != 0, flags&flagRestored != 0
-		d.must(flags <= flagMustEnroll|flagRestored)
+		s.MustEnroll, s.Restored, s.Recovery.told = flags&flagMustEnroll != 0, flags&flagRestored != 0, flags&flagFewTold != 0
+		d.must(flags <= flagMustEnroll|flagRestored|flagFewTold)
 	case tagDevice:
 		s.Devices = append(s.Devices, Device{d.id(), d.text(maxName), d.text(maxMethod), d.number(8), d.time(), d.time(), d.text(maxName)})
 		d.must(len(s.Devices) <= MaxDevices)
@@ -224,7 +245,7 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		}
 		d.must(len(s.Removed) <= MaxRemoved)
 	case tagRecovery:
-		s.Recovery = Recovery{d.id(), int(d.number(1)), uint32(d.number(4))}
+		s.Recovery = Recovery{d.id(), int(d.number(1)), uint32(d.number(4)), s.Recovery.told}
 		d.must(s.Recovery.Total <= maxRecovery)
 	case tagBuckets:
 		s.strangers, s.known, s.strangerPair = d.bucket(), d.bucket(), d.turn()
@@ -241,6 +262,15 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		s.successes = append(s.successes, Success{d.process(), d.process(), d.text(maxName), d.text(maxMethod), d.text(maxName),
 			d.text(maxName), d.time()})
 		d.must(len(s.successes) <= maxSuccesses)
+	case tagRemembered:
+		d.must(len(d.b) > 0)
+		for len(d.b) > 0 && !d.bad {
+			s.remembered = append(s.remembered, remembered{[16]byte(d.bytes(16)), d.stamp()})
+		}
+		d.must(len(s.remembered) <= maxRemember)
+	case tagNotice:
+		s.notices = append(s.notices, Notice{d.id(), d.text(maxBy)})
+		d.must(len(s.notices) <= maxNotices)
 	default:
 		d.bad = true
 	}

@@ -34,6 +34,8 @@ func example() *State {
 	s.Charge(login)
 	s.Succeeded(login)
 	s.Charge(Attempt{"198.51.100.9", ID{0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8}, One, noon.Add(2 * time.Minute)})
+	s.Remember(RememberKey("192.0.2.7", "sshd", ""), noon)
+	s.AddNotice(s.Devices[0].ID, "root (carol)")
 	return s
 }
 
@@ -92,7 +94,7 @@ func full() *State {
 	name, method := strings.Repeat("n", maxName), strings.Repeat("m", maxMethod)
 	s := &State{
 		User: strings.Repeat("u", maxUser), UID: math.MaxUint32, Serial: math.MaxUint64, MustEnroll: true, Restored: true,
-		Recovery:  Recovery{ID{0xff}, maxRecovery, math.MaxUint32},
+		Recovery:  Recovery{ID{0xff}, maxRecovery, math.MaxUint32, true},
 		strangers: bucket{burst, maxStamp}, known: bucket{knownBurst, maxStamp}, strangerPair: turn{maxStamp, maxPrice},
 	}
 	for i := range MaxDevices {
@@ -110,6 +112,12 @@ func full() *State {
 	for range maxSuccesses {
 		process := proc.ID{PID: math.MaxInt32, Start: math.MaxUint64}
 		s.successes = append(s.successes, Success{process, process, name, method, name, name, noon})
+	}
+	for i := range maxRemember {
+		s.remembered = append(s.remembered, remembered{[16]byte{byte(i)}, maxStamp})
+	}
+	for i := range maxNotices {
+		s.notices = append(s.notices, Notice{ID{byte(i)}, strings.Repeat("b", maxBy)})
 	}
 	return s
 }
@@ -180,6 +188,8 @@ var (
 	exSource   = append([]byte("\x09\x00\x1c\x01s"), make([]byte, 26)...)
 	exCharge   = append([]byte("\x0a\x00\x13"), make([]byte, 19)...)
 	exSuccess  = append([]byte("\x0b\x00\x22"), make([]byte, 34)...)
+	exRemember = append([]byte("\x0c\x00\x16"), make([]byte, 22)...)
+	exNotice   = []byte("\x0d\x00\x0fABCDEFGH\x06carol!")
 	exLater    = []byte("\x80\x00\x03new")
 )
 
@@ -224,7 +234,10 @@ func goodValues(t testing.TB) map[string][]byte {
 		"a source":                              join(head(), exSource),
 		"a charge without a source":             join(head(), exCharge),
 		"a success without source and charge":   join(head(), exSuccess),
-		"one of each":                           join(withDevice(exDevice), exSource, exCharge, exSuccess, exLater),
+		"a remembered key alone":                join(head(), exRemember),
+		"two notices without anything else":     join(head(), exNotice, exNotice),
+		"all flags":                             join(exUser, exUID, exSerial, edited(exFlags, 3, 7), exRemoved, exRecovery, exBuckets),
+		"one of each":                           join(withDevice(exDevice), exSource, exCharge, exSuccess, exRemember, exNotice, exLater),
 		"a section of a newer version":          join(head(), exLater),
 		"sections of newer versions, any order": join(head(), []byte("\xff\x00\x00"), exLater, exLater),
 		"the example":                           plain,
@@ -276,7 +289,7 @@ func badValues() map[string][]byte {
 		"a source after a charge":                join(head(), exCharge, exSource),
 		"a charge after a success":               join(head(), exSuccess, exCharge),
 		"anything after a later section":         join(head(), exLater, exSource),
-		"an unknown tag below 0x80":              join(head(), section(0x0c, []byte("x"))),
+		"an unknown tag below 0x80":              join(head(), section(0x0e, []byte("x"))),
 		"the last unknown tag below 0x80":        join(head(), section(0x7f, nil)),
 		"rubbish after the last section":         join(head(), []byte{0x81}),
 		"a later section that is cut off":        join(head(), []byte("\x80\x00\x03ne")),
@@ -284,7 +297,7 @@ func badValues() map[string][]byte {
 		"a user of 257 bytes":                    join(section(tagUser, make([]byte, maxUser+1)), head()[len(exUser):]),
 		"a uid of 3 bytes":                       join(exUser, []byte("\x02\x00\x03\x00\x03\xe8"), head()[len(exUser)+len(exUID):]),
 		"a uid of 5 bytes":                       join(exUser, []byte("\x02\x00\x05\x00\x00\x00\x03\xe8"), head()[len(exUser)+len(exUID):]),
-		"a flag that nobody knows":               join(exUser, exUID, exSerial, edited(exFlags, 3, 4), exRemoved, exRecovery, exBuckets),
+		"a flag that nobody knows":               join(exUser, exUID, exSerial, edited(exFlags, 3, 8), exRemoved, exRecovery, exBuckets),
 		"a removed id of 7 bytes":                join(exUser, exUID, exSerial, exFlags, section(tagRemoved, make([]byte, 7)), exRecovery, exBuckets),
 		"seventeen removed ids":                  join(exUser, exUID, exSerial, exFlags, section(tagRemoved, make([]byte, 17*8)), exRecovery, exBuckets),
 		"eleven devices":                         withDevice(bytes.Repeat(exDevice, MaxDevices+1)),
@@ -303,6 +316,16 @@ func badValues() map[string][]byte {
 		"a charge that is neither known nor not": join(head(), edited(exCharge, 11, 2)),
 		"seven successes":                        join(head(), bytes.Repeat(exSuccess, maxSuccesses+1)),
 		"a success whose service is not UTF-8":   join(head(), section(tagSuccess, join(make([]byte, 24), []byte("\x01\xff"), make([]byte, 9)))),
+		"remembered keys in two sections":        join(head(), exRemember, exRemember),
+		"no remembered key":                      join(head(), section(tagRemembered, nil)),
+		"a remembered key that is cut off":       join(head(), section(tagRemembered, make([]byte, 21))),
+		"nine remembered keys":                   join(head(), section(tagRemembered, make([]byte, 9*22))),
+		"a remembered key before a success":      join(head(), exRemember, exSuccess),
+		"a notice before a remembered key":       join(head(), exNotice, exRemember),
+		"four notices":                           join(head(), bytes.Repeat(exNotice, maxNotices+1)),
+		"a notice of who has 33 bytes":           join(head(), section(tagNotice, join(make([]byte, 8), longText(33)))),
+		"a notice of who is not UTF-8":           join(head(), edited(exNotice, 12, 0xff)),
+		"a notice that is cut off":               join(head(), section(tagNotice, make([]byte, 8))),
 		"a success of a service of 33 bytes":     join(head(), section(tagSuccess, join(make([]byte, 24), longText(33), make([]byte, 9)))),
 	}
 }
@@ -355,7 +378,7 @@ func TestSectionsOfANewerVersionAreCarriedThrough(t *testing.T) {
 }
 
 // seedCount is how many values the fuzzer starts from: a loop that finds none would go unnoticed.
-const seedCount = 65
+const seedCount = 78
 
 func seeds(t testing.TB) [][]byte {
 	all := slices.Collect(maps.Values(goodValues(t)))

@@ -29,7 +29,8 @@
 //	0x01  user          the canonical name, 1 to 256 bytes as they are
 //	0x02  uid           4 bytes
 //	0x03  serial        8 bytes: the highest serial of a secret file of this user that was ever accepted
-//	0x04  flags         1 byte: 1 must enrol (after a reset), 2 restored (state was lost: counters and recovery codes are closed)
+//	0x04  flags         1 byte: 1 must enrol (after a reset), 2 restored (state was lost: counters and recovery codes are closed),
+//	                    4 the user was told that few recovery codes of this set are left
 //	0x05  device        repeats, at most 10: id (8 bytes), name, method (texts of at most 32 and 12 bytes), consumed (8 bytes),
 //	                    created, used (times), from (text of at most 32 bytes: the source of the last use)
 //	0x06  removed       8 bytes for each device id that must not come back, at most 16
@@ -41,17 +42,20 @@
 //	0x0A  charge        repeats, at most 8: connection (8 bytes), 1 byte (1: of a known source), amount, time
 //	0x0B  success       repeats, at most 6: process and its start (4 and 8 bytes), its parent and its start, service, method,
 //	                    device, source (texts of at most 32, 12, 32 and 32 bytes), time
+//	0x0C  remembered    1 to 8, the oldest first: key (16 bytes, see RememberKey) and time of the success
+//	0x0D  notice        repeats, at most 3, the oldest first: id of a new device (8 bytes), who added it (text of at most 32 bytes)
 //
 // "consumed" is, for totp, the highest time step that was accepted (RFC 6238, section 5.2), for hotp the next counter that will
 // be (RFC 4226, section 7.2). Names of sources and services that are longer, or that are not printable UTF-8, stand there as "~"
 // and 31 characters of the base64url of their SHA-256, so that two of them stay two.
 //
-// Sections of unknown tags from 0x80 on come last and are kept as they are; together they have 384 bytes, so that an older version
+// Sections of unknown tags from 0x80 on come last and are kept as they are; together they have 120 bytes, so that an older version
 // can always write what a newer one has left. Any other unknown tag: the file is refused.
 //
 // # Example
 //
-// Alice has logged in from 192.0.2.7 at 12:00 UTC on 2026-11-21, and somebody from elsewhere has tried a code two minutes later.
+// Carol has given Alice a device. Alice has logged in from 192.0.2.7 at 12:00 UTC on 2026-11-21 and is remembered, and somebody from
+// elsewhere has tried a code two minutes later.
 //
 //	01 0005  616c696365                                  user "alice"
 //	02 0004  000003e8                                    uid 1000
@@ -69,6 +73,10 @@
 //	         00000000 000000000000                       never touched, so full
 //	         01a1fdfa4600 000000000000 00000000          success 12:00, no pair yet
 //	0a 0013  c1c2c3c4c5c6c7c8 00 000003e8 01a1fdfc1ac0   charge: connection, of a stranger, 1 attempt, 12:02
+//	0c 0016  01aae5d2245df63aa3a9b3cb9536980c            remembered: from 192.0.2.7 at sshd without an SSH key,
+//	         01a1fdfa4600                                since 12:00
+//	0d 0015  a1a2a3a4a5a6a7a8                            notice: the device "phone" was added
+//	         0c726f6f7420286361726f6c29                  by "root (carol)"
 package state
 
 import (
@@ -86,11 +94,14 @@ const (
 	MaxSources   = 16
 	maxCharges   = 8
 	maxSuccesses = 6
+	maxRemember  = 8
+	maxNotices   = 3
 	maxRecovery  = 32  // codes of a set
 	maxName      = 32  // bytes of the name of a device, a service, a source
 	maxMethod    = 12  // bytes
+	maxBy        = 32  // bytes of the name of who added a device
 	maxUser      = 256 // bytes
-	maxLater     = 384 // bytes of sections that a newer version has added
+	maxLater     = 120 // bytes of sections that a newer version has added
 )
 
 // ErrFormat is returned for a value that is not as the package comment says.
@@ -116,6 +127,8 @@ type State struct {
 	sources      []source
 	charges      []charge
 	successes    []Success
+	remembered   []remembered
+	notices      []Notice
 	later        []byte // sections of a newer version, kept as they are
 }
 
@@ -135,6 +148,7 @@ type Recovery struct {
 	ID    ID
 	Total int    // codes in the set, 0 to 32
 	Used  uint32 // bit i: code i is used up
+	told  bool   // the user knows that few are left
 }
 
 // Left is how many codes of the set are still good.
@@ -218,8 +232,11 @@ func (s *State) WasRemoved(id ID) bool {
 	return false
 }
 
-// RemoveDevice takes a device away; its id stays refused.
+// RemoveDevice takes a device away; its id stays refused. Nobody is remembered any more: who has the lost phone may have been the last
+// who succeeded.
 func (s *State) RemoveDevice(id ID) {
+	s.remembered = nil
+	s.dropNotice(id)
 	for i := range s.Devices {
 		if s.Devices[i].ID == id {
 			s.Devices = append(s.Devices[:i:i], s.Devices[i+1:]...)
@@ -235,5 +252,7 @@ func (s *State) RemoveDevice(id ID) {
 	s.Removed = append(s.Removed, id)
 }
 
-// ForgetSources makes every source a stranger again.
-func (s *State) ForgetSources() { s.sources, s.charges, s.known = nil, nil, bucket{} }
+// ForgetSources makes every source a stranger again, and ends what is remembered of them.
+func (s *State) ForgetSources() {
+	s.sources, s.charges, s.known, s.remembered = nil, nil, bucket{}, nil
+}

@@ -14,6 +14,9 @@ import (
 // hashMark begins the name that stands for one that does not fit.
 const hashMark = "~"
 
+// SourceKey is the form in which the name of a source stands in the state, by which two are compared.
+func SourceKey(source string) string { return key(source) }
+
 // key is the form of a name that is compared. Two names never have the same key: cut off at a length, a stranger's could become
 // that of a known source.
 func key(name string) string {

@@ -236,7 +236,8 @@ func (s *State) Throttled(cost int64, at time.Time) (strangers, known bool) {
 // ClockBack brings times of the throttle that lie more than five minutes in the future back to now, and reports whether there were
 // any: the clock was wrong then or is wrong now. Without this a bucket would not fill until the old time is reached again. Consumed
 // steps are not touched, and neither is the time of a source's last success: a machine whose clock stands at 1970 until it has
-// reached a time server would forget all known sources as soon as a stranger tries a code in that minute.
+// reached a time server would forget all known sources as soon as a stranger tries a code in that minute. Who is remembered from
+// such a time is asked again: else he would be let in without a code when the clock gets there.
 func (s *State) ClockBack(at time.Time) bool {
 	now, found := stamp(at), false
 	fix := func(stamp *int64) {
@@ -253,6 +254,9 @@ func (s *State) ClockBack(at time.Time) bool {
 	}
 	for i := range s.charges {
 		fix(&s.charges[i].time)
+	}
+	if kept := rememberedBefore(s.remembered, now+clockSlack.Milliseconds()); len(kept) < len(s.remembered) {
+		s.remembered, found = kept, true
 	}
 	return found
 }

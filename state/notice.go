@@ -1,0 +1,45 @@
+package state
+
+import "slices"
+
+// Notice is a device that its owner has not been told of yet.
+type Notice struct {
+	Device ID
+	By     string // who added it: "root (carol)"; at most 32 bytes are kept
+}
+
+// AddNotice keeps for the user's next session that a device was added, and by whom. A second one about the same device takes the place
+// of the first; of more than 3 that wait the oldest goes.
+func (s *State) AddNotice(device ID, by string) {
+	s.dropNotice(device)
+	if len(s.notices) >= maxNotices {
+		s.notices = s.notices[len(s.notices)-maxNotices+1:]
+	}
+	s.notices = append(s.notices, Notice{device, cut(by, maxBy)})
+}
+
+// TakeNotices returns the notices that wait, the oldest first, and they are gone.
+func (s *State) TakeNotices() []Notice {
+	all := s.notices
+	s.notices = nil
+	return all
+}
+
+// dropNotice takes back what nobody needs to be told any more.
+func (s *State) dropNotice(device ID) {
+	s.notices = slices.DeleteFunc(slices.Clone(s.notices), func(n Notice) bool { return n.Device == device })
+	if len(s.notices) == 0 {
+		s.notices = nil
+	}
+}
+
+// FewRecoveryCodes is the number of recovery codes at which their owner is told to get new ones.
+const FewRecoveryCodes = 3
+
+// TakeLowRecovery reports, once for each set of recovery codes, that some of it were used and few are left, and how many.
+func (s *State) TakeLowRecovery() (left int, due bool) {
+	left = s.Recovery.Left()
+	due = left <= FewRecoveryCodes && left < s.Recovery.Total && !s.Recovery.told
+	s.Recovery.told = s.Recovery.told || due
+	return left, due
+}
