@@ -29,6 +29,9 @@ const (
 	Resync = 100
 )
 
+// Recovery is the method of recovery codes; those of devices are factor's.
+const Recovery = "recovery"
+
 // The reasons for which an answer is refused.
 var (
 	ErrWrong      = errors.New("wrong code")
@@ -36,14 +39,31 @@ var (
 	ErrRolledBack = errors.New("the secret file is older than one that was used before")
 	ErrRestored   = errors.New("the state was lost: hotp and recovery codes are closed until twokey adopt")
 	ErrEnded      = errors.New("what is in the secret file was taken away from the user")
+	ErrMethod     = errors.New("the user has nothing by a method that counts here")
 )
+
+// ReplayedError is ErrReplayed for a code of a device.
+type ReplayedError struct {
+	Device string
+	// From is where the last code of the device came from, as state.SourceKey gives it: nobody else is to be told that this one was used.
+	From string
+	Next time.Duration // until the device shows another code; 0 for hotp, which does when it is pressed
+}
+
+// Error is the text of ErrReplayed.
+func (e ReplayedError) Error() string { return ErrReplayed.Error() }
+
+// Unwrap is ErrReplayed.
+func (e ReplayedError) Unwrap() error { return ErrReplayed }
 
 // Set is all that a user can answer with at one moment.
 type Set struct {
 	st          *state.State
 	recovery    *secrets.Recovery
 	devices     []joined
-	discrepancy int // steps
+	discrepancy int   // steps
+	narrowed    bool  // Only has left a device out
+	noRecovery  error // why there are no recovery codes, if there are none
 }
 
 // joined is one device.
@@ -68,7 +88,7 @@ func Join(st *state.State, record *secrets.Record, discrepancy int) (*Set, error
 	if record.Serial > st.Serial {
 		learn(st, record)
 	}
-	set := &Set{st: st, recovery: record.Recovery, discrepancy: discrepancy}
+	set := &Set{st: st, recovery: record.Recovery, discrepancy: discrepancy, noRecovery: ErrWrong}
 	for _, d := range record.Devices {
 		changes := st.Device(state.ID(d.ID))
 		if changes == nil || st.Restored && d.Method == string(factor.HOTP) {
@@ -198,7 +218,7 @@ func (s *Set) match(now time.Time, source string, try func(joined) factor.Match)
 	for _, d := range s.devices {
 		m := try(d)
 		if m.Replayed {
-			reason = ErrReplayed
+			reason = ReplayedError{d.changes.Name, d.changes.From, d.next(now)}
 		}
 		if !m.OK {
 			continue
@@ -207,7 +227,7 @@ func (s *Set) match(now time.Time, source string, try func(joined) factor.Match)
 		if d.params.Method == factor.HOTP {
 			d.changes.Consumed = m.Counter + 1
 		}
-		d.changes.Used, d.changes.From = now, source
+		d.changes.Used, d.changes.From = now, state.SourceKey(source)
 		if found == nil {
 			found = d.changes
 		}
@@ -218,11 +238,22 @@ func (s *Set) match(now time.Time, source string, try func(joined) factor.Match)
 	return Used{Method: found.Method, Device: found.Name, Left: -1}, nil
 }
 
+// next is how long it is until a device that goes by the clock shows another code.
+func (d joined) next(now time.Time) time.Duration {
+	if d.params.Method != factor.TOTP {
+		return 0
+	}
+	end := int64(d.params.Step(now)+1) * int64(d.params.Period)
+	return time.Unix(end, 0).Sub(now)
+}
+
 // Refusal is the reason why an answer is refused that fits nothing: what closed all devices, if something did, or ErrWrong.
 func (s *Set) Refusal() error {
 	switch {
 	case len(s.devices) > 0:
 		return ErrWrong
+	case s.narrowed:
+		return ErrMethod
 	case s.st.Restored:
 		return ErrRestored
 	}
@@ -232,7 +263,7 @@ func (s *Set) Refusal() error {
 // RecoveryCode uses up a recovery code.
 func (s *Set) RecoveryCode(answer factor.Answer) (Used, error) {
 	if s.recovery == nil {
-		return Used{}, ErrWrong
+		return Used{}, s.noRecovery
 	}
 	i, ok := factor.MatchRecovery(s.recovery.Key, s.recovery.Hashes, answer.Text)
 	switch {
@@ -246,5 +277,5 @@ func (s *Set) RecoveryCode(answer factor.Answer) (Used, error) {
 		return Used{}, ErrReplayed
 	}
 	s.st.Recovery.Used |= 1 << i
-	return Used{Method: "recovery", Left: s.st.Recovery.Left()}, nil
+	return Used{Method: Recovery, Left: s.st.Recovery.Left()}, nil
 }

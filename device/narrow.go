@@ -1,0 +1,48 @@
+package device
+
+import (
+	"slices"
+	"time"
+
+	"twokey/factor"
+)
+
+// Only leaves out what answers by a method that is not among these: it is neither looked at nor paid for. Methods are those of factor,
+// and Recovery. It only ever takes away: a second call cannot bring back what the first has left out.
+func (s *Set) Only(methods []string) {
+	kept := slices.DeleteFunc(slices.Clone(s.devices), func(d joined) bool { return !slices.Contains(methods, string(d.params.Method)) })
+	s.narrowed = s.narrowed || len(kept) < len(s.devices)
+	s.devices = kept
+	if !slices.Contains(methods, Recovery) {
+		s.recovery, s.noRecovery = nil, ErrMethod
+	}
+}
+
+// Lengths gives the numbers of digits of the codes that count, each once and the shortest first.
+func (s *Set) Lengths() []int {
+	var all []int
+	for _, d := range s.devices {
+		all = append(all, d.params.Digits)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Offset says by how much the clock of a device must be wrong for the answer to be its code: it would be right at now+off, at most
+// factor.FurthestOffset to either side; of several devices and times the nearest. It is for the log and the administrator, never for
+// the prompt, and lets nobody in. For the same number of devices it always does the same work.
+func (s *Set) Offset(answer factor.Answer, now time.Time) (off time.Duration, found bool) {
+	off, _, found = s.OffsetOf(answer, now)
+	return off, found
+}
+
+// OffsetOf is Offset and the name of the device.
+func (s *Set) OffsetOf(answer factor.Answer, now time.Time) (off time.Duration, device string, found bool) {
+	for _, d := range s.devices {
+		by, hit := d.params.Offset(answer.Text, now)
+		if hit && (!found || by.Abs() < off.Abs()) {
+			off, device, found = by, d.changes.Name, true
+		}
+	}
+	return off, device, found
+}

@@ -1,0 +1,82 @@
+package factor
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/binary"
+	"hash"
+	"math"
+	"strconv"
+	"time"
+)
+
+// FurthestOffset is how far from now Offset looks for a code: far enough for a clock in a wrong time zone.
+const FurthestOffset = 12 * time.Hour
+
+// offsetSteps is the number of steps to each side of the present one that Offset looks at: with the shortest period they reach as far
+// as FurthestOffset.
+const offsetSteps = int(FurthestOffset/time.Second) / MinPeriod
+
+// Offset finds the time at which the answer is, or was, the code of the device: now+off, where off is at most FurthestOffset to either
+// side; of several times the nearest. It says by how much a clock is wrong, and must never let anybody in.
+//
+// It makes as many codes for every device and every answer, also for a device that has no time (HOTP) or steps so long that the
+// furthest do not count: how long it takes says nothing about the device or how near the answer was. Parameters out of range find
+// nothing.
+func (p Params) Offset(answer string, now time.Time) (off time.Duration, found bool) {
+	if p.usable() != nil {
+		return 0, false
+	}
+	typed, step := p.number(answer), p.Step(now)
+	mac, sum := hmac.New(p.Algorithm.hash(), p.Secret), make([]byte, 0, sha512.Size)
+	hit, nearest := 0, 0
+	for distance := range offsetSteps + 1 {
+		for _, steps := range []int{distance, -distance} {
+			value := p.value(mac, sum, step+uint64(steps)) // before step 0 it is a counter that no device is ever at
+			first := subtle.ConstantTimeEq(value, typed) &^ hit
+			nearest = subtle.ConstantTimeSelect(first, steps, nearest)
+			hit |= first
+		}
+	}
+	if hit == 0 || p.Method != TOTP {
+		return 0, false
+	}
+	// The clock of the device is somewhere in that step: the middle of it is the best guess.
+	period := time.Duration(p.Period) * time.Second
+	off = time.Unix(int64(step)*int64(p.Period), 0).Add(time.Duration(nearest)*period + period/2).Sub(now)
+	return off, off.Abs() <= FurthestOffset
+}
+
+// number is an answer as the value that it has to be equal to; -1 is that of no code.
+func (p Params) number(answer string) int32 {
+	n, err := strconv.ParseInt(answer, 10, 64)
+	if len(answer) != p.Digits || !isDigits(answer) || err != nil || n > math.MaxInt32 {
+		return -1
+	}
+	return int32(n)
+}
+
+// value is the code of a counter as a number, RFC 4226 section 5.3. It is what Code gives, several times faster: the key is prepared
+// once for all counters.
+func (p Params) value(mac hash.Hash, sum []byte, counter uint64) int32 {
+	var text [8]byte
+	binary.BigEndian.PutUint64(text[:], counter)
+	mac.Reset()
+	mac.Write(text[:])
+	sum = mac.Sum(sum[:0])
+	at := sum[len(sum)-1] & 0x0f
+	return int32(int64(binary.BigEndian.Uint32(sum[at:])&math.MaxInt32) % pow10(p.Digits))
+}
+
+func (a Algorithm) hash() func() hash.Hash {
+	switch a {
+	case SHA256:
+		return sha256.New
+	case SHA512:
+		return sha512.New
+	}
+	return sha1.New
+}

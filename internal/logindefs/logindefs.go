@@ -1,0 +1,62 @@
+// Package logindefs knows which accounts are people's: what /etc/login.defs says of their numbers, and which shells end at once.
+package logindefs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"twokey/internal/safefile"
+)
+
+const file = "/etc/login.defs"
+
+// usualMin is UID_MIN of a file that does not say; login.defs(5).
+const usualMin = 1000
+
+// UIDMin is the lowest user id of an account that belongs to a person, UID_MIN of login.defs(5); 1000 where that is not set. With an
+// error it is 0: then nobody is taken for a system account.
+func UIDMin() (uint32, error) {
+	content, err := safefile.ReadFile(file, safefile.Public)
+	if errors.Is(err, fs.ErrNotExist) {
+		return usualMin, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	min, err := parse(string(content))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", file, err)
+	}
+	return min, nil
+}
+
+// parse finds UID_MIN. Of several the last counts, as for useradd(8); a number may be written in decimal, as 0x… or, with a 0 before it,
+// in octal.
+func parse(text string) (uint32, error) {
+	found := uint32(usualMin)
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(line, "\t", " ")), " ")
+		if name != "UID_MIN" {
+			continue
+		}
+		n, err := strconv.ParseUint(strings.Trim(value, ` "`), 0, 32)
+		if err != nil {
+			return 0, fmt.Errorf("UID_MIN: %w", err)
+		}
+		found = uint32(n)
+	}
+	return found, nil
+}
+
+// NoLogin reports whether a login shell is one that ends at once, so that nobody can log in to the account. An empty one is /bin/sh;
+// passwd(5).
+func NoLogin(shell string) bool {
+	switch shell[strings.LastIndexByte(shell, '/')+1:] {
+	case "nologin", "false", "sync", "halt", "shutdown":
+		return true
+	}
+	return false
+}
