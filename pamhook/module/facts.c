@@ -13,7 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { VERSION = 1, FLAG_DECOY = 1, FLAG_AFTER_PASSWORD = 2, FLAG_SILENT = 4, FLAG_LOOKUP_FAILED = 8, FLAG_DEBUG = 16 };
+enum { VERSION = 2, CALLER_UID_ROOM = 7 };
+
+enum {
+	FLAG_DECOY = 1, FLAG_AFTER_PASSWORD = 2, FLAG_SILENT = 4, FLAG_LOOKUP_FAILED = 8, FLAG_DEBUG = 16, FLAG_ITEM_TOO_LONG = 32,
+};
 
 enum tag {
 	TAG_USER = 1, TAG_NAME, TAG_UID, TAG_GIDS, TAG_HOME, TAG_SHELL, TAG_SERVICE, TAG_RHOST, TAG_RUSER, TAG_TTY,
@@ -154,10 +158,11 @@ bool client_gone(const struct login *l)
 static void put(struct hello *h, enum tag tag, const void *value, size_t n)
 {
 	const uint8_t head[] = {(uint8_t)tag, (uint8_t)(n >> 8), (uint8_t)n};
+	const size_t kept = tag < TAG_CALLER_UID ? CALLER_UID_ROOM : 0; /* that one is never left out */
 
 	if (n == 0)
 		return;
-	if (n > MAX_VALUE || n + sizeof head > sizeof h->bytes - h->len) {
+	if (n > MAX_VALUE || n + sizeof head + kept > sizeof h->bytes - h->len) {
 		h->too_long = true;
 		return;
 	}
@@ -181,28 +186,26 @@ static void put_numbers(struct hello *h, enum tag tag, const uint32_t *numbers, 
 	put(h, tag, big_endian, n * sizeof *numbers);
 }
 
-static uint8_t hello_flags(const struct login *l)
+static uint8_t hello_flags(const struct login *l, const struct hello *h)
 {
 	const struct args *a = l->args;
 
 	return (uint8_t)((a->decoy ? FLAG_DECOY : 0) | (a->after_password ? FLAG_AFTER_PASSWORD : 0) |
-			 (l->silent ? FLAG_SILENT : 0) | (l->lookup_failed ? FLAG_LOOKUP_FAILED : 0) | (a->debug ? FLAG_DEBUG : 0));
+			 (l->silent ? FLAG_SILENT : 0) | (l->lookup_failed ? FLAG_LOOKUP_FAILED : 0) | (a->debug ? FLAG_DEBUG : 0) |
+			 (h->too_long ? FLAG_ITEM_TOO_LONG : 0));
 }
 
-/* False when something would have to be left out: the helper must not decide on less than is known. */
-static bool write_hello(const struct login *l, struct hello *h, const char *rhost, const char *client)
+static void write_hello(const struct login *l, struct hello *h, const char *rhost, const char *client)
 {
 	const uint32_t caller = getuid();
 	uint32_t n;
 
-	h->too_long = false;
 	h->bytes[0] = HELLO;
 	h->bytes[HEADER_SIZE] = VERSION;
 	memcpy(h->bytes + HEADER_SIZE + 1, l->nonce, NONCE_SIZE);
 	h->len = HEADER_SIZE + 1 + NONCE_SIZE;
 	h->bytes[h->len++] = (uint8_t)l->phase;
-	h->bytes[h->len++] = 0;
-	h->bytes[h->len++] = hello_flags(l);
+	h->len += 2; /* the flags, at the end */
 	put_text(h, TAG_USER, l->user);
 	if (l->known) {
 		put_text(h, TAG_NAME, l->pw.pw_name);
@@ -221,7 +224,7 @@ static bool write_hello(const struct login *l, struct hello *h, const char *rhos
 	put_text(h, TAG_CONFIG, l->args->config);
 	n = htobe32((uint32_t)(h->len - HEADER_SIZE));
 	memcpy(h->bytes + 1, &n, sizeof n);
-	return !h->too_long;
+	h->bytes[HEADER_SIZE + 1 + NONCE_SIZE + 2] = hello_flags(l, h);
 }
 
 /* Reads everything once. */
@@ -237,5 +240,6 @@ bool gather(struct login *l, struct hello *h)
 		return false;
 	rhost = item(l, PAM_RHOST);
 	find_client(l, rhost, client, sizeof client);
-	return write_hello(l, h, rhost, client);
+	write_hello(l, h, rhost, client);
+	return true;
 }

@@ -10,11 +10,14 @@
  *  4. ask for a delay of 2 s on every path of authenticate, and forget what an earlier try left in the handle;
  *  5. leave the application as it was: SIGCHLD, signal mask, descriptors, children;
  *  6. start the helper where the caller cannot stop, starve or limit it, with nothing of the application's but the socket;
- *  7. give the helper neither the password nor sshd's junk as an answer, and wipe every answer;
+ *  7. give the helper neither the password nor sshd's junk as an answer, and wipe every answer; the password only to GET_AUTHTOK;
  *  8. refuse when PAM_USER has changed during the conversation;
  *  9. end, whatever the helper does, and soon after the client has gone;
- * 10. say in the system log why it refused, without anything that a stranger typed.
- * It MUST NOT set PAM_USER or PAM_AUTHTOK, open a file, read the environment, have a constructor, global or static data that
+ * 10. say in the system log why it refused, without anything that a stranger typed;
+ * 11. change PAM_AUTHTOK, once it is there, only as CUT_AUTHTOK says and only to succeed, when it still is what the helper saw: no
+ *     code stays in it, and no password that the helper did not see is cut;
+ * 12. deny when the helper was not told everything.
+ * It MUST NOT set PAM_USER, open a file, read the environment, have a constructor, global or static data that
  * changes, or threads (sshd forks between pam_start and pam_authenticate).
  */
 #define _GNU_SOURCE
@@ -92,6 +95,19 @@ static int refusal(enum phase phase)
 	return phase == AUTHENTICATE ? PAM_AUTH_ERR : phase == ACCOUNT ? PAM_PERM_DENIED : PAM_SESSION_ERR;
 }
 
+/* Leaves to the modules behind us what was typed before the code. */
+static bool cut_authtok(const struct login *l)
+{
+	if (l->cut == 0)
+		return true;
+	if (!is_authtok(l, l->authtok)) {
+		pam_syslog(l->pamh, LOG_ERR, "refused: the password changed during the conversation");
+		return false;
+	}
+	explicit_bzero(l->authtok + strlen(l->authtok) - l->cut, l->cut);
+	return pam_set_item(l->pamh, PAM_AUTHTOK, l->authtok) == PAM_SUCCESS;
+}
+
 /* The one door to success. */
 static int settle(const struct login *l, enum io r, const struct frame *verdict, int status)
 {
@@ -113,7 +129,7 @@ static int settle(const struct login *l, enum io r, const struct frame *verdict,
 	if (l->phase == AUTHENTICATE && verdict->payload[NONCE_SIZE] == 1 &&
 	    pam_set_data(l->pamh, ACCOUNT_ASKS, l->pamh, NULL) != PAM_SUCCESS)
 		return no;
-	return PAM_SUCCESS;
+	return cut_authtok(l) ? PAM_SUCCESS : no;
 }
 
 static int run_helper(struct login *l, const struct hello *hello)
@@ -125,6 +141,10 @@ static int run_helper(struct login *l, const struct hello *hello)
 		return refusal(l->phase);
 	l->silence_end = now_ms() + SILENCE_MS;
 	l->total_end = now_ms() + TOTAL_MS;
+	if (hello->too_long) {
+		pam_syslog(l->pamh, LOG_ERR, "refused: an item of this login is too long for the helper");
+		l->hopeless = CONVERSATION_FAILED;
+	}
 	r = send_bytes(l, hello->bytes, hello->len) ? talk(l, &verdict) : IO_CUT;
 	log_talk(l, r);
 	/* A helper that breaks the rules is killed at once; one that is done, or whose client has gone, may finish its record. */
@@ -134,7 +154,7 @@ static int run_helper(struct login *l, const struct hello *hello)
 static int run(pam_handle_t *pamh, int flags, enum phase phase, const struct args *args)
 {
 	struct login l = {.pamh = pamh, .args = args, .phase = phase, .client = -1};
-	struct hello *hello = malloc(sizeof *hello);
+	struct hello *hello = calloc(1, sizeof *hello);
 	int result = refusal(phase);
 
 	l.silent = ((unsigned)flags & PAM_SILENT) != 0;
@@ -144,6 +164,7 @@ static int run(pam_handle_t *pamh, int flags, enum phase phase, const struct arg
 		pam_syslog(pamh, LOG_ERR, "refused: the facts of this login could not be gathered");
 	else
 		result = run_helper(&l, hello);
+	wipe(l.authtok);
 	free(hello);
 	free(l.user);
 	free(l.pw_buffer);

@@ -27,20 +27,28 @@ static char *converse(const struct login *l, int style, const char *text)
 	return answer;
 }
 
-static void wipe(char *answer)
+/* Through PAM_AUTHTOK, where the modules behind us look for what was typed, and where one before us has left it already. */
+static char *get_authtok(const struct login *l, const char *prompt)
 {
-	if (answer != NULL)
-		explicit_bzero(answer, strlen(answer));
-	free(answer);
+	const char *typed = NULL;
+
+	return pam_get_authtok(l->pamh, PAM_AUTHTOK, &typed, prompt) == PAM_SUCCESS && typed != NULL ? strdup(typed) : NULL;
 }
 
-/* sshd's "password" method gives the password to every prompt. Takes as long as the answer is, whatever the password is, so that
- * nobody measures his way to a password by typing answers. */
-static bool is_password(const struct login *l, const char *answer)
+void wipe(char *text)
+{
+	if (text != NULL)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+/* Whether PAM_AUTHTOK is this text. Takes as long as the text is, whatever the password is, so that nobody measures his way to a
+ * password by typing answers. */
+bool is_authtok(const struct login *l, const char *text)
 {
 	const void *item = NULL;
 	const char *password;
-	size_t n, m = strlen(answer);
+	size_t n, m = strlen(text);
 	unsigned differ;
 
 	if (pam_get_item(l->pamh, PAM_AUTHTOK, &item) != PAM_SUCCESS || item == NULL || *(const char *)item == 0)
@@ -49,7 +57,7 @@ static bool is_password(const struct login *l, const char *answer)
 	n = strlen(password);
 	differ = n != m;
 	for (size_t i = 0; i < m; i++)
-		differ |= (unsigned)(answer[i] ^ password[i % n]);
+		differ |= (unsigned)(text[i] ^ password[i % n]);
 	return differ == 0;
 }
 
@@ -65,8 +73,9 @@ static bool is_junk(const char *answer)
 	return n > 0;
 }
 
-/* A conversation cannot be interrupted, but an answer that comes too late is none. */
-static enum no_answer judge(const struct login *l, const char *answer)
+/* A conversation cannot be interrupted, but an answer that comes too late is none. sshd's "password" method gives the password to
+ * every prompt. */
+static enum no_answer judge(const struct login *l, uint8_t question, const char *answer)
 {
 	if (answer == NULL && client_gone(l))
 		return CLIENT_GONE;
@@ -74,7 +83,7 @@ static enum no_answer judge(const struct login *l, const char *answer)
 		return CONVERSATION_FAILED;
 	if (strlen(answer) > MAX_ANSWER)
 		return ANSWER_TOO_LONG;
-	if (is_password(l, answer))
+	if (question == PROMPT && is_authtok(l, answer))
 		return IS_PASSWORD;
 	return is_junk(answer) ? IS_JUNK : ANSWERED;
 }
@@ -87,23 +96,39 @@ static void give_up(struct login *l, enum no_answer reason)
 	l->total_end = now_ms() + SILENCE_MS;
 }
 
-static bool relay_prompt(struct login *l, const struct frame *f)
+static bool relay_question(struct login *l, const struct frame *f)
 {
+	const char *text = (const char *)f->payload;
 	enum no_answer reason = l->hopeless;
 	char *answer = NULL;
 	uint8_t byte;
 	bool sent;
 
 	if (reason == ANSWERED) {
-		answer = converse(l, f->payload[0] ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF, (const char *)f->payload + 1);
-		reason = judge(l, answer);
+		answer = f->type == GET_AUTHTOK ? get_authtok(l, text) :
+			 converse(l, text[0] ? PAM_PROMPT_ECHO_ON : PAM_PROMPT_ECHO_OFF, text + 1);
+		reason = judge(l, f->type, answer);
 	}
 	if (l->hopeless == ANSWERED && (reason == CONVERSATION_FAILED || reason == CLIENT_GONE))
 		give_up(l, reason);
 	byte = (uint8_t)reason;
 	sent = reason == ANSWERED ? send_frame(l, ANSWER, answer, strlen(answer)) : send_frame(l, NO_ANSWER, &byte, 1);
-	wipe(answer);
+	if (f->type == GET_AUTHTOK && reason == ANSWERED)
+		l->authtok = answer;
+	else
+		wipe(answer);
 	return sent;
+}
+
+/* Something must be left for the modules behind us: an empty password is none. */
+static bool take_cut(struct login *l, const struct frame *f)
+{
+	const size_t n = (size_t)(f->payload[0] << 8 | f->payload[1]);
+
+	if (l->authtok == NULL || l->cut != 0 || n >= strlen(l->authtok))
+		return false;
+	l->cut = n;
+	return true;
 }
 
 static bool relay_group(const struct login *l, const struct frame *f)
@@ -145,8 +170,17 @@ enum io talk(struct login *l, struct frame *f)
 		if (r != IO_OK)
 			return r;
 		switch (f->type) {
+		case GET_AUTHTOK:
+			if (l->phase != AUTHENTICATE || l->authtok_asked)
+				return IO_BAD;
+			l->authtok_asked = true;
+			/* fall through */
 		case PROMPT:
-			going = relay_prompt(l, f);
+			going = relay_question(l, f);
+			break;
+		case CUT_AUTHTOK:
+			if (!take_cut(l, f))
+				return IO_BAD;
 			break;
 		case LOOKUP_GROUP:
 			going = relay_group(l, f);

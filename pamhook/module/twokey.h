@@ -27,7 +27,8 @@ enum phase { AUTHENTICATE = 1, ACCOUNT = 2, OPEN_SESSION = 3 };
 
 enum frame_type {
 	HELLO = 0x01, ANSWER = 0x02, NO_ANSWER = 0x03, GROUP = 0x04,
-	PROMPT = 0x81, INFO = 0x82, LOOKUP_GROUP = 0x83, WAIT = 0x84, ALLOW = 0xA1, DENY = 0xA2, IGNORE = 0xA3,
+	PROMPT = 0x81, INFO = 0x82, LOOKUP_GROUP = 0x83, WAIT = 0x84, GET_AUTHTOK = 0x85, CUT_AUTHTOK = 0x86,
+	ALLOW = 0xA1, DENY = 0xA2, IGNORE = 0xA3,
 };
 
 enum no_answer { ANSWERED, CONVERSATION_FAILED, IS_PASSWORD, IS_JUNK, ANSWER_TOO_LONG, CLIENT_GONE };
@@ -71,6 +72,10 @@ struct login {
 	struct sigaction old_sigchld;
 	int64_t silence_end, total_end; /* now_ms() must stay below both */
 	enum no_answer hopeless;        /* not 0: whatever the helper says, the answer is no */
+
+	bool authtok_asked; /* by GET_AUTHTOK */
+	char *authtok;      /* the answer to it, or NULL */
+	size_t cut;         /* bytes to be cut off its end, less than it has; 0: none */
 };
 
 struct frame {
@@ -98,5 +103,7 @@ bool helper_start(struct login *l);
 int helper_finish(const struct login *l, bool patient);
 
 enum io talk(struct login *l, struct frame *verdict);
+bool is_authtok(const struct login *l, const char *text);
+void wipe(char *text);
 
 #endif

@@ -81,6 +81,10 @@ static bool allowed(uint8_t type, uint32_t n, const uint8_t *p)
 		return n >= 1 && n <= 1 + MAX_TEXT && (p == NULL || (p[0] <= 1 && text_allowed(p + 1, n - 1)));
 	case LOOKUP_GROUP:
 		return n >= 1 && n <= MAX_GROUP_NAME && (p == NULL || memchr(p, 0, n) == NULL);
+	case GET_AUTHTOK:
+		return n <= MAX_TEXT && (p == NULL || text_allowed(p, n));
+	case CUT_AUTHTOK:
+		return n == 2 && (p == NULL || ((p[0] | p[1]) != 0 && p[0] < MAX_ANSWER >> 8));
 	case WAIT:
 		return n == 2 && (p == NULL || (p[0] == 0 && p[1] >= 1 && p[1] <= MAX_WAIT_SECONDS));
 	case ALLOW:

@@ -123,29 +123,70 @@ func TestHelloHasAllGroups(t *testing.T) {
 	}
 }
 
-// TestHelloThatWouldLeaveSomethingOutIsNotSent: the helper must not decide on less than the module knows.
-func TestHelloThatWouldLeaveSomethingOutIsNotSent(t *testing.T) {
+// TestHelloThatLeavesSomethingOutIsDenied: the helper must not decide on less than the module knows, but is to write it down.
+func TestHelloThatLeavesSomethingOutIsDenied(t *testing.T) {
 	longest, tooLong := strings.Repeat("a", wire.MaxValue), strings.Repeat("a", wire.MaxValue+1)
+	all := []string{"-i", "rhost=" + longest, "-i", "ruser=" + longest, "-i", "tty=" + longest}
 	for name, c := range map[string]struct {
 		user    string
 		options []string
-		sent    bool
+		whole   bool
+		kept    func(*wire.Hello) bool // what must be there all the same
 	}{
-		"the longest user name":        {longest, nil, true},
-		"a longer user name":           {tooLong, nil, false},
-		"the longest remote user":      {"nobody", []string{"-i", "ruser=" + longest}, true},
-		"a longer remote user":         {"nobody", []string{"-i", "ruser=" + tooLong}, false},
-		"a longer SSH_AUTH_INFO_0":     {"nobody", []string{"-e", "SSH_AUTH_INFO_0=" + tooLong}, false},
-		"more than a frame altogether": {longest, []string{"-i", "rhost=" + longest, "-i", "ruser=" + longest, "-i", "tty=" + longest}, false},
-		"an empty user name":           {emptyUser, nil, false},
+		"the longest user name":   {longest, nil, true, func(h *wire.Hello) bool { return h.User == longest }},
+		"a longer user name":      {tooLong, nil, false, func(h *wire.Hello) bool { return h.User == "" && h.Service == "service" }},
+		"the longest remote user": {"nobody", []string{"-i", "ruser=" + longest}, true, func(h *wire.Hello) bool { return h.RUser == longest }},
+		"a longer remote user":    {"nobody", []string{"-i", "ruser=" + tooLong}, false, func(h *wire.Hello) bool { return h.User == "nobody" && h.RUser == "" }},
+		"a longer SSH_AUTH_INFO_0": {"nobody", []string{"-i", "rhost=192.0.2.7", "-e", "SSH_AUTH_INFO_0=" + tooLong}, false,
+			func(h *wire.Hello) bool { return h.User == "nobody" && h.RHost == "192.0.2.7" && h.SSHAuthInfo == "" }},
+		"more groups than fit": {"nobody", []string{"-f", "groups-5000"}, false, func(h *wire.Hello) bool { return h.Name == "nobody" && h.GIDs == nil }},
+		"more than a frame altogether": {longest, all, false,
+			func(h *wire.Hello) bool {
+				return h.User == longest && h.RHost == longest && h.RUser == longest && h.TTY == ""
+			}},
+		"a frame with room for all but the real uid": {longest[20:], append(all[:4:4], "-i", "tty="+longest), false,
+			func(h *wire.Hello) bool { return h.TTY == "" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, k := range []kit{plain(t), sanitized(t)} {
-				o := try{kit: k, helper: "allow", user: c.user, options: c.options}.run(t)
-				if got := o.get("auth"); (got == success) != c.sent || (o.seen != "") != c.sent {
-					t.Errorf("authenticate: %s, the helper was started: %t", got, o.seen != "")
+				for _, helper := range []string{"allow", "ignore"} {
+					o := try{kit: k, helper: helper, user: c.user, options: c.options}.run(t)
+					h := o.hello()
+					if !c.kept(h) || (h.Flags&wire.FlagItemTooLong == 0) != c.whole {
+						t.Errorf("flags %d, user %.9q, rhost %.9q, ruser %.9q, tty %.9q", h.Flags, h.User, h.RHost, h.RUser, h.TTY)
+					}
+					// Not always authErr: libpam cannot write a long host name to the kernel's audit log, which is an error of its own.
+					if got := o.get("auth"); (got == success || got == ignored) != c.whole {
+						t.Errorf("%s: authenticate: %s", helper, got)
+					}
+					if !c.whole {
+						o.expectLog("too long for the helper")
+					}
 				}
 			}
 		})
+	}
+}
+
+// TestNobodyIsAskedWhenSomethingIsTooLong: no answer could help, and none is to be spent.
+func TestNobodyIsAskedWhenSomethingIsTooLong(t *testing.T) {
+	for _, helper := range []string{"prompt-allow", "authtok-allow"} {
+		o := try{
+			kit: plain(t), helper: helper, answers: []string{"123456"}, options: []string{"-i", "ruser=" + strings.Repeat("a", wire.MaxValue+1)},
+		}.run(t)
+		o.expect(authErr)
+		if len(o.all("hidden")) != 0 || !strings.Contains(o.seen, "no answer: 1\n") {
+			t.Errorf("%s: %s%.200s", helper, o.out, o.seen)
+		}
+	}
+}
+
+func TestEmptyUserNameStartsNoHelper(t *testing.T) {
+	for _, k := range []kit{plain(t), sanitized(t)} {
+		o := try{kit: k, helper: "allow", user: emptyUser}.run(t)
+		o.expect(authErr)
+		if o.seen != "" {
+			t.Error("the helper was started")
+		}
 	}
 }

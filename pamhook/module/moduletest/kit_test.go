@@ -80,7 +80,7 @@ func buildFake(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(kitDir, "fake_helper")
 	if _, err := os.Stat(path); err != nil {
-		compile(t, path, "fake_helper.c")
+		compile(t, path, "fake_helper.c", source(t, "fake_authtok.c"))
 	}
 	return path
 }
@@ -101,11 +101,12 @@ func compile(t *testing.T, out, name string, flags ...string) {
 // try is one run of the application.
 type try struct {
 	kit
-	helper     string   // behaviour of the fake helper, or an absolute path
-	args       string   // further arguments of the module's line
-	before     []string // lines of the service before it
-	user       string   // default nobody
-	phases     string   // default auth
+	helper     string                     // behaviour of the fake helper, or an absolute path
+	args       string                     // further arguments of the module's line
+	before     []string                   // lines of the service before it
+	stack      func(line string) []string // the service's lines with that of the module; default stackOf
+	user       string                     // default nobody
+	phases     string                     // default auth
 	answers    []string
 	options    []string // further options of drive
 	under      []string // command to run it under
@@ -150,7 +151,11 @@ func (y try) start(t *testing.T) *running {
 		r.must(os.Link(y.fake, helper))
 	}
 	line := y.module + " helper=" + helper + " " + y.args
-	pamtest.Service(t, r.dir, "service", append(y.before, stackOf(line)...)...)
+	stack := y.stack
+	if stack == nil {
+		stack = stackOf
+	}
+	pamtest.Service(t, r.dir, "service", append(y.before, stack(line)...)...)
 	r.command()
 	return r
 }

@@ -85,6 +85,9 @@ static bool answer(char **to)
 	if (strncmp(word, "@user:", 6) == 0) {
 		pam_set_item(pamh, PAM_USER, word + 6);
 		word = "123456";
+	} else if (strncmp(word, "@authtok:", 9) == 0) {
+		pam_set_item(pamh, PAM_AUTHTOK, word + 9);
+		word = "123456";
 	} else if (strncmp(word, "@late:", 6) == 0) {
 		clock_offset += atoi(word + 6);
 		word = "123456";
@@ -323,6 +326,7 @@ int main(int argc, char **argv)
 	for (char *phase = strtok(phases == NULL ? strdup("auth") : phases, ","); phase != NULL; phase = strtok(NULL, ","))
 		run_phase(phase);
 	compare(&before);
+	search_once();
 	pam_end(pamh, PAM_SUCCESS);
 	return 0;
 }

@@ -20,5 +20,6 @@ void report(const char *kind, const char *text);
 
 char *make_secret(void);
 void *search(void *unused);
+void search_once(void);
 
 #endif

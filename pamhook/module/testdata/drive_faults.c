@@ -82,6 +82,14 @@ void *search(void *unused)
 	return unused;
 }
 
+/* Has the memory searched, the first time that it is called after a secret was answered. */
+void search_once(void)
+{
+	if (complement[0] != 0 && !search_begun && (search_begun = sem_post(&search_now) == 0))
+		while (sem_wait(&searched) != 0)
+			;
+}
+
 /* --- functions that fail under the module --- */
 
 int clock_gettime(clockid_t id, struct timespec *t)
@@ -119,9 +127,8 @@ pid_t waitpid(pid_t pid, int *status, int options)
 	pid_t (*real)(pid_t, int *, int);
 
 	/* First of all: what dlsym leaves on the stack may hide what is looked for. */
-	if (pid > 0 && complement[0] != 0 && !search_begun && (search_begun = sem_post(&search_now) == 0))
-		while (sem_wait(&searched) != 0)
-			;
+	if (pid > 0 && !has(&faults, "search-late"))
+		search_once();
 	real = (pid_t(*)(pid_t, int *, int))dlsym(RTLD_NEXT, "waitpid");
 	if (pid > 0 && has(&faults, "waitpid"))
 		while (real(pid, NULL, 0) >= 0)
@@ -148,6 +155,17 @@ int pam_set_data(pam_handle_t *handle, const char *name, void *data, void (*clea
 	if (has(&faults, "pam_clear_data") && data == NULL)
 		return PAM_BUF_ERR;
 	return real(handle, name, data, cleanup);
+}
+
+/* Only the change of a password fails. */
+int pam_set_item(pam_handle_t *handle, int which, const void *item)
+{
+	int (*real)(pam_handle_t *, int, const void *) = (int (*)(pam_handle_t *, int, const void *))dlsym(RTLD_NEXT, "pam_set_item");
+	const void *old = NULL;
+
+	if (which == PAM_AUTHTOK && has(&faults, "pam_set_item") && pam_get_item(handle, PAM_AUTHTOK, &old) == PAM_SUCCESS && old != NULL)
+		return PAM_BUF_ERR;
+	return real(handle, which, item);
 }
 
 int getpwnam_r(const char *name, struct passwd *pw, char *buffer, size_t n, struct passwd **found)

@@ -3,6 +3,8 @@
  * nothing else), so that the tests link it under the names of the table below. It writes what it saw to NAME.seen.
  */
 #define _GNU_SOURCE
+#include "fake_helper.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -20,16 +22,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { SOCK = 3, HELLO = 1, ANSWER = 2, NO_ANSWER = 3, GROUP = 4 };
-enum { PROMPT = 0x81, INFO = 0x82, LOOKUP_GROUP = 0x83, WAIT = 0x84, ALLOW = 0xA1, DENY = 0xA2, IGNORE = 0xA3 };
+enum { SOCK = 3 };
 
-struct message {
-	uint8_t type;
-	uint32_t len;
-	uint8_t payload[65537];
-};
-
-static struct message hello, got;
+static struct message hello;
+struct message got;
 static FILE *seen;
 extern char **environ;
 
@@ -53,7 +49,7 @@ static int read_exactly(void *to, size_t n)
 	return 1;
 }
 
-static void receive(struct message *m)
+void receive(struct message *m)
 {
 	uint8_t header[5];
 
@@ -71,7 +67,7 @@ static void send_raw(const void *bytes, size_t n)
 	(void)!send(SOCK, bytes, n, MSG_NOSIGNAL);
 }
 
-static void say(uint8_t type, const void *payload, uint32_t n)
+void say(uint8_t type, const void *payload, uint32_t n)
 {
 	uint8_t bytes[20005] = {type, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
 
@@ -79,7 +75,7 @@ static void say(uint8_t type, const void *payload, uint32_t n)
 	send_raw(bytes, 5 + n);
 }
 
-static void verdict(uint8_t type, uint8_t flags)
+void verdict(uint8_t type, uint8_t flags)
 {
 	uint8_t payload[17];
 
@@ -103,7 +99,7 @@ static void say_wait(int seconds)
 	say(WAIT, payload, 2);
 }
 
-static void note(const char *format, ...)
+void note(const char *format, ...)
 {
 	va_list args;
 
@@ -113,10 +109,9 @@ static void note(const char *format, ...)
 	fflush(seen);
 }
 
-/* Asks one question and notes what came back. */
-static const char *ask(const char *question)
+/* Receives the answer to a question and notes it. */
+const char *answered(void)
 {
-	text(PROMPT, 0, question);
 	receive(&got);
 	if (got.type == NO_ANSWER && got.len == 1) {
 		note("no answer: %d\n", got.payload[0]);
@@ -124,6 +119,17 @@ static const char *ask(const char *question)
 	}
 	note("answer: %s\n", got.type == ANSWER ? (char *)got.payload : "?");
 	return (char *)got.payload;
+}
+
+const char *ask(const char *question)
+{
+	text(PROMPT, 0, question);
+	return answered();
+}
+
+uint8_t phase(void)
+{
+	return hello.payload[17];
 }
 
 /* --- what the helper is like, in one line for each fact --- */
@@ -300,7 +306,7 @@ static void frames_too_many(void) { frames(1024); }
 
 static void unknown_type(void)
 {
-	say(0x85, "", 0);
+	say(0x87, "", 0);
 	allow();
 }
 
@@ -379,11 +385,9 @@ static void groups(void)
 /* The same in every phase, but authenticate announces the account phase. */
 static void account(void)
 {
-	uint8_t phase = hello.payload[17];
-
-	if (phase == 1)
+	if (phase() == 1)
 		allow_account();
-	else if (phase == 2)
+	else if (phase() == 2)
 		prompt();
 	else
 		ignore();
@@ -392,7 +396,7 @@ static void account(void)
 /* Announces the account phase, where it is not subject to the policy. */
 static void account_ignore(void)
 {
-	verdict(hello.payload[17] == 1 ? ALLOW : IGNORE, 1);
+	verdict(phase() == 1 ? ALLOW : IGNORE, 1);
 }
 
 /* Announces the account phase in the first run and refuses in every other. */
@@ -403,10 +407,7 @@ static void account_once(void)
 	verdict(fstat(fileno(seen), &st) == 0 && st.st_size < 400 ? ALLOW : DENY, 1);
 }
 
-static const struct {
-	const char *name;
-	void (*act)(void);
-} behaviours[] = {
+static const struct behaviour behaviours[] = {
 	{"allow", allow}, {"allow-account", allow_account}, {"allow-other-flag", allow_other_flag}, {"deny", deny},
 	{"ignore", ignore}, {"exit-0", nothing}, {"exit-1", exit_1}, {"killed", killed}, {"silent", stay}, {"crash", crash},
 	{"rubbish", rubbish}, {"allow-exit-1", allow_exit_1}, {"ignore-exit-1", ignore_exit_1}, {"allow-killed", allow_killed},
@@ -419,8 +420,19 @@ static const struct {
 	{"frames-most", frames_most}, {"frames-too-many", frames_too_many}, {"unknown-type", unknown_type}, {"own-direction", own_direction},
 	{"echo-hello", echo_hello}, {"escape-sequence", escape_sequence}, {"prompt", prompt}, {"prompt-allow", prompt_allow},
 	{"prompt-exit", prompt_exit}, {"prompt-wait", prompt_wait}, {"prompt-twice", prompt_twice}, {"talkative", talkative}, {"groups", groups},
-	{"account", account}, {"account-ignore", account_ignore}, {"account-once", account_once},
+	{"account", account}, {"account-ignore", account_ignore}, {"account-once", account_once}, {NULL, NULL},
 };
+
+static int act(const struct behaviour *b, const char *name)
+{
+	for (; b->name != NULL; b++) {
+		if (strcmp(name, b->name) == 0) {
+			b->act();
+			return 1;
+		}
+	}
+	return 0;
+}
 
 int main(int argc, char **argv)
 {
@@ -441,11 +453,5 @@ int main(int argc, char **argv)
 	for (uint32_t i = 0; i < hello.len; i++)
 		note("%02x", hello.payload[i]);
 	note("\n");
-	for (size_t i = 0; i < sizeof behaviours / sizeof behaviours[0]; i++) {
-		if (strcmp(name, behaviours[i].name) == 0) {
-			behaviours[i].act();
-			return 0;
-		}
-	}
-	return 9;
+	return act(behaviours, name) || act(authtok_behaviours, name) ? 0 : 9;
 }

@@ -1,6 +1,7 @@
 /*
- * fuzz_talk gives the relay whatever a helper could say. Besides memory errors it looks for the one thing that must not be: an
- * accepted conversation that does not end in exactly one verdict with the right nonce.
+ * fuzz_talk gives the relay whatever a helper could say. Besides memory errors it looks for what must not be: an accepted
+ * conversation that does not end in exactly one verdict with the right nonce, that asks for a password in another phase than
+ * authenticate, or that cuts more off it than leaves something.
  */
 #define _GNU_SOURCE
 #include "../twokey.h"
@@ -34,6 +35,14 @@ int pam_get_item(const pam_handle_t *pamh, int which, const void **item)
 	return PAM_SUCCESS;
 }
 
+/* The password too is the prompt's own text, and the modules before us have none. */
+int pam_get_authtok(pam_handle_t *pamh, int which, const char **authtok, const char *prompt)
+{
+	(void)pamh, (void)which;
+	*authtok = prompt;
+	return strcmp(prompt, "fail") == 0 ? PAM_CONV_ERR : PAM_SUCCESS;
+}
+
 enum membership membership(const struct login *l, const char *group)
 {
 	(void)l;
@@ -59,6 +68,14 @@ static void check_last_frame(const uint8_t *data, size_t size, const struct fram
 		abort();
 }
 
+static void check_cut(const struct login *l)
+{
+	if (l->authtok != NULL && (!l->authtok_asked || l->phase != AUTHENTICATE))
+		abort();
+	if (l->cut != 0 && (l->authtok == NULL || l->cut >= strlen(l->authtok)))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct frame verdict;
@@ -66,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct login l = {.pamh = (pam_handle_t *)&handle, .client = -1, .silence_end = now_ms() + SILENCE_MS, .total_end = now_ms() + TOTAL_MS};
 	int ends[2];
 
+	l.phase = size % 4 == 0 ? ACCOUNT : AUTHENTICATE;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
 		abort();
 	l.fd = ends[0];
@@ -74,7 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		shutdown(ends[1], SHUT_WR);
 		if (talk(&l, &verdict) == IO_OK)
 			check_last_frame(data, size, &verdict);
+		check_cut(&l);
 	}
+	wipe(l.authtok);
 	close(ends[0]);
 	close(ends[1]);
 	return 0;
