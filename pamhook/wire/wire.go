@@ -30,7 +30,8 @@
 //	                   8 lookup_failed: the name service did not answer; this is not "no such user"
 //	                   16 debug: the module's debug argument
 //	                   32 item_too_long: something that belongs into the fields did not fit and is left out; the helper
-//	                   records the refusal and sends no verdict but DENY, and the module denies whatever the verdict is
+//	                   records the refusal and sends no verdict but DENY; the module asks nobody (NO_ANSWER 1) and
+//	                   denies whatever the verdict is
 //	fields             each a tag (1 byte), a length (2 bytes) and a value; tags ascend, none twice
 //
 //	tag  name           value
@@ -50,15 +51,16 @@
 //	                    192.0.2.7:50022 or [2001:db8::1]:50022; absent: none was found
 //	14   config         the config= argument of the module line, an absolute path
 //
-// A value is at most 16384 bytes, without NUL. What is larger, or has no room in the frame beside what stands before it, is left
-// out with item_too_long.
+// A value is at most 16384 bytes, without NUL. What is larger, or does not fit into the frame behind what stands before it, is
+// left out with item_too_long.
 //
 // # Answers
 //
 // ANSWER carries what was typed, at most 1024 bytes without NUL; it may be empty and need not be UTF-8. NO_ANSWER carries one
-// byte that says why there is none: 1 the conversation failed, 2 the answer was the password (PAM_AUTHTOK) again, 3 it was the
-// text that sshd gives in place of an answer for a user whom it refuses, 4 it was longer than 1024 bytes, 5 the client has gone.
-// 2 is never the answer to GET_AUTHTOK. GROUP carries one byte: 0 no such group, 1 not a member, 2 a member, 3 the name service did not answer.
+// byte that says why there is none: 1 the conversation failed, 2 the answer was the password (PAM_AUTHTOK) again, which is never
+// so for GET_AUTHTOK, 3 it was the text that sshd gives in place of an answer for a user whom it refuses, 4 it was longer than
+// 1024 bytes, 5 the client has gone. After 1 or 5 nobody is asked any more, and the module denies whatever the verdict is.
+// GROUP carries one byte: 0 no such group, 1 not a member, 2 a member, 3 the name service did not answer.
 //
 // # The helper's frames
 //
@@ -70,10 +72,10 @@
 //
 // GET_AUTHTOK carries a text like PROMPT's, without the byte: for services with one field, into which password and code are
 // typed together. The module calls pam_get_authtok, so that PAM_AUTHTOK is set for the modules behind it; where a module before
-// it has set PAM_AUTHTOK the person sees no prompt and the answer is what is there. It is not compared with PAM_AUTHTOK.
-// CUT_AUTHTOK carries two bytes, how many bytes the module cuts off the end of PAM_AUTHTOK; at least one byte is cut and one is left.
-// They are cut when, and only when, the verdict is ALLOW and PAM_AUTHTOK still is what the answer was; the module denies when
-// it is not. No password and no code ever travels from the helper to the module.
+// it has set PAM_AUTHTOK the person sees no prompt and the answer is what is there. CUT_AUTHTOK carries two bytes, how many bytes
+// the module cuts off the end of PAM_AUTHTOK; at least one byte is cut and one is left. They are cut when, and only when, the
+// verdict is ALLOW and PAM_AUTHTOK still is what the answer was; the module denies when it is not, and leaves PAM_AUTHTOK whole with
+// every other verdict. No password and no code ever travels from the helper to the module.
 //
 // A verdict carries the nonce of HELLO; ALLOW one more byte of flags: 1 the account phase has something to ask, and no other is
 // set. IGNORE means that the user or the service is not subject to the policy; in the account phase it denies. A verdict

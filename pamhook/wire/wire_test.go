@@ -15,7 +15,7 @@ import (
 )
 
 // frameCount is the number of files in testdata/frames: a test that reads none would pass too.
-const frameCount = 146
+const frameCount = 148
 
 // frameFile is a file of testdata/frames: what it is, and the failure class for each of its two readers.
 type frameFile struct {
