@@ -10,6 +10,7 @@
 //   - MUST refuse a secret file that is older than one seen before (TestJoinRefusesAnOlderFileAndLeavesTheStateAlone).
 //   - MUST NOT make good again what was taken away, with a file that was seen before (TestAFileThatIsNotNewerBringsNothingBack) or a
 //     device in a newer one (TestADeviceThatWasRemovedStaysRemoved).
+//   - MUST NOT look at what answers by a method that does not count, nor use it up (TestOnlyWhatCountsIsLookedAt).
 //   - MUST keep what is not bound to the time closed when the state was lost (TestRestoreClosesWhatIsCountedAndOpensThePresentStep).
 package device
 
@@ -28,6 +29,10 @@ const (
 	// Resync is the number of counters in which two hotp codes in a row are searched.
 	Resync = 100
 )
+
+// ByFile is who has added a device of which nothing is known but that the secret file has it: of a file from elsewhere, or of an
+// enrolment that was killed before it could say by whom.
+const ByFile = "a new secret file"
 
 // Recovery is the method of recovery codes; those of devices are factor's.
 const Recovery = "recovery"
@@ -117,6 +122,7 @@ func learn(st *state.State, record *secrets.Record) {
 			old.Name, old.Method, old.Consumed = fresh.Name, fresh.Method, max(old.Consumed, fresh.Consumed)
 		} else if !st.WasRemoved(fresh.ID) {
 			st.Devices = append(st.Devices, fresh)
+			st.AddNotice(fresh.ID, ByFile)
 		}
 	}
 	if set := unused(record); set.ID != st.Recovery.ID {

@@ -8,6 +8,8 @@
 //	match.go     the Match functions: is this answer acceptable, and what does it use up
 //	throttle.go  Cost and PairCost: what one answer costs the throttle
 //	answer.go    ParseAnswer: what someone typed at the prompt
+//	appended.go  SplitAppended: the code behind a password in one field
+//	offset.go    Offset: by how much a clock must be wrong for an answer to be right
 //	recovery.go  recovery codes: drawing, spelling, hashing, finding
 //	secret.go    shared secrets in base32, as people paste and read them
 //	uri.go       otpauth:// addresses

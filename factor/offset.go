@@ -30,24 +30,32 @@ func (p Params) Offset(answer string, now time.Time) (off time.Duration, found b
 	if p.usable() != nil {
 		return 0, false
 	}
-	typed, step := p.number(answer), p.Step(now)
-	mac, sum := hmac.New(p.Algorithm.hash(), p.Secret), make([]byte, 0, sha512.Size)
-	hit, nearest := 0, 0
-	for distance := range offsetSteps + 1 {
-		for _, steps := range []int{distance, -distance} {
-			value := p.value(mac, sum, step+uint64(steps)) // before step 0 it is a counter that no device is ever at
-			first := subtle.ConstantTimeEq(value, typed) &^ hit
-			nearest = subtle.ConstantTimeSelect(first, steps, nearest)
-			hit |= first
-		}
-	}
-	if hit == 0 || p.Method != TOTP {
+	step, mac, sum := p.Step(now), hmac.New(p.Algorithm.hash(), p.Secret), make([]byte, 0, sha512.Size)
+	steps, found := nearest(p.number(answer), step, func(counter uint64) int32 { return p.value(mac, sum, counter) })
+	if !found || p.Method != TOTP {
 		return 0, false
 	}
 	// The clock of the device is somewhere in that step: the middle of it is the best guess.
 	period := time.Duration(p.Period) * time.Second
-	off = time.Unix(int64(step)*int64(p.Period), 0).Add(time.Duration(nearest)*period + period/2).Sub(now)
-	return off, off.Abs() <= FurthestOffset
+	off = time.Unix(int64(step)*int64(p.Period), 0).Add(time.Duration(steps)*period + period/2).Sub(now)
+	if off.Abs() > FurthestOffset {
+		return 0, false
+	}
+	return off, true
+}
+
+// nearest finds the counter round step whose value is the number that was typed, and says how many steps it is away. It looks at all of
+// them, whether or not one was right, and does the same for each. Counters before 0 are those that no device ever reaches.
+func nearest(typed int32, step uint64, value func(counter uint64) int32) (steps int, found bool) {
+	hit := 0
+	for distance := range offsetSteps + 1 {
+		for _, at := range []int{distance, -distance} {
+			first := subtle.ConstantTimeEq(value(step+uint64(at)), typed) &^ hit
+			steps = subtle.ConstantTimeSelect(first, at, steps)
+			hit |= first
+		}
+	}
+	return steps, hit == 1
 }
 
 // number is an answer as the value that it has to be equal to; -1 is that of no code.

@@ -1,6 +1,11 @@
 package state
 
-import "slices"
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // Notice is a device that its owner has not been told of yet.
 type Notice struct {
@@ -15,7 +20,15 @@ func (s *State) AddNotice(device ID, by string) {
 	if len(s.notices) >= maxNotices {
 		s.notices = s.notices[len(s.notices)-maxNotices+1:]
 	}
-	s.notices = append(s.notices, Notice{device, cut(by, maxBy)})
+	s.notices = append(s.notices, Notice{device, cut(strings.Map(shown, by), maxBy)})
+}
+
+// shown takes a question mark for what would do something to a terminal rather than be seen on it.
+func shown(r rune) rune {
+	if r == utf8.RuneError || unicode.IsPrint(r) {
+		return r
+	}
+	return '?'
 }
 
 // TakeNotices returns the notices that wait, the oldest first, and they are gone.

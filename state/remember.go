@@ -53,6 +53,9 @@ func (s *State) Remembered(key [16]byte, within time.Duration, now time.Time) (s
 	return time.Time{}, false
 }
 
+// Kept is how many sources and how many remembered logins ForgetSources would end.
+func (s *State) Kept() (sources, remembered int) { return len(s.sources), len(s.remembered) }
+
 // LastSuccess returns the time of the last right code that was given from a source, whatever the service; false when there was none, or
 // none that is still kept. After the clock was set back it may lie in the future.
 func (s *State) LastSuccess(source string) (time.Time, bool) {

@@ -11,6 +11,7 @@
 //   - MUST NOT hold a lock while a person types or a message travels.
 //   - MUST NOT treat a state file that is missing as a fresh user, nor one that is damaged as a missing one.
 //   - MUST NOT let anything that comes from a login make a state that cannot be written: its user would be locked out.
+//   - MUST NOT let anybody be remembered beyond what ends it, nor by a time that has not come yet.
 //   - MUST NOT let a wrong answer raise a bucket, or make a source known or forgotten.
 //
 // # Files

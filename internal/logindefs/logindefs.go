@@ -11,14 +11,14 @@ import (
 	"twokey/internal/safefile"
 )
 
-const file = "/etc/login.defs"
-
 // usualMin is UID_MIN of a file that does not say; login.defs(5).
 const usualMin = 1000
 
 // UIDMin is the lowest user id of an account that belongs to a person, UID_MIN of login.defs(5); 1000 where that is not set. With an
 // error it is 0: then nobody is taken for a system account.
-func UIDMin() (uint32, error) {
+func UIDMin() (uint32, error) { return uidMin("/etc/login.defs") }
+
+func uidMin(file string) (uint32, error) {
 	content, err := safefile.ReadFile(file, safefile.Public)
 	if errors.Is(err, fs.ErrNotExist) {
 		return usualMin, nil
@@ -26,11 +26,11 @@ func UIDMin() (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	min, err := parse(string(content))
+	lowest, err := parse(string(content))
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", file, err)
 	}
-	return min, nil
+	return lowest, nil
 }
 
 // parse finds UID_MIN. Of several the last counts, as for useradd(8); a number may be written in decimal, as 0x… or, with a 0 before it,
