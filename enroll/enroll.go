@@ -53,6 +53,7 @@ type Request struct {
 	Label    string        // what it shows below: alice@host
 	Recovery int           // recovery codes to make, 0 to 20
 	Replace  bool          // take the place of all devices that there are
+	By       string        // who adds it, for the notice that the user gets: "root (carol)"
 }
 
 // Draft is a device that is not in force yet: it can be shown and confirmed first.
@@ -63,6 +64,7 @@ type Draft struct {
 	RecoveryCodes []string // shown once, kept as hashes only
 	recovery      *secrets.Recovery
 	replace       bool
+	by            string
 	consumed      uint64
 }
 
@@ -85,7 +87,7 @@ func (u *Users) Draft(a Account, r Request) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{Account: a, URI: uri, replace: r.Replace, consumed: r.Counter}
+	d := &Draft{Account: a, URI: uri, replace: r.Replace, by: r.By, consumed: r.Counter}
 	d.Device = secrets.Device{Name: r.Device, Method: string(p.Method), Secret: p.Secret, Digits: p.Digits, Period: p.Period,
 		Algorithm: string(p.Algorithm), Counter: r.Counter, Issuer: r.Issuer, Label: r.Label, Created: u.Now().UTC().Truncate(time.Second)}
 	if _, err := io.ReadFull(rand.Reader, d.Device.ID[:]); err != nil {
@@ -220,6 +222,7 @@ func (u *Users) learn(tx *state.Tx, record *secrets.Record, d *Draft) error {
 	}
 	if changes := tx.Device(state.ID(d.Device.ID)); changes != nil {
 		changes.Consumed = max(changes.Consumed, d.consumed)
+		tx.AddNotice(changes.ID, d.by)
 	}
 	if before == tx.UID {
 		return nil

@@ -74,6 +74,20 @@ func (u *Users) Unlock(user string) error {
 	})
 }
 
+// Forget makes every source that a user has succeeded from a stranger again, and ends the logins that are remembered; it returns how
+// many there were of both.
+func (u *Users) Forget(user string) (sources, remembered int, err error) {
+	err = u.update(user, func(tx *state.Tx) error {
+		sources, remembered = tx.Kept()
+		tx.ForgetSources()
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return sources, remembered, nil
+}
+
 // NewRecovery replaces a user's recovery codes by n new ones, 1 to 20, which are returned and kept as hashes only.
 func (u *Users) NewRecovery(user string, n int) (codes []string, err error) {
 	var set *secrets.Recovery
