@@ -220,7 +220,7 @@ func TestEditRefuses(t *testing.T) {
 type fakeStep struct{ written string }
 
 func (s fakeStep) inText(*srcText, *Config) ([]byte, error) { return []byte(s.written), nil }
-func (s fakeStep) inPolicy(c *Config)                       { c.Off = true }
+func (s fakeStep) inPolicy(c *Config) error                 { c.Off = true; return nil }
 
 func TestATextThatDoesNotMeanTheChangeIsRefused(t *testing.T) {
 	for written, want := range map[string]error{
@@ -233,7 +233,11 @@ func TestATextThatDoesNotMeanTheChangeIsRefused(t *testing.T) {
 		"version: 1\nenabled: false\nexempt: [{services: []}]\n": ErrByHand,
 	} {
 		src := []byte("version: 1\n")
-		if _, _, err := apply(src, mustParse(t, string(src)), fakeStep{written}); !errors.Is(err, want) {
+		text, err := openText(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := apply(text, mustParse(t, string(src)), fakeStep{written}); !errors.Is(err, want) {
 			t.Errorf("%q: got %v, want %v", written, err, want)
 		}
 	}

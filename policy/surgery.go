@@ -69,9 +69,12 @@ func (t *srcText) end(n *yaml.Node) (int, error) {
 	case !flow(n):
 		return t.end(n.Content[len(n.Content)-1])
 	}
-	at, err := t.end(n.Content[len(n.Content)-1])
-	if err != nil {
-		return 0, err
+	at := t.start(n) + 1
+	if len(n.Content) > 0 {
+		var err error
+		if at, err = t.end(n.Content[len(n.Content)-1]); err != nil {
+			return 0, err
+		}
 	}
 	closing := flowRest().FindIndex(t.src[at:])
 	if closing == nil {
@@ -147,6 +150,28 @@ func (t *srcText) replace(n *yaml.Node, with string) ([]byte, error) {
 	return t.splice(t.start(n), to, with), nil
 }
 
+// insertKey adds a top-level key: below the comment that shows it, as the initial
+// configuration has them, or else below version.
+func (t *srcText) insertKey(key, value string) ([]byte, error) {
+	if at := t.shownAt(key); at >= 0 {
+		return t.splice(at, at, "\n"+key+": "+value), nil
+	}
+	return t.insertAfterVersion(key, value)
+}
+
+// shownAt is the end of a line such as "# discrepancy: 1" at the left margin, or -1.
+func (t *srcText) shownAt(key string) int {
+	if flow(t.top) || t.indent() != "" {
+		return -1
+	}
+	for _, at := range t.lines {
+		if bytes.HasPrefix(t.src[at:], []byte("# "+key+": ")) {
+			return t.lineEnd(at)
+		}
+	}
+	return -1
+}
+
 // insertAfterVersion adds a key below version, which every configuration has.
 func (t *srcText) insertAfterVersion(key, value string) ([]byte, error) {
 	at, err := t.end(valueOf(t.top, "version"))
@@ -212,10 +237,7 @@ func (t *srcText) cutItem(list *yaml.Node, i int) ([]byte, error) {
 
 // cutPair removes a key and its value from an entry that keeps others.
 func (t *srcText) cutPair(entry *yaml.Node, name string) ([]byte, error) {
-	i := 0
-	for entry.Content[i].Value != name {
-		i += 2
-	}
+	i := pairOf(entry, name)
 	key, value := entry.Content[i], entry.Content[i+1]
 	if flow(entry) {
 		return t.cutFlow(key, value)
@@ -235,16 +257,84 @@ func (t *srcText) cutPair(entry *yaml.Node, name string) ([]byte, error) {
 	return t.splice(t.start(key), next, ""), nil
 }
 
+// cutKey removes a key of a mapping that keeps others, and is no item of a list,
+// with its value. There must be no comment inside the value.
+func (t *srcText) cutKey(mapping *yaml.Node, name string) ([]byte, error) {
+	i := pairOf(mapping, name)
+	key, value := mapping.Content[i], mapping.Content[i+1]
+	if flow(mapping) {
+		return t.cutFlow(key, value)
+	}
+	to, err := t.end(value)
+	if err != nil {
+		return nil, err
+	}
+	if t.commented(t.start(key), to) {
+		return nil, byHand(value)
+	}
+	return t.cutLines(key, t.start(key), to)
+}
+
+// pairOf is the index of a key that the mapping has.
+func pairOf(mapping *yaml.Node, name string) int {
+	i := 0
+	for mapping.Content[i].Value != name {
+		i += 2
+	}
+	return i
+}
+
+// replaceValue gives a key of a mapping another value, in which there must be no
+// comment that would be lost.
+func (t *srcText) replaceValue(mapping *yaml.Node, name, with string) ([]byte, error) {
+	i := pairOf(mapping, name)
+	key, value := mapping.Content[i], mapping.Content[i+1]
+	from := t.start(value)
+	to, err := t.end(value)
+	if err != nil {
+		return nil, err
+	}
+	if value.Kind != yaml.ScalarNode && !flow(value) { // it begins on a line of its own
+		behind, err := t.end(key)
+		if err != nil {
+			return nil, err
+		}
+		from, with = behind+bytes.IndexByte(t.src[behind:], ':')+1, " "+with
+	}
+	if value.Kind != yaml.ScalarNode && t.commented(from, to) {
+		return nil, byHand(value)
+	}
+	return t.splice(from, to, with), nil
+}
+
+// insertPair adds a key to a mapping below another key, behind its last one.
+func (t *srcText) insertPair(mapping *yaml.Node, key, value string) ([]byte, error) {
+	if len(mapping.Content) == 0 {
+		return nil, byHand(mapping)
+	}
+	at, err := t.end(mapping.Content[len(mapping.Content)-1])
+	if err != nil {
+		return nil, err
+	}
+	if flow(mapping) {
+		return t.splice(at, at, ", "+key+": "+value), nil
+	}
+	at = t.lineEnd(at)
+	return t.splice(at, at, "\n"+strings.Repeat(" ", mapping.Column-1)+key+": "+value), nil
+}
+
+// commented reports whether there could be a comment between two offsets.
+func (t *srcText) commented(from, to int) bool { return comment().Match(t.src[from:to]) }
+
+var comment = pattern(`(?m)(?:^|[ \t,\[\]{}])#`)
+
 // gap is what may be lost between two keys: no comment on a line of its own.
 var gap = pattern(`^[ \t]*(?:#[^\n]*)?\n *$`)
 
 // cutList removes a top-level key with a list of one item. Comments on lines of
 // their own between the two stay.
 func (t *srcText) cutList(name string) ([]byte, error) {
-	i := 0
-	for t.top.Content[i].Value != name {
-		i += 2
-	}
+	i := pairOf(t.top, name)
 	key, list := t.top.Content[i], t.top.Content[i+1]
 	if flow(t.top) {
 		return t.cutFlow(key, list)
@@ -295,34 +385,3 @@ var (
 	commaBehind = pattern(`^[ \t]*,[ \t]*`)
 	commaBefore = pattern(`[ \t]*,[ \t]*$`)
 )
-
-// flowEntry writes an entry on one line.
-func flowEntry(e Entry) string {
-	var parts []string
-	for _, kind := range []string{"users", "groups", "services"} {
-		var names []string
-		for _, name := range *e.list(kind) {
-			names = append(names, quote(name))
-		}
-		if names != nil {
-			parts = append(parts, kind+": ["+strings.Join(names, ", ")+"]")
-		}
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
-}
-
-// plain are the names that every YAML reader takes for text without quotes, but
-// for the words.
-var (
-	plain = pattern(`^[A-Za-z_][A-Za-z0-9_.@-]*$`)
-	words = pattern(`(?i)^(?:true|false|yes|no|on|off|y|n|null)$`)
-)
-
-// quote writes a name, in single quotes where YAML could take it for something
-// else.
-func quote(name string) string {
-	if plain().MatchString(name) && !words().MatchString(name) {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", "''") + "'"
-}
