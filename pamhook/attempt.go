@@ -30,59 +30,92 @@ type turnError struct{ wait time.Duration }
 func (e turnError) Error() string { return errThrottled.Error() }
 
 // try looks at an answer, and lets in if it is right.
-func (r *run) try(answer factor.Answer) Verdict {
-	used, stateErr := r.consume(answer)
-	if r.clockBack {
-		r.host.Warn(errClockBack.Error() + ": " + r.hello.Name)
-		r.append(r.record(actionClock, audit.Failure, errClockBack.Error()))
-	}
+func (r *run) try(given reply) Verdict {
+	used, stateErr := r.consume(given)
 	if stateErr != nil {
-		if !r.looked {
-			r.tryDecoy(answer)
-		}
-		return r.refuse(stateErr)
+		used, stateErr = r.despiteFault(given, used, stateErr)
 	}
-	r.recordSuccess(used)
+	r.noteClockBack()
+	if stateErr != nil {
+		if r.trial == nil {
+			r.tryDecoy(given)
+			return r.refuse(stateErr)
+		}
+		return r.refuse(r.trial.diagnosed(stateErr))
+	}
+	if r.trial.cut > 0 {
+		if err := r.conv.CutAuthtok(r.trial.cut); err != nil {
+			return r.refuse(fmt.Errorf("a right code was refused: %w", err))
+		}
+	}
+	return r.letIn(stateErr, r.recordOf(used))
+}
+
+// letIn is the end of a login that has succeeded: it is recorded, and only then let in.
+func (r *run) letIn(stateErr error, rec audit.Record) Verdict {
+	r.append(rec)
 	if r.unwritten != nil {
-		return r.refuse(fmt.Errorf("a right code was refused: %w", r.unwritten))
+		return r.refuse(fmt.Errorf("a success was refused: %w", r.unwritten))
 	}
 	return allow(stateErr, r.unwritten)
 }
 
+// noteClockBack records that the state has times in it that lie in the future.
+func (r *run) noteClockBack() {
+	if r.clockBack {
+		r.host.Warn(errClockBack.Error() + ": " + r.hello.Name)
+		r.append(r.record(actionClock, audit.Failure, errClockBack.Error()))
+	}
+}
+
 // consume looks at the answer and uses its code up, in one step under the user's lock. Nil means that the answer was right and
 // that this is on the disk.
-func (r *run) consume(answer factor.Answer) (device.Used, error) {
+func (r *run) consume(given reply) (used device.Used, err error) {
+	err = r.withUser(func(tx *state.Tx, record *secrets.Record) (err error) {
+		used, err = r.look(tx.State, tx.Flush, record, given)
+		return err
+	})
+	return used, err
+}
+
+// withUser runs change under the user's lock, with his secrets. They are read before the lock is had, and may be replaced in between:
+// what is then found to be old is read once more.
+func (r *run) withUser(change func(*state.Tx, *secrets.Record) error) error {
 	store, err := r.host.Secrets(r.policy)
 	if err != nil {
-		return device.Used{}, err
+		return err
 	}
+	err = r.withRecord(store, change)
+	if errors.Is(err, device.ErrRolledBack) {
+		err = r.withRecord(store, change)
+	}
+	return err
+}
+
+func (r *run) withRecord(store Secrets, change func(*state.Tx, *secrets.Record) error) error {
 	record, err := store.Load(r.hello.Name)
 	if err != nil {
-		return device.Used{}, err
+		return err
 	}
 	states, err := r.host.State(r.policy)
 	if err != nil {
-		return device.Used{}, err
-	}
-	var found device.Used
-	look := func(tx *state.Tx) (err error) {
-		found, err = r.look(tx, record, answer)
 		return err
 	}
-	err = r.updateInTurn(states, r.hello.Name, look)
+	update := func(tx *state.Tx) error { return change(tx, record) }
+	err = r.updateInTurn(states, update)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = r.restore(states, record); err == nil {
-			err = r.updateInTurn(states, r.hello.Name, look)
+			err = r.updateInTurn(states, update)
 		}
 	}
-	return found, err
+	return err
 }
 
 // updateInTurn repeats an update whose pair has to wait for its turn; the lock is not held while it waits.
-func (r *run) updateInTurn(states States, user string, look func(*state.Tx) error) error {
+func (r *run) updateInTurn(states States, update func(*state.Tx) error) error {
 	left := longestWait
 	for {
-		err := states.Update(user, look)
+		err := states.Update(r.hello.Name, update)
 		var turn turnError
 		if !errors.As(err, &turn) || turn.wait > left {
 			return err
@@ -93,31 +126,51 @@ func (r *run) updateInTurn(states States, user string, look func(*state.Tx) erro
 }
 
 // look is what happens under the lock. Whatever it returns, what it charged has been written before a code was compared.
-func (r *run) look(tx *state.Tx, record *secrets.Record, answer factor.Answer) (device.Used, error) {
-	now := r.host.Now()
-	if tx.UID != r.hello.UID {
-		return device.Used{}, errForeignUID
+func (r *run) look(st *state.State, write func() error, record *secrets.Record, given reply) (device.Used, error) {
+	set, now, err := r.join(st, write, record)
+	if err != nil {
+		return device.Used{}, err
 	}
-	if tx.ClockBack(now) {
+	r.trial = r.newTrial(ledger{st, write}, set, given, now)
+	used, err := r.trial.run()
+	if err != nil {
+		return device.Used{}, err
+	}
+	st.Succeeded(r.trial.attempt)
+	if r.mayRemember() {
+		st.Remember(r.rememberKey(), now)
+	}
+	r.leaveSuccess(st, used, now)
+	return used, nil
+}
+
+// join checks that the state and the secrets are this user's and belong together, and says what he can answer with.
+func (r *run) join(st *state.State, write func() error, record *secrets.Record) (*device.Set, time.Time, error) {
+	now := r.host.Now()
+	if st.UID != r.hello.UID {
+		return nil, now, errForeignUID
+	}
+	if st.ClockBack(now) {
 		r.clockBack = true
-		if err := tx.Flush(); err != nil { // a pair that now has to wait must find its turn as it is left here
-			return device.Used{}, err
+		if err := write(); err != nil { // a pair that now has to wait must find its turn as it is left here
+			return nil, now, err
 		}
 	}
-	set, err := device.Join(tx.State, record, r.policy.Discrepancy)
+	set, err := device.Join(st, record, r.policy.Discrepancy)
 	if err != nil {
-		return device.Used{}, err
+		return nil, now, err
 	}
-	t := r.newTrial(tx, set, answer, now)
-	r.looked = true
-	found, err := t.run()
-	if err != nil {
-		return device.Used{}, err
+	set.Only(r.outcome.Methods)
+	if r.byClock {
+		set.Only([]string{string(factor.TOTP)})
 	}
-	tx.Succeeded(t.attempt)
-	tx.AddSuccess(state.Success{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service,
-		Method: found.Method, Device: found.Device, Source: r.source, Time: now}, now)
-	return found, nil
+	return set, now, nil
+}
+
+// leaveSuccess leaves the success for the session phase, which another process may run.
+func (r *run) leaveSuccess(st *state.State, used device.Used, now time.Time) {
+	st.AddSuccess(state.Success{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service,
+		Method: used.Method, Device: used.Device, Source: r.source, Time: now}, now)
 }
 
 // restore makes the state of a user who has secrets but no state.
@@ -138,38 +191,4 @@ func (r *run) restore(states States, record *secrets.Record) error {
 	}
 	r.append(r.record(actionRestored, audit.Success, device.ErrRestored.Error()))
 	return nil
-}
-
-// tryDecoy does for somebody who cannot get in what would be done for somebody who can: the same files are opened, written and
-// synchronised. Nothing comes of it, whatever it returns.
-func (r *run) tryDecoy(answer factor.Answer) {
-	record, err := r.decoyRecord()
-	if err != nil {
-		r.host.Warn("the decoy is missing, so that refusals take less time: twokey init: " + err.Error())
-		return
-	}
-	states, err := r.host.State(r.policy)
-	if err != nil {
-		return // the reason of the refusal says so
-	}
-	err = states.Update(state.Decoy(r.hello.User), func(tx *state.Tx) error {
-		tx.Unlock() // a decoy is never throttled: nobody is to be told from it
-		set, err := device.Join(tx.State, record, r.policy.Discrepancy)
-		if err != nil {
-			return err
-		}
-		_, err = r.newTrial(tx, set, answer, r.host.Now()).run()
-		return err
-	})
-	if err != nil && !isRefusal(err) {
-		r.host.Warn("the decoy's state cannot be used, so that refusals take less time: twokey init: " + err.Error())
-	}
-}
-
-func (r *run) decoyRecord() (*secrets.Record, error) {
-	store, err := r.host.Secrets(r.policy)
-	if err != nil {
-		return nil, err
-	}
-	return store.LoadDecoy()
 }

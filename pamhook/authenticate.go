@@ -2,190 +2,110 @@ package pamhook
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
 
-	"twokey/factor"
 	"twokey/pamhook/wire"
 	"twokey/policy"
 )
 
-// prompt is the one question, the same for everybody.
-const prompt = "Verification code: "
-
-// The reasons of a refusal that are not an error's text. They go into the audit log; the person sees none of them.
-var (
-	errPassword   = errors.New("no right password before it")
-	errUnknown    = errors.New("unknown user")
-	errNames      = errors.New("the name service did not answer")
-	errNoAnswer   = errors.New("no answer")
-	errGone       = errors.New("the client has gone")
-	errIsPassword = errors.New("the application answered with the password")
-	errTooLong    = errors.New("answer too long")
-	errFileGone   = errors.New("the secret file of an enrolled user is gone: put it back, or twokey enroll")
-)
+// errPassword is the reason of a refusal on a decoy line. Like all reasons it is for the audit log; the person sees none of them.
+var errPassword = errors.New("no right password before it")
 
 // authenticate is the order of the package comment.
 func (r *run) authenticate() Verdict {
 	if err := r.begin(); err != nil {
-		r.ask() // the same question; the answer is of no use
+		r.prompt() // the same question; the answer is of no use
 		return r.refuse(err)
 	}
 	// A decoy line looks up as much: a name service that takes its time would tell that the password was wrong.
 	subject := r.subject()
-	outcome := r.policy.Decide(subject.facts(r))
-	if !subject.known {
-		r.asIfKnown(subject)
-	}
+	r.decide(subject)
 	if r.hello.Flags&wire.FlagDecoy != 0 {
-		return r.decoyLine()
+		return r.decoyLine(subject)
 	}
-	action := outcome.Action
-	if subject.problem != nil && outcome.Decision != policy.Exempt {
+	action := r.outcome.Action
+	if subject.problem != nil && r.outcome.Decision != policy.Exempt {
 		action = policy.AskThenDeny
 	}
+	switch r.way {
+	case policy.Appended:
+		return r.appended(subject, action)
+	case policy.Earlier:
+		return r.earlier(subject, action)
+	case policy.Prompt:
+		return r.prompted(subject, action)
+	}
+	return r.closed(subject, action)
+}
+
+// prompted is a login at a service that can put a question of its own.
+func (r *run) prompted(s subject, action policy.Action) Verdict {
+	if verdict, done := r.without(s, action); done {
+		return verdict
+	}
+	if verdict, in := r.remembered(action); in {
+		return verdict
+	}
+	return r.judge(s, action, r.prompt())
+}
+
+// closed is a login at a service that cannot ask, and lets in whom nothing would be asked of.
+func (r *run) closed(s subject, action policy.Action) Verdict {
 	if action == policy.Ignore {
 		return ignore()
 	}
-	if action == policy.AskThenDeny && outcome.Observe && subject.known {
-		return r.refuse(errors.Join(subject.problem, errors.New(outcome.Reason))) // which only observes
-	}
-	answer, err := r.ask()
-	if err == nil && action == policy.Ask {
-		return r.try(answer)
-	}
-	r.tryDecoy(answer)
-	if subject.problem != nil {
-		err = errors.Join(subject.problem, err)
-	} else if err == nil {
-		err = errors.New(outcome.Reason)
-	}
-	return r.refuse(err)
+	return r.refuse(r.reason(s, nil))
 }
 
-// decoyLine asks after a wrong password, so that nobody learns that it was wrong, and denies. Where nobody would be asked
-// after a right one either, it does not ask.
-func (r *run) decoyLine() Verdict {
-	if r.policy.Off || r.policy.ServiceExempt(r.hello.Service) {
+// without is the end of a login of whom nothing is asked. Who would be refused whatever he answers is not asked while the policy is only
+// observed: he could not even know what for.
+func (r *run) without(s subject, action policy.Action) (v Verdict, done bool) {
+	switch {
+	case action == policy.Ignore:
+		return ignore(), true
+	case action == policy.AskThenDeny && r.outcome.Observe && s.known:
+		return r.refuse(r.reason(s, nil)), true
+	}
+	return Verdict{}, false
+}
+
+// judge looks at what the person gave. For somebody who cannot get in the same work is done on the decoy.
+func (r *run) judge(s subject, action policy.Action, given reply) Verdict {
+	if given.err == nil && action == policy.Ask {
+		return r.try(given)
+	}
+	r.tryDecoy(given)
+	if s.problem == nil && given.err != nil {
+		return r.refuse(given.err)
+	}
+	return r.refuse(r.reason(s, given.err))
+}
+
+// reason is why somebody is refused whatever he answers.
+func (r *run) reason(s subject, more error) error {
+	if s.problem != nil {
+		return errors.Join(s.problem, more)
+	}
+	return errors.Join(errors.New(r.outcome.Reason), more)
+}
+
+// decoyLine asks after a wrong password, so that nobody learns that it was wrong, and denies. Where nobody would be asked after a right
+// one either, it does not ask.
+func (r *run) decoyLine(s subject) Verdict {
+	if r.policy.AsksNobody(s.facts(r)) {
 		return Verdict{}
 	}
-	answer, err := r.ask()
-	r.tryDecoy(answer)
-	return r.deny(errors.Join(errPassword, err))
-}
-
-// ask puts the question and understands the answer.
-func (r *run) ask() (factor.Answer, error) {
-	typed, reason, err := r.conv.Prompt(prompt, false)
-	defer clear(typed)
-	switch {
-	case err != nil:
-		return factor.Answer{}, fmt.Errorf("%w: %w", errNoAnswer, err)
-	case reason == 0:
-		return factor.ParseAnswer(string(typed)), nil
-	case reason == wire.AnswerIsPassword, reason == wire.AnswerIsJunk:
-		return factor.Answer{}, errIsPassword
-	case reason == wire.ClientGone:
-		return factor.Answer{}, errGone
-	case reason == wire.AnswerTooLong:
-		return factor.Answer{}, errTooLong
+	switch r.way {
+	case policy.Prompt:
+		r.lookAtDecoy()
+		given := r.prompt()
+		r.tryDecoy(given)
+		return r.deny(errors.Join(errPassword, given.err))
+	case policy.Appended:
+		given := r.field()
+		r.tryDecoy(given)
+		return r.deny(errors.Join(errPassword, given.err))
+	case policy.Earlier:
+		r.earlierDecoy()
 	}
-	return factor.Answer{}, errNoAnswer
-}
-
-// subject is the account that wants to log in, as far as we know it.
-type subject struct {
-	known      bool
-	enrolled   bool
-	mustEnroll bool
-	problem    error // why it cannot be let in whatever it answers
-}
-
-// subject looks up what the policy decides by. What cannot be found out counts as enrolled and is a problem: never as "not
-// enrolled", which would not be asked.
-func (r *run) subject() subject {
-	switch {
-	case r.hello.Flags&wire.FlagLookupFailed != 0:
-		return subject{problem: errNames}
-	case r.hello.Name == "":
-		return subject{problem: errUnknown}
-	}
-	s := subject{known: true, enrolled: true}
-	store, err := r.host.Secrets(r.policy)
-	if err != nil {
-		s.problem = err
-		return s
-	}
-	if s.enrolled, err = store.Enrolled(r.hello.Name); err != nil {
-		return subject{known: true, enrolled: true, problem: err}
-	}
-	if !s.enrolled {
-		s.mustEnroll, s.problem = r.withoutDevice()
-	}
-	return s
-}
-
-// withoutDevice asks the state of an account that has no secrets: was it reset, or is it somebody whose device is under another
-// name? A second name for a user id, a renamed account, or one whose file was lost, must not be taken for a user who never enrolled.
-func (r *run) withoutDevice() (mustEnroll bool, problem error) {
-	states, err := r.host.State(r.policy)
-	if err != nil {
-		return false, err
-	}
-	if err := r.checkOwner(states); err != nil {
-		return false, err
-	}
-	st, err := states.Read(r.hello.Name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, err
-	case len(st.Devices) > 0:
-		return false, errFileGone
-	}
-	return st.MustEnroll, nil
-}
-
-// checkOwner refuses an account whose user id was enrolled under another name.
-func (r *run) checkOwner(states States) error {
-	owner, err := states.NameOf(r.hello.UID)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case owner != r.hello.Name:
-		return fmt.Errorf("user id %d was enrolled as %q: twokey adopt", r.hello.UID, owner)
-	}
-	return nil
-}
-
-func (s subject) facts(r *run) policy.Facts {
-	return policy.Facts{
-		User: r.hello.Name, UID: r.hello.UID, Known: s.known, Service: r.hello.Service, RHost: r.hello.RHost,
-		Enrolled: s.enrolled, MustEnroll: s.mustEnroll, InGroup: r.inGroup,
-	}
-}
-
-// asIfKnown asks the name service for an account that does not exist what it would be asked for one that does: the time that it
-// takes, over a network, would tell which accounts exist.
-func (r *run) asIfKnown(s subject) {
-	facts := s.facts(r)
-	facts.Known, facts.User = true, r.hello.User
-	r.policy.Decide(facts)
-}
-
-// inGroup asks the name service through the module. An answer that did not come is an error, never "not a member".
-func (r *run) inGroup(name string) (bool, error) {
-	m, err := r.conv.LookupGroup(name)
-	switch {
-	case err != nil:
-		return false, err
-	case m == wire.Member:
-		return true, nil
-	case m == wire.NotMember, m == wire.NoSuchGroup:
-		return false, nil
-	}
-	return false, errNames
+	return r.deny(errPassword)
 }

@@ -48,6 +48,9 @@ type world struct {
 	members map[string]wire.Membership
 	answer  []byte
 	none    wire.NoAnswer // instead of the answer
+	field   []byte        // what PAM_AUTHTOK is: password and code
+	cut     int           // bytes that the module was told to cut off it
+	system  bool
 	hello   wire.Hello
 
 	fault fault
@@ -60,6 +63,7 @@ type world struct {
 	infos    []string
 	slept    time.Duration
 	naps     func() // what others do while this login waits
+	loads    func() // what others do when the secrets have been read
 }
 
 // fault is one call of one dependency that fails, or all of them.
@@ -95,7 +99,8 @@ func memory() string {
 func (w *world) reset() {
 	w.t.Helper()
 	*w = world{t: w.t, states: w.states, decoy: w.decoy, now: noon, record: newRecord("alice", 5)}
-	w.policy = inforce.Policy{Config: &policy.Config{Default: policy.Required, Contact: "the IT desk", Discrepancy: 1}}
+	w.policy = inforce.Policy{Config: &policy.Config{Default: policy.Required, Contact: "the IT desk", Discrepancy: 1,
+		OpenWithin: time.Hour, Methods: policy.Methods()}}
 	w.hello = wire.Hello{Phase: wire.PhaseAuthenticate, Flags: wire.FlagAfterPassword, User: "alice", Name: "alice", UID: aliceUID,
 		GIDs: []uint32{aliceUID}, Service: "sshd", RHost: atHome, Client: atHome + ":50022"}
 	w.answer = []byte(w.code(0))
@@ -109,6 +114,7 @@ func (w *world) reset() {
 	must(w.t, w.states.Unbind(otherUID))
 	must(w.t, w.states.Update("alice", func(tx *state.Tx) error {
 		_, err := device.Join(tx.State, w.record, 1)
+		tx.TakeNotices() // of the device, which is from yesterday
 		return err
 	}))
 }
@@ -211,6 +217,7 @@ func (w *world) host() *Host {
 			}
 			return err
 		},
+		System:      func(uint32, string) (bool, error) { return w.system, w.call("System") },
 		Warn:        func(message string) { w.warnings = append(w.warnings, message) },
 		Now:         func() time.Time { return w.now },
 		Sleep:       w.sleep,
@@ -260,6 +267,31 @@ func (w *world) Prompt(text string, _ bool) ([]byte, wire.NoAnswer, error) {
 	return slices.Clone(w.answer), 0, nil
 }
 
+func (w *world) Authtok(text string) ([]byte, wire.NoAnswer, error) {
+	w.prompts = append(w.prompts, text)
+	if err := w.call("Authtok"); err != nil {
+		return nil, 0, err
+	}
+	if w.hello.Version == wire.OldVersion {
+		return nil, 0, wire.ErrVersion
+	}
+	if w.none != 0 {
+		return nil, w.none, nil
+	}
+	return slices.Clone(w.field), 0, nil
+}
+
+func (w *world) CutAuthtok(n int) error {
+	if err := w.call("CutAuthtok"); err != nil {
+		return err
+	}
+	if n < 1 || n >= len(w.field) || w.cut != 0 {
+		return wire.ErrOrder
+	}
+	w.cut = n
+	return nil
+}
+
 func (w *world) Info(text string, _ bool) error {
 	w.infos = append(w.infos, text)
 	return w.call("Info")
@@ -285,7 +317,11 @@ func (f fakeSecrets) Load(user string) (*secrets.Record, error) {
 	if f.w.record == nil || user != "alice" {
 		return nil, fs.ErrNotExist
 	}
-	return f.w.record, nil
+	found := f.w.record
+	if f.w.loads != nil {
+		f.w.loads()
+	}
+	return found, nil
 }
 
 func (f fakeSecrets) LoadDecoy() (*secrets.Record, error) { return f.w.decoy, f.w.call("LoadDecoy") }

@@ -72,16 +72,85 @@ func logins() map[string]login {
 		"observed, a wrong code":       {observed(typing((*world).wrongCode)), ignores, "would have denied: wrong code"},
 		"observed, not enrolled": {observed(notEnrolled(policy.Required)), ignores,
 			"would have denied: the default is required; no device is enrolled"},
-		"observed, unknown":                   {observed(unknown), ignores, "would have denied: unknown user"},
-		"observed, a decoy line":              {observed(func(w *world) { w.hello.Flags = wire.FlagDecoy }), denies, "no right password before it"},
-		"switched off":                        {func(w *world) { w.policy.Off = true }, ignores, ""},
-		"the account phase":                   {func(w *world) { w.hello.Phase = wire.PhaseAccount }, denies, "nothing waits for the account phase"},
-		"a session after a code":              {session(policy.Required, true), allows, "second factor given"},
-		"a session by key alone":              {session(policy.Required, false), allows, "the default is required; a device is enrolled (default)"},
-		"a session of somebody who is denied": {session(policy.Deny, false), denies, "the default is deny"},
-		"a session of somebody who is exempt": {session(policy.Exempt, false), ignores, "the default is exempt (default)"},
-		"observed, a session that is denied":  {observed(session(policy.Deny, false)), ignores, "would have denied: the default is deny"},
-		"a session for the target of sudo":    {func(w *world) { w.hello.Phase, w.hello.Service = wire.PhaseOpenSession, "sudo" }, ignores, ""},
+		"observed, unknown":                     {observed(unknown), ignores, "would have denied: unknown user"},
+		"observed, a decoy line":                {observed(func(w *world) { w.hello.Flags = wire.FlagDecoy }), denies, "no right password before it"},
+		"switched off":                          {func(w *world) { w.policy.Off = true }, ignores, ""},
+		"the account phase":                     {func(w *world) { w.hello.Phase = wire.PhaseAccount }, denies, "nothing waits for the account phase"},
+		"a session after a code":                {session(policy.Required, true), allows, "second factor given"},
+		"a session by key alone":                {session(policy.Required, false), allows, "not asked; the default is required; a device is enrolled (default)"},
+		"a session of somebody who is denied":   {session(policy.Deny, false), denies, "the default is deny"},
+		"a session of somebody who is exempt":   {session(policy.Exempt, false), ignores, "exempt by default; the default is exempt"},
+		"observed, a session that is denied":    {observed(session(policy.Deny, false)), ignores, "would have denied: the default is deny"},
+		"appended, a right code":                {appended("hunter2", code), allows, "right code"},
+		"appended, a right recovery code":       {appended("hunter2", func(*world) string { return recovery[0] }), allows, "recovery code; 1 left"},
+		"appended, a wrong code":                {appended("hunter2", (*world).wrongCode), denies, "wrong code"},
+		"appended, a password alone":            {appended("hunter2", nothing), denies, errNotDivided.Error()},
+		"appended, a code alone":                {appended("", code), denies, errNotDivided.Error()},
+		"appended, nothing":                     {appended("", nothing), denies, errNotDivided.Error()},
+		"appended, throttled":                   {then(appended("hunter2", code), func(w *world) { w.change(empty(w.now)) }), denies, errThrottled.Error()},
+		"appended, a module of version 1":       {then(appended("hunter2", code), oldModule), denies, errOldModule.Error()},
+		"appended, no answer":                   {then(appended("hunter2", code), none(wire.ConversationFailed)), denies, "no answer"},
+		"appended, unknown":                     {then(appended("hunter2", (*world).wrongCode), unknown), denies, "unknown user"},
+		"appended, required without a device":   {then(appended("hunter2", (*world).wrongCode), notEnrolled(policy.Required)), denies, "the default is required; no device is enrolled"},
+		"appended, optional without a device":   {then(appended("hunter2", nothing), notEnrolled(policy.Optional)), ignores, ""},
+		"appended, switched off":                {then(appended("hunter2", nothing), func(w *world) { w.policy.Off = true }), ignores, ""},
+		"appended, observed, a wrong code":      {observed(appended("hunter2", (*world).wrongCode)), ignores, "would have denied: wrong code"},
+		"earlier, after a code":                 {then(asking(policy.Earlier), known(atHome)), allows, "a code was given from the same source at 2026-11-21T12:00:10Z"},
+		"earlier, without one":                  {asking(policy.Earlier), denies, errNotBefore.Error()},
+		"earlier, unknown":                      {then(asking(policy.Earlier), unknown), denies, "unknown user"},
+		"earlier, required without a device":    {then(asking(policy.Earlier), notEnrolled(policy.Required)), denies, "the default is required; no device is enrolled"},
+		"earlier, from no place":                {then(asking(policy.Earlier), known("tty:"), nowhere), denies, errManyPeople.Error()},
+		"earlier, another user id":              {then(asking(policy.Earlier), known(atHome), func(w *world) { w.hello.UID = otherUID }), denies, errForeignUID.Error()},
+		"earlier, optional without a device":    {then(asking(policy.Earlier), notEnrolled(policy.Optional)), ignores, ""},
+		"never, enrolled":                       {asking(policy.Never), denies, `the default is required; a device is enrolled; service "sshd" cannot ask`},
+		"never, required without a device":      {then(asking(policy.Never), notEnrolled(policy.Required)), denies, `the default is required; no device is enrolled; service "sshd" cannot ask`},
+		"never, unknown":                        {then(asking(policy.Never), unknown), denies, "unknown user"},
+		"never, optional without a device":      {then(asking(policy.Never), notEnrolled(policy.Optional)), ignores, ""},
+		"no login":                              {asking(policy.NotALogin), ignores, ""},
+		"remembered":                            {remembered(atHome), allows, "remembered since 2026-11-21T12:00:10Z"},
+		"remembered from elsewhere":             {remembered(foreigner), denies, "wrong code"},
+		"remembering, an unknown user":          {then(remembered(atHome), unknown), denies, "unknown user"},
+		"a session of a service that is closed": {then(session(policy.Required, false), asking(policy.Never)), denies, `the default is required; a device is enrolled; service "sshd" cannot ask`},
+		"a session for the target of sudo":      {func(w *world) { w.hello.Phase, w.hello.Service = wire.PhaseOpenSession, "sudo" }, ignores, ""},
+	}
+}
+
+// then prepares in this order.
+func then(all ...func(*world)) func(*world) {
+	return func(w *world) {
+		for _, prepare := range all {
+			prepare(w)
+		}
+	}
+}
+
+func asking(way policy.Way) func(*world) {
+	return func(w *world) { w.policy.Services = map[string]policy.Way{"sshd": way} }
+}
+
+// appended is a service with one field, into which a password and a code are typed.
+func appended(password string, code func(*world) string) func(*world) {
+	return func(w *world) {
+		asking(policy.Appended)(w)
+		w.field = []byte(password + code(w))
+	}
+}
+
+func code(w *world) string { return w.code(0) }
+
+func nothing(*world) string { return "" }
+
+func oldModule(w *world) { w.hello.Version = wire.OldVersion }
+
+// nowhere is a server that runs as root and does not say for whom.
+func nowhere(w *world) { w.hello.RHost, w.hello.Client = "", "" }
+
+// remembered is somebody who has given a code from a source just now, and types a wrong one when he is asked.
+func remembered(source string) func(*world) {
+	return func(w *world) {
+		w.policy.Remember = time.Hour
+		w.answer = []byte(w.wrongCode())
+		w.change(func(st *state.State) { st.Remember(state.RememberKey(source, "sshd", ""), w.now) })
 	}
 }
 
@@ -186,7 +255,7 @@ func TestHowLoginsEnd(t *testing.T) {
 func (w *world) checkWords(name string) {
 	w.t.Helper()
 	for _, text := range w.prompts {
-		if text != "Verification code: " {
+		if want := map[bool]string{false: "Verification code: ", true: "Password and code: "}[w.field != nil]; text != want && w.fault.call != "Policy" {
 			w.t.Errorf("%s: asked %q", name, text)
 		}
 	}
@@ -197,14 +266,22 @@ func (w *world) checkWords(name string) {
 		}
 	}
 	denied := slices.ContainsFunc(w.log, func(r audit.Record) bool { return r.Action == audit.ActionLogin && r.Outcome == audit.Failure })
-	if denied && !w.fault.panics && (len(w.prompts) != 1 || len(w.infos) != 1) {
+	asks := 1
+	if way := w.policy.WayOf("sshd"); way != policy.Prompt && way != policy.Appended || name == "remembered" {
+		asks = len(w.prompts)
+	}
+	if denied && !w.fault.panics && (len(w.prompts) != asks || len(w.infos) != 1) {
 		w.t.Errorf("%s: denied with %d questions and %d words", name, len(w.prompts), len(w.infos))
 	}
 }
 
-// notForSessions are what a session needs only for the words of its record: whoever has a key is not locked out by a host key that
-// cannot be read.
-var notForSessions = []string{"Secrets", "Enrolled"}
+// notNeeded reports whether a login goes on without what the fault is in: an account that may be a system account or not is asked; a
+// session needs secrets only for the words of its record (whoever has a key is not locked out by a host key that cannot be read), and
+// Read, the second State and Info for a notice.
+func (w *world) notNeeded(f fault) bool {
+	return f.call == "System" || w.hello.Phase == wire.PhaseOpenSession &&
+		(slices.Contains([]string{"Secrets", "Enrolled", "Read", "Info"}, f.call) || f.call == "State" && f.number == 2)
+}
 
 // Every call of every dependency fails once, in every way that a login can take, by an error and by a panic.
 func TestMustDenyWhateverFailsAndLeaveTheReason(t *testing.T) {
@@ -248,7 +325,7 @@ func (w *world) checkFault(name string, l login) {
 		if verdict != nil || len(w.warnings) == 0 || !crash && w.fault.call != "Append" && w.fault.call != "Policy" {
 			w.t.Errorf("%s: %+v: verdict %v, recorded %q, warned %q", name, w.fault, verdict, w.reasons(), w.warnings)
 		}
-	case verdict.Frame() == allows && !(w.hello.Phase == wire.PhaseOpenSession && slices.Contains(notForSessions, w.fault.call)):
+	case verdict.Frame() == allows && !w.notNeeded(w.fault):
 		w.t.Errorf("%s: %+v: let in", name, w.fault)
 	case verdict.Frame() == ignores && l.verdict != ignores && !w.policy.Observe:
 		w.t.Errorf("%s: %+v: ignored", name, w.fault)
@@ -292,7 +369,7 @@ func TestMustDenyWhateverFailsInEveryPhaseAndWithEveryFlag(t *testing.T) {
 				possible := phase != wire.PhaseAccount && flags&wire.FlagLookupFailed == 0 &&
 					(phase == wire.PhaseOpenSession || flags&wire.FlagDecoy == 0)
 				got := w.frame()
-				if phase == wire.PhaseOpenSession && slices.Contains(notForSessions, call) {
+				if w.notNeeded(w.fault) {
 					w.hit = false
 				}
 				if got == allows && (w.hit || !possible) || got != allows && possible && !w.hit {

@@ -3,32 +3,43 @@
 // For the authenticate phase:
 //
 //  1. The module's HELLO says who wants to log in, where and from where (pamhook/wire).
-//  2. The policy in force decides: not asked, asked, or asked and refused (policy.Decide).
-//  3. One question is asked, in the same words for everybody. No lock is held meanwhile.
-//  4. The user's secrets are opened. Whoever has none, or is unknown, or may not get in, has the same work done for him on a
-//     decoy's secrets and a decoy's state, so that the time tells nothing.
-//  5. Under the lock of the user's state the attempt is charged, written, looked at, its code used up and written.
-//  6. One audit record is appended.
-//  7. Only when 5 and 6 had no error, the verdict is to allow.
+//  2. The policy in force decides (policy.Decide): not asked, asked, or asked and refused; and how the service can ask.
+//  3. What the service has one field for is fetched, password and code together (appended.go), also for who is then not asked.
+//  4. Who has given a code here not long ago, where the policy remembers that, is let in without a question (remember.go); at a
+//     service that cannot ask, who has given one from the same source (earlier.go). Both as 7 to 9, and only if a code could have
+//     let him in. Every other service that cannot ask is closed.
+//  5. One question is asked, in the same words for everybody. No lock is held meanwhile.
+//  6. The user's secrets are opened. Whoever has none, or is unknown, or may not get in, has the same work done for him on a
+//     decoy's secrets and a decoy's state, so that the time tells nothing (decoy.go).
+//  7. Under the lock of the user's state the attempt is charged, written, looked at, its code used up and written (attempt.go,
+//     trial.go). After a refusal, without the lock, it is found out by how much a clock may be wrong: for the log only.
+//  8. One audit record is appended.
+//  9. Only when 7 and 8 had no error, the verdict is to allow. At the console a disk that cannot be written can be forgiven, and
+//     nothing else (fault.go).
 //
 // What it must and must not do, each with a test:
 //
 //   - There MUST be one way to an allowing [Verdict]: the function allow in verdict.go. Its zero value denies.
-//   - Whatever fails MUST deny, and leave its reason in the audit log; the person sees the words of a wrong code.
+//   - Whatever fails MUST deny, and leave its reason in the audit log; the person sees the words of a wrong code. Only who has used a
+//     code himself is told that it was used.
 //   - Not subject to the policy MUST be said as Ignore, never as Allow, so that a "sufficient" line is no way in.
 //   - A module line marked as decoy MUST NOT charge, send or allow anything.
 //   - While the policy is only observed, nobody MUST be turned away for what it says or for a fault of ours.
 //   - A panic MUST end the run without a verdict, which denies, and be in the audit log.
+//   - Of a password and a code in one field nothing MUST be cut off but a code that was right.
+//   - Nobody MUST be let in for the sake of an earlier code whom a right code would not let in now, nor from a source that may be
+//     many people, nor where rights are raised.
 //
 // # The session
 //
-// The open-session phase records by which factor a session opens, or why by none. Who is not subject to the policy is not stopped
-// there either, whatever is broken. For everybody else:
+// The open-session phase records by which factor a session opens, or why by none; when it opens, its user is told what he should know
+// (notice.go). Who is not subject to the policy is not stopped there either, whatever is broken. For everybody else:
 //
 //   - A success of the authenticate phase MUST open one session: of the same process or its parent, of the same service, within
-//     an hour.
+//     open_within. Later the session is refused, and the success stays, so that a second try is refused too.
 //   - A session that cannot be recorded, or whose success cannot be used up, MUST NOT open.
-//   - Who is denied MUST NOT get a session by a key alone.
+//   - Who is denied MUST NOT get a session by a key alone; nor who is required, where ssh_keys_alone is deny; nor anybody who is
+//     enrolled or required, where the service is closed to them.
 package pamhook
 
 import (
@@ -37,6 +48,7 @@ import (
 	"twokey/audit"
 	"twokey/internal/proc"
 	"twokey/pamhook/wire"
+	"twokey/policy"
 	"twokey/policy/inforce"
 	"twokey/secrets"
 	"twokey/state"
@@ -46,6 +58,8 @@ import (
 type Conversation interface {
 	Hello() *wire.Hello
 	Prompt(text string, echo bool) (answer []byte, reason wire.NoAnswer, err error)
+	Authtok(prompt string) (typed []byte, reason wire.NoAnswer, err error)
+	CutAuthtok(n int) error
 	Info(text string, isError bool) error
 	LookupGroup(name string) (wire.Membership, error)
 }
@@ -73,9 +87,12 @@ type Host struct {
 	Secrets func(policy *inforce.Policy) (Secrets, error)
 	State   func(policy *inforce.Policy) (States, error)
 	Append  func(policy *inforce.Policy, record audit.Record) error // to the audit log
+	// System reports whether an account is a system account: a low user id and no login shell.
+	System func(uid uint32, shell string) (bool, error)
 	// Warn says something that an administrator should see although the audit log may be what is broken.
 	Warn func(message string)
-	Now  func() time.Time
+	// Now is in the zone in which the policy counts days where it names none.
+	Now func() time.Time
 	// Sleep waits for the next turn of a pair.
 	Sleep func(time.Duration)
 	// Application is the process that the module runs in, and its parent.
@@ -97,6 +114,9 @@ func (h *Host) Run(c Conversation) (v Verdict) {
 }
 
 func (r *run) phase() Verdict {
+	if r.hello.Flags&wire.FlagItemTooLong != 0 {
+		return r.incomplete()
+	}
 	switch r.hello.Phase {
 	case wire.PhaseAuthenticate:
 		return r.authenticate()
@@ -110,20 +130,25 @@ func (r *run) phase() Verdict {
 
 // run is one phase of one login.
 type run struct {
-	host   *Host
-	conv   Conversation
-	hello  *wire.Hello
-	policy *inforce.Policy
-	source string
+	host    *Host
+	conv    Conversation
+	hello   *wire.Hello
+	policy  *inforce.Policy
+	source  string
+	ssh     policy.SSHAuth
+	way     policy.Way // how the service asks
+	outcome policy.Outcome
 
-	looked    bool  // an answer has been looked at
-	clockBack bool  // times in the user's state lie in the future
-	unwritten error // a record that is not in the audit log
+	trial     *trial // of the answer that was looked at; nil: none was
+	clockBack bool   // times in the user's state lie in the future
+	byClock   bool   // only codes that go by the clock count
+	forgiven  error  // what could not be written to the state, and was let pass
+	unwritten error  // a record that is not in the audit log
 }
 
 // begin finds the policy in force and says loudly when it is not that of the configuration file.
 func (r *run) begin() error {
-	r.source = sourceOf(r.hello)
+	r.source, r.ssh = sourceOf(r.hello), policy.ParseSSHAuth(r.hello.SSHAuthInfo)
 	config := r.hello.Config
 	if config == "" {
 		config = inforce.DefaultConfig

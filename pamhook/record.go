@@ -4,10 +4,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"twokey/audit"
 	"twokey/device"
 	"twokey/pamhook/wire"
+	"twokey/policy"
+	"twokey/state"
 )
 
 // What the audit log calls the events of a login; a login itself is audit.ActionLogin.
@@ -18,9 +21,15 @@ const (
 	actionClock    = "clock-set-back"
 )
 
-// problemKey is the field of every record of a login under a policy with a problem. It is not a record of its own: those of a flood
-// of refused logins are summed, and these would not be.
-const problemKey = "twokey.policy_problem"
+// Fields that only records of logins have. A policy with a problem is in every record made under it and not a record of its own: those
+// of a flood of refused logins are summed, and these would not be.
+const (
+	problemKey = "twokey.policy_problem"
+	sshAuthKey = "twokey.ssh_auth" // by which methods the client has proved itself to sshd, comma separated
+)
+
+// noFactor is the second factor of a session for which none was given.
+const noFactor = "none"
 
 // action is what the audit log calls the phase.
 func (r *run) action() string {
@@ -40,7 +49,10 @@ func (r *run) record(action string, outcome audit.Outcome, reason string) audit.
 		Service: r.hello.Service, PID: uint64(r.host.Application.PID), TTY: r.hello.TTY,
 	}
 	if r.policy.Problem != nil {
-		rec.Details = []audit.Detail{{Key: problemKey, Value: r.problem()}}
+		rec.Details = append(rec.Details, audit.Detail{Key: problemKey, Value: r.problem()})
+	}
+	if len(r.ssh.Methods) > 0 {
+		rec.Details = append(rec.Details, audit.Detail{Key: sshAuthKey, Value: strings.Join(r.ssh.Methods, ",")})
 	}
 	if rec.Source == "" {
 		rec.Source = r.source
@@ -62,54 +74,81 @@ func (r *run) problem() string {
 }
 
 // append appends a record. Nobody is let in any more when one of this run could not be written, which is said elsewhere as loudly
-// as we can.
+// as we can; unless that is forgiven him.
 func (r *run) append(rec audit.Record) {
-	if err := r.host.Append(r.policy, rec); err != nil {
-		r.unwritten = fmt.Errorf("the audit log cannot be written (%s: %s): %w", rec.Action, rec.Reason, err)
-		r.host.Warn(r.unwritten.Error())
+	err := r.host.Append(r.policy, rec)
+	if err == nil {
+		return
 	}
+	err = fmt.Errorf("the audit log cannot be written (%s: %s): %w", rec.Action, rec.Reason, err)
+	r.host.Warn(err.Error())
+	if r.mayForgive() {
+		r.host.Warn(r.hello.Name + " goes on at the console all the same: on_fault is allow-console")
+		return
+	}
+	r.unwritten = err
 }
 
-// refuse denies, with the reason for the log and one text for the person, whatever the reason was. While the policy is only
-// observed nobody is denied: then the rest of the stack decides.
-func (r *run) refuse(reason error) Verdict {
-	if r.policy.Observe {
-		r.append(r.record(audit.ActionObserved, audit.Unknown, "would have denied: "+reason.Error()))
-		return ignore()
-	}
-	return r.deny(reason)
-}
-
-// deny denies, also while the policy is only observed.
-func (r *run) deny(reason error) Verdict {
-	r.append(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
-	// The verdict stands whether or not the person could be told.
-	if err := r.conv.Info(fmt.Sprintf(refusal, r.policy.Contact), true); err != nil {
-		return Verdict{}
-	}
-	return Verdict{}
-}
-
-// refusal is what everybody hears who is not let in.
-const refusal = "Login failed. Please check your login details and try again. Otherwise contact %s."
-
-func (r *run) recordSuccess(u device.Used) {
+// recordOf records a login with a right code.
+func (r *run) recordOf(u device.Used) audit.Record {
 	rec := r.record(audit.ActionLogin, audit.Success, "right code")
 	rec.Method, rec.Device = u.Method, u.Device
 	if u.Left >= 0 {
 		rec.Reason = fmt.Sprintf("recovery code; %d left", u.Left)
 	}
-	r.append(rec)
+	if r.forgiven != nil {
+		rec.Reason += "; " + r.forgiven.Error()
+	}
+	return rec
 }
 
-// refuseSession denies a session, unless the policy is only observed.
-func (r *run) refuseSession(reason error) Verdict {
-	if r.policy.Observe {
-		r.append(r.record(audit.ActionSession, audit.Unknown, "would have denied: "+reason.Error()))
-		return ignore()
+// sessionWith records a session after a success.
+func (r *run) sessionWith(s state.Success) audit.Record {
+	rec := r.record(audit.ActionSession, audit.Success, "second factor given")
+	if s.Method == byMemory {
+		rec.Reason = "second factor given before"
 	}
-	r.append(r.record(audit.ActionSession, audit.Failure, reason.Error()))
-	return Verdict{}
+	rec.SecondFactor, rec.Device = s.Method, s.Device
+	return rec
+}
+
+// sessionWithout records a session for which no second factor was given, and why that was not needed.
+func (r *run) sessionWithout(s subject) audit.Record {
+	reason := r.whyWithout()
+	if s.problem != nil {
+		reason += "; " + s.problem.Error()
+	}
+	if r.forgiven != nil {
+		reason += "; " + r.forgiven.Error()
+	}
+	rec := r.record(audit.ActionSession, audit.Success, reason)
+	rec.SecondFactor = noFactor
+	return rec
+}
+
+// whyWithout begins with one of a few words that others look for: cmd/twokey list, and people.
+func (r *run) whyWithout() string {
+	o := r.outcome
+	why := fmt.Sprintf("%s (%s)", o.Reason, o.Rule)
+	switch {
+	case r.policy.SwitchedOff(r.host.Now()):
+		return "switched off"
+	case o.Decision == policy.Exempt:
+		return fmt.Sprintf("exempt by %s; %s", o.Rule, o.Reason)
+	case !o.Grace.IsZero():
+		last := o.Grace.In(r.host.Now().Location()).Add(-time.Nanosecond)
+		return fmt.Sprintf("grace until %s; %s", last.Format(time.DateOnly), why)
+	case o.Action == policy.Ignore:
+		return "optional; " + why
+	case r.ssh.KeyAlone():
+		why = "ssh key only; " + why
+	default:
+		why = "not asked; " + why
+	}
+	if o.Observe {
+		return "observed; " + why
+	}
+	return why
 }
 
 // crashed says as well as it can that the run ends by a panic. What the panic says may be secret.

@@ -14,14 +14,14 @@ import (
 
 // notTheirOwn are the services whose session belongs to another account than the one that was asked: sudo asks for the caller's
 // factor and opens a session for the target.
-var notTheirOwn = []string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l"}
+var notTheirOwn = []string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l", "polkit-1"}
 
-// errNothingWaits refuses an account phase that no authenticate has announced.
-var errNothingWaits = errors.New("nothing waits for the account phase")
-
-// openWithin is how long after a success the session may still open. It is not for ever: after a restart of the machine a stranger's
-// process can have the number and the start time of one of before.
-const openWithin = time.Hour
+// The reasons for which a session is refused.
+var (
+	errNothingWaits = errors.New("nothing waits for the account phase")
+	errLate         = errors.New("the session opens later than open_within after its success")
+	errKeysAlone    = errors.New("ssh key only, and ssh_keys_alone is deny")
+)
 
 // clockSlack is how far in the future a success may lie: the clock may be set right between a login and its session.
 const clockSlack = 5 * time.Minute
@@ -45,55 +45,52 @@ func (r *run) openSession() Verdict {
 	if err := r.begin(); err != nil {
 		return r.refuseSession(err)
 	}
-	if r.policy.Off {
-		return ignore()
-	}
 	subject := r.subject()
-	outcome := r.policy.Decide(subject.facts(r))
-	without := r.sessionWithout(subject, outcome)
-	if outcome.Decision == policy.Exempt || outcome.Action == policy.Ignore && subject.problem == nil {
-		r.append(without)
+	r.decide(subject)
+	if r.outcome.Decision == policy.Exempt || r.outcome.Action == policy.Ignore && subject.problem == nil {
+		r.append(r.sessionWithout(subject))
+		r.notices(subject)
 		return ignore()
 	}
 	success, found, err := r.takeSuccess(subject)
-	switch {
-	case err != nil:
-		return r.refuseSession(fmt.Errorf("the success of this login cannot be used up: %w", err))
-	case found:
-		return r.openRecorded(r.sessionWith(success))
-	case outcome.Decision == policy.Deny:
-		return r.refuseSession(errors.Join(subject.problem, errors.New(outcome.Reason)))
+	if err == errLate {
+		return r.refuseSession(err)
 	}
-	return r.openRecorded(without)
+	if err = r.forgive(err); err != nil {
+		return r.refuseSession(fmt.Errorf("the success of this login cannot be used up: %w", err))
+	}
+	if found {
+		return r.openRecorded(subject, r.sessionWith(success))
+	}
+	if err := r.needsSuccess(subject); err != nil {
+		return r.refuseSession(err)
+	}
+	return r.openRecorded(subject, r.sessionWithout(subject))
+}
+
+// needsSuccess is why a session does not open without a success of authenticate; nil: it does.
+func (r *run) needsSuccess(s subject) error {
+	switch {
+	case r.outcome.Decision == policy.Deny, r.way == policy.Never:
+		return r.reason(s, nil)
+	case r.outcome.Decision == policy.Required && r.policy.SSHKeysAlone == policy.KeysDeny && r.ssh.KeyAlone():
+		return r.reason(s, errKeysAlone)
+	}
+	return nil
 }
 
 // openRecorded opens a session that is in the audit log.
-func (r *run) openRecorded(rec audit.Record) Verdict {
+func (r *run) openRecorded(s subject, rec audit.Record) Verdict {
 	r.append(rec)
 	if r.unwritten != nil {
 		return r.refuseSession(r.unwritten)
 	}
+	r.notices(s)
 	return allow(nil, r.unwritten)
 }
 
-func (r *run) sessionWith(s state.Success) audit.Record {
-	rec := r.record(audit.ActionSession, audit.Success, "second factor given")
-	rec.SecondFactor, rec.Device = s.Method, s.Device
-	return rec
-}
-
-// sessionWithout records a session for which no second factor was given, and why that was not needed.
-func (r *run) sessionWithout(s subject, o policy.Outcome) audit.Record {
-	reason := fmt.Sprintf("%s (%s)", o.Reason, o.Rule)
-	if s.problem != nil {
-		reason += "; " + s.problem.Error()
-	}
-	rec := r.record(audit.ActionSession, audit.Success, reason)
-	rec.SecondFactor = "none"
-	return rec
-}
-
-// takeSuccess uses up what authenticate left in the user's state.
+// takeSuccess uses up what authenticate left in the user's state. One that is too old is left where it is, so that the next try finds it
+// as well, and errLate.
 func (r *run) takeSuccess(s subject) (success state.Success, found bool, err error) {
 	if !s.known {
 		return success, false, nil
@@ -102,13 +99,23 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 	if err != nil {
 		return success, false, err
 	}
+	late := false
 	err = states.Update(r.hello.Name, func(tx *state.Tx) error {
 		success, found = tx.TakeSuccess(r.host.Application, r.hello.Service)
+		// A number and a start time can come again when the machine has started anew: then the time lies in the future, or far back.
+		age := r.host.Now().Sub(success.Time)
+		late = found && age > r.policy.OpenWithin
+		found = found && age >= -clockSlack
+		if late {
+			return errLate
+		}
 		return nil
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return success, false, nil
+	switch {
+	case late:
+		return state.Success{}, false, errLate
+	case errors.Is(err, fs.ErrNotExist):
+		return state.Success{}, false, nil
 	}
-	age := r.host.Now().Sub(success.Time)
-	return success, found && -clockSlack <= age && age <= openWithin, err
+	return success, found, err
 }

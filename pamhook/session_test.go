@@ -59,7 +59,9 @@ func TestMustOpenASessionForASuccessOfTheSameLogin(t *testing.T) {
 			w.change(func(st *state.State) { st.AddSuccess(ok, w.now) })
 			verdict, factor := w.opened()
 			want, wantFactor := allows, "totp"
-			if !c.counts {
+			if late := w.now.Sub(ok.Time) > time.Hour; late {
+				want, wantFactor = denies, ""
+			} else if !c.counts {
 				wantFactor = "none"
 				if d == policy.Deny {
 					want, wantFactor = denies, ""
@@ -174,29 +176,114 @@ func TestMustNotOpenASessionByKeyForWhoIsDenied(t *testing.T) {
 		if len(w.prompts)+len(w.infos) > 0 {
 			t.Errorf("%s: asked %q and told %q: that breaks sftp", name, w.prompts, w.infos)
 		}
-		if w.policy.Off && len(w.log) > 0 {
-			t.Errorf("%s: recorded as %+v", name, w.log)
-		}
 		if got == denies && (len(w.log) != 1 || w.log[0].Outcome != audit.Failure || w.log[0].Action != "session-opened" || w.log[0].Reason == "") {
 			t.Errorf("%s: recorded as %+v", name, w.log)
 		}
 	}
 }
 
-func TestASessionByKeyIsRecordedWithWhyThatWasEnough(t *testing.T) {
+// sshKey is what sshd says of a client that has shown a key, with the fingerprint that follows from it.
+const sshKey = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKmr1UmOy6RNtb9RxNmDiyUUPzlPT0kjlNOYuqRTjpzk\n"
+
+func TestASessionWithoutASecondFactorIsRecordedWithWhyThatWasEnough(t *testing.T) {
 	w := newWorld(t)
+	byKey := func(w *world) { w.hello.SSHAuthInfo = sshKey }
+	typed := func(w *world) { w.hello.SSHAuthInfo = "password\n" }
+	grace := func(w *world) {
+		notEnrolled(policy.Optional)(w)
+		w.policy.Require = []policy.Entry{{Users: []string{"bob"}, By: policy.Date{Year: 2026, Month: 12, Day: 31}}}
+	}
 	for reason, prepare := range map[string]func(*world){
-		"the default is optional; a device is enrolled (default)":                      func(w *world) { w.policy.Default = policy.Optional },
-		"the default is optional; no device is enrolled (default)":                     notEnrolled(policy.Optional),
-		`about user "alice" (exempt[0])`:                                               exempt(policy.Entry{Users: []string{"alice"}}),
-		`about user "alice"; a device is enrolled (require[0])`:                        func(w *world) { w.policy.Require = []policy.Entry{{Users: []string{"alice"}}} },
-		"the default is required; a device is enrolled (default); " + errFault.Error(): func(w *world) { w.fault.call = "Secrets" },
+		"ssh key only; the default is required; a device is enrolled (default)":  byKey,
+		"ssh key only; the default is required; no device is enrolled (default)": then(notEnrolled(policy.Required), byKey),
+		"not asked; the default is required; a device is enrolled (default)":     typed,
+		"optional; the default is optional; no device is enrolled (default)":     then(notEnrolled(policy.Optional), byKey),
+		`exempt by exempt[0]; about user "alice"`:                                then(exempt(policy.Entry{Users: []string{"alice"}}), byKey),
+		"switched off": func(w *world) { w.policy.Off = true },
+		`grace until 2026-12-31; about user "bob"; no device is enrolled, which is let pass until 24:00 of 2026-12-31 (require[0])`: grace,
+		"observed; ssh key only; the default is required; a device is enrolled (default)":                                           observed(byKey),
+		"not asked; the default is required; a device is enrolled (default); " + errFault.Error():                                   func(w *world) { w.fault.call = "Secrets" },
 	} {
 		w.reset()
 		prepare(w)
 		if _, factor := w.opened(); factor != "none" || !slices.Equal(w.reasons(), []string{reason}) {
 			t.Errorf("recorded %q with %q, want %q", w.reasons(), factor, reason)
 		}
+	}
+}
+
+// By which methods sshd was satisfied stands in each record of a session that it opens.
+func TestEachRecordOfASSHSessionNamesItsMethods(t *testing.T) {
+	w := newWorld(t)
+	for want, info := range map[string]string{
+		"": "", "publickey": sshKey, "publickey,keyboard-interactive": sshKey + "keyboard-interactive/pam\n", "password": "password\n",
+	} {
+		for name, prepare := range map[string]func(*world){"opened": func(*world) {}, "refused": func(w *world) { w.policy.Default = policy.Deny },
+			"exempt": func(w *world) { w.policy.Default = policy.Exempt }} {
+			w.reset()
+			prepare(w)
+			w.hello.SSHAuthInfo = info
+			w.opened()
+			var found string
+			for _, d := range w.log[0].Details {
+				found += d.Key + "=" + d.Value
+			}
+			if want != "" && found != "twokey.ssh_auth="+want || want == "" && found != "" {
+				t.Errorf("%s: %q: %q", name, info, found)
+			}
+		}
+	}
+}
+
+func TestMustRefuseASSHKeyAloneWhereThePolicySaysSo(t *testing.T) {
+	w := newWorld(t)
+	key := func(w *world) { w.policy.SSHKeysAlone, w.hello.SSHAuthInfo = policy.KeysDeny, sshKey }
+	for name, c := range map[string]struct {
+		prepare func(*world)
+		verdict wire.Type
+	}{
+		"required":                               {key, denies},
+		"required, without a device":             {then(key, notEnrolled(policy.Required)), denies},
+		"required, a success of before":          {then(session(policy.Required, true), key), allows},
+		"optional, with a device":                {then(key, func(w *world) { w.policy.Default = policy.Optional }), allows},
+		"exempt":                                 {then(key, exempt(policy.Entry{Users: []string{"alice"}})), ignores},
+		"switched off":                           {then(key, func(w *world) { w.policy.Off = true }), ignores},
+		"observed":                               {observed(key), ignores},
+		"key and password":                       {then(key, func(w *world) { w.hello.SSHAuthInfo += "password\n" }), allows},
+		"not over ssh":                           {then(key, func(w *world) { w.hello.SSHAuthInfo = "" }), allows},
+		"a security key, which the policy likes": {then(key, securityKey), ignores},
+		"a key that is none, which it likes":     {then(key, securityKey, func(w *world) { w.hello.SSHAuthInfo = sshKey }), denies},
+	} {
+		w.reset()
+		c.prepare(w)
+		if got, _ := w.opened(); got != c.verdict {
+			t.Errorf("%s: %#x, want %#x, recorded %q", name, got, c.verdict, w.reasons())
+		}
+	}
+}
+
+// securityKey is a policy that takes a key in hardware for the second factor, and somebody who has one.
+func securityKey(w *world) {
+	w.policy.Rules = []policy.Rule{{Name: "hardware", SSHAuth: []string{"security-key"}, Then: policy.Exempt}}
+	w.hello.SSHAuthInfo = "publickey sk-ssh-ed25519@openssh.com AAAA\n"
+}
+
+// Attack: keep a connection open, whose success is from long ago, and open the session when nobody sits there any more.
+func TestALateSessionIsRefusedAsOftenAsItIsTried(t *testing.T) {
+	w := newWorld(t)
+	w.policy.OpenWithin = time.Minute
+	if got := w.frame(); got != allows {
+		t.Fatalf("the login: %#x", got)
+	}
+	w.now = w.now.Add(time.Minute + time.Second)
+	for range 3 {
+		if got, _ := w.opened(); got != denies || w.log[len(w.log)-1].Reason != errLate.Error() {
+			t.Errorf("%#x, recorded %q", got, w.reasons())
+		}
+	}
+	w.policy.Default = policy.Exempt
+	if got, _ := w.opened(); got != ignores {
+		t.Errorf("who is not subject to the policy any more: %#x", got)
 	}
 }
 

@@ -2,6 +2,7 @@ package pamhook
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -10,18 +11,32 @@ import (
 	"twokey/state"
 )
 
+// ledger is the state of whoever an answer is looked at for, and the way by which a charge is written into it.
+type ledger struct {
+	*state.State
+	write func() error
+}
+
 // trial is one answer being looked at under the lock.
 type trial struct {
-	tx      *state.Tx
+	ledger  ledger
 	set     *device.Set
 	answer  factor.Answer
+	cut     int   // bytes that the answer takes of the field into which it was typed
+	unread  error // the reason for an answer that nothing can be made of
 	now     time.Time
 	attempt state.Attempt
 }
 
-func (r *run) newTrial(tx *state.Tx, set *device.Set, answer factor.Answer, now time.Time) *trial {
+func (r *run) newTrial(l ledger, set *device.Set, given reply, now time.Time) *trial {
 	connection := connectionOf(r.hello, r.host.Application)
-	return &trial{tx, set, answer, now, state.Attempt{Source: r.source, Connection: connection, Now: now}}
+	t := &trial{ledger: l, set: set, now: now, unread: set.Refusal(),
+		attempt: state.Attempt{Source: r.source, Connection: connection, Now: now}}
+	t.answer, t.cut = given.understood(set)
+	if given.field != nil && t.cut == 0 {
+		t.unread = errNotDivided
+	}
+	return t
 }
 
 // run charges, writes, and only then compares.
@@ -31,20 +46,20 @@ func (t *trial) run() (device.Used, error) {
 		return t.digits()
 	case factor.Recovery:
 		// 60 bits need no throttle. What a right code changes must be writable before it is looked at.
-		if err := t.tx.Flush(); err != nil {
+		if err := t.ledger.write(); err != nil {
 			return device.Used{}, err
 		}
 		return t.set.RecoveryCode(t.answer)
 	case factor.Empty:
 		return t.nothing(errEmpty)
 	}
-	return t.nothing(t.set.Refusal())
+	return t.nothing(t.unread)
 }
 
 // nothing refuses what is no guess or may not be looked at: there is nothing to charge, and as much to write as for any other
 // answer, so that it takes as long.
 func (t *trial) nothing(reason error) (device.Used, error) {
-	if err := t.tx.Flush(); err != nil {
+	if err := t.ledger.write(); err != nil {
 		return device.Used{}, err
 	}
 	return device.Used{}, reason
@@ -63,21 +78,22 @@ func (t *trial) digits() (device.Used, error) {
 	if one {
 		return t.single()
 	}
-	return t.nothing(t.set.Refusal())
+	return t.nothing(t.unread)
 }
 
 // isRefusal tells an answer that was looked at and refused from a fault, and from one whose turn it is not.
 func isRefusal(err error) bool {
-	refusals := []error{device.ErrWrong, device.ErrReplayed, device.ErrRestored, device.ErrEnded, errThrottled, errEmpty}
+	refusals := []error{device.ErrWrong, device.ErrReplayed, device.ErrRestored, device.ErrEnded, device.ErrMethod, errThrottled, errEmpty,
+		errNotDivided}
 	return slices.ContainsFunc(refusals, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 
 func (t *trial) single() (device.Used, error) {
 	t.attempt.Cost, _ = t.set.Cost()
-	if !t.tx.Charge(t.attempt) {
+	if !t.ledger.Charge(t.attempt) {
 		return t.nothing(errThrottled)
 	}
-	if err := t.tx.Flush(); err != nil {
+	if err := t.ledger.write(); err != nil {
 		return device.Used{}, err
 	}
 	return t.set.Code(t.answer, t.now, t.attempt.Source)
@@ -85,15 +101,30 @@ func (t *trial) single() (device.Used, error) {
 
 func (t *trial) pair() (device.Used, error) {
 	_, t.attempt.Cost = t.set.Cost()
-	wait := t.tx.ChargePair(t.attempt)
+	wait := t.ledger.ChargePair(t.attempt)
 	if wait > longestWait {
 		return t.nothing(errThrottled)
 	}
 	if wait > 0 {
 		return device.Used{}, turnError{wait}
 	}
-	if err := t.tx.Flush(); err != nil {
+	if err := t.ledger.write(); err != nil {
 		return device.Used{}, err
 	}
 	return t.set.Pair(t.answer, t.now, t.attempt.Source)
+}
+
+// diagnosed adds to the reason of a wrong code by how much a clock must be wrong for it to be right. It is for the log and not for the
+// prompt, where it would help to guess, and only an answer that was paid for and looked at has that reason. The search takes some
+// milliseconds: it is made for every refusal, and when the lock has been given back.
+func (t *trial) diagnosed(reason error) error {
+	off, found := t.set.Offset(t.answer, t.now)
+	seconds := int64(off.Round(time.Second) / time.Second)
+	switch {
+	case !found || !errors.Is(reason, device.ErrWrong):
+		return reason
+	case seconds < 0:
+		return fmt.Errorf("%w: it would have been right %d s ago", reason, -seconds)
+	}
+	return fmt.Errorf("%w: it would have been right in %d s", reason, seconds)
 }

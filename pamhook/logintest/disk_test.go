@@ -39,11 +39,15 @@ func (h *host) reason() string {
 	return h.Last(1)[0].Record.Reason
 }
 
-// refusedWith runs a login that must be refused in the words of a wrong code, with this reason in the log.
+// refusedWith runs a login that must be refused in the words of a wrong code, or of one that was used, with this reason in the log.
 func (h *host) refusedWith(hello *wire.Hello, answer, reason string) {
 	h.t.Helper()
 	out := h.run(hello, talk{answers: []any{answer}})
-	if out.verdict != deny || len(out.prompts) != 1 || len(out.infos) != 1 || !strings.HasPrefix(out.infos[0], "Login failed. Please check") {
+	words := "Login failed. Please check"
+	if reason == "code used before" {
+		words = "This code has already been used. Please take the next one."
+	}
+	if out.verdict != deny || len(out.prompts) != 1 || len(out.infos) != 1 || !strings.HasPrefix(out.infos[0], words) {
 		h.t.Errorf("not refused, or in other words: %+v", out)
 	}
 	if reason != "" && !strings.Contains(h.reason(), reason) {

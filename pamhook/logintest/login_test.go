@@ -29,7 +29,7 @@ func TestARightCodeLetsInOnceAndIsRecorded(t *testing.T) {
 	if reason := h.Last(1)[0].Record.Reason; reason != "code used before" {
 		t.Errorf("the same code again is recorded as %q", reason)
 	}
-	if len(out.infos) != 1 || !strings.HasPrefix(out.infos[0], "Login failed.") {
+	if len(out.infos) != 1 || !strings.HasPrefix(out.infos[0], "This code has already been used. The next one comes in ") {
 		t.Errorf("the person was told %q", out.infos)
 	}
 	h.Verified()

@@ -1,0 +1,77 @@
+package pamhook
+
+import (
+	"errors"
+	"io/fs"
+	"strconv"
+
+	"twokey/pamhook/wire"
+	"twokey/policy"
+	"twokey/state"
+)
+
+// notices tells somebody whose session opens what he should know. sshd shows it on interactive shells only, so that it does not disturb
+// sftp and scp (measured). What cannot be found out is not told; no session depends on it.
+func (r *run) notices(s subject) {
+	if !s.known || s.problem != nil || r.way == policy.NotALogin || r.hello.Flags&wire.FlagSilent != 0 || r.policy.SwitchedOff(r.host.Now()) {
+		return
+	}
+	for _, text := range append(r.ofNoDevice(s), r.ofDevices()...) {
+		if r.conv.Info(text, false) != nil {
+			return // whatever broke, the verdict will meet it too
+		}
+	}
+}
+
+// ofNoDevice reminds who has no device until he has one.
+func (r *run) ofNoDevice(s subject) []string {
+	switch {
+	case !r.outcome.Grace.IsZero():
+		return []string{r.policy.GraceText(r.hello.Name, r.outcome.Grace, r.host.Now())}
+	case r.policy.Notice && !s.enrolled && r.outcome.Decision == policy.Optional:
+		return []string{r.policy.Text(policy.MsgNoticeOptional, "USER", r.hello.Name)}
+	}
+	return nil
+}
+
+// ofDevices tells, once, that a device was added and that few recovery codes are left. For most logins nothing waits, and the lock is not
+// taken.
+func (r *run) ofDevices() (texts []string) {
+	states, err := r.host.State(r.policy)
+	if err != nil {
+		return nil
+	}
+	waiting, err := states.Read(r.hello.Name)
+	if err != nil || len(r.take(waiting)) == 0 {
+		return nil
+	}
+	err = states.Update(r.hello.Name, func(tx *state.Tx) error {
+		texts = r.take(tx.State)
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.host.Warn("a notice for " + r.hello.Name + " waits on: " + err.Error())
+		return nil
+	}
+	return texts
+}
+
+// take takes the notices out of the state, as texts. Whose state it is has to be sure: a user id that was given to another account must
+// not learn of the devices of the one before.
+func (r *run) take(st *state.State) (texts []string) {
+	if st.UID != r.hello.UID {
+		return nil
+	}
+	for _, n := range st.TakeNotices() {
+		device := st.Device(n.Device)
+		if device == nil {
+			continue
+		}
+		added := r.policy.FormatDate(device.Created.In(r.host.Now().Location()), r.host.Now())
+		texts = append(texts, r.policy.Text(policy.MsgNoticeDevice, "DEVICE", device.Name, "DATE", added, "BY", n.By))
+	}
+	if left, due := st.TakeLowRecovery(); due {
+		texts = append(texts, r.policy.Text(policy.MsgNoticeRecovery.For(left), "USER", r.hello.Name, "LEFT", strconv.Itoa(left)))
+	}
+	return texts
+}

@@ -1,0 +1,70 @@
+package pamhook
+
+import (
+	"errors"
+	"math"
+	"strconv"
+
+	"twokey/audit"
+	"twokey/device"
+	"twokey/policy"
+	"twokey/state"
+)
+
+// observedWords begins the reason of what only an observed policy would have denied; `twokey policy observed` looks for it.
+const observedWords = "would have denied: "
+
+// errIncomplete refuses a login of which the module could not tell all.
+var errIncomplete = errors.New("an item that PAM has of this login is too long: not everything about it is known")
+
+// incomplete refuses a phase of which not everything is known, whatever the policy says of the rest.
+func (r *run) incomplete() Verdict {
+	if err := r.begin(); err != nil {
+		return r.deny(err)
+	}
+	r.append(r.record(r.action(), audit.Failure, errIncomplete.Error()))
+	return Verdict{}
+}
+
+// refuse denies, with the reason for the log and the same text for everybody, whatever the reason was. While the policy is only
+// observed nobody is denied: then the rest of the stack decides.
+func (r *run) refuse(reason error) Verdict {
+	if r.policy.Observe {
+		r.append(r.record(audit.ActionObserved, audit.Unknown, observedWords+reason.Error()))
+		return ignore()
+	}
+	return r.deny(reason)
+}
+
+// deny denies, also while the policy is only observed.
+func (r *run) deny(reason error) Verdict {
+	r.append(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
+	// The verdict stands whether or not the person could be told.
+	if err := r.conv.Info(r.words(reason), true); err != nil {
+		return Verdict{}
+	}
+	return Verdict{}
+}
+
+// words are what the person hears. Only who has used a code himself learns that it was used: to anybody else it would tell that what he
+// has found out was right.
+func (r *run) words(reason error) string {
+	var replayed device.ReplayedError
+	if !errors.As(reason, &replayed) || replayed.From != state.SourceKey(r.source) {
+		return r.policy.Text(policy.MsgRefused)
+	}
+	seconds := int(math.Ceil(replayed.Next.Seconds()))
+	return r.policy.Text(policy.MsgReplayed.For(seconds), "SECONDS", strconv.Itoa(seconds))
+}
+
+// refuseSession denies a session, unless the policy is only observed.
+func (r *run) refuseSession(reason error) Verdict {
+	if r.policy.Observe {
+		rec := r.record(audit.ActionSession, audit.Unknown, observedWords+reason.Error())
+		rec.SecondFactor = noFactor
+		r.append(rec)
+		return ignore()
+	}
+	r.append(r.record(audit.ActionSession, audit.Failure, reason.Error()))
+	return Verdict{}
+}
