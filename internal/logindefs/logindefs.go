@@ -14,19 +14,27 @@ import (
 // usualMin is UID_MIN of a file that does not say; login.defs(5).
 const usualMin = 1000
 
+const maxFile = 1 << 20 // bytes
+
+// errOpen refuses a file that others could have written: whoever makes himself a system account may be exempt.
+var errOpen = errors.New("somebody else than root can write to it")
+
 // UIDMin is the lowest user id of an account that belongs to a person, UID_MIN of login.defs(5); 1000 where that is not set. With an
 // error it is 0: then nobody is taken for a system account.
 func UIDMin() (uint32, error) { return uidMin("/etc/login.defs") }
 
 func uidMin(file string) (uint32, error) {
-	content, err := safefile.ReadFile(file, safefile.Public)
+	found, err := safefile.ReadImport(file, maxFile) // on some systems it is a link
 	if errors.Is(err, fs.ErrNotExist) {
 		return usualMin, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	lowest, err := parse(string(content))
+	if found.Owner != 0 || found.Mode&0o022 != 0 {
+		return 0, fmt.Errorf("%s: %w", file, errOpen)
+	}
+	lowest, err := parse(string(found.Content))
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", file, err)
 	}

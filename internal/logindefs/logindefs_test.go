@@ -100,6 +100,25 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 			t.Errorf("%s: %d, %v, want %d", sentence, got, err, c.want)
 		}
 	}
+	if err := os.WriteFile(path, []byte("UID_MIN 500\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := path + ".link"
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := uidMin(link); err != nil || got != 500 {
+		t.Errorf("through a link: %d, %v", got, err)
+	}
+	if err := os.Chown(path, 65534, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := uidMin(path); err == nil || got != 0 {
+		t.Errorf("of somebody else's: %d, %v", got, err)
+	}
 }
 
 // useradd takes the next free number from UID_MIN on: what it says it goes by is what we go by.
