@@ -1,0 +1,231 @@
+package mail
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"mime/quotedprintable"
+	"net"
+	netmail "net/mail"
+	"net/textproto"
+	"strings"
+	"testing"
+	"time"
+)
+
+var letter = Message{From: "twokey@example.org", To: "eva@example.org", Subject: "Ihr zweiter Faktor für host",
+	Body: "Guten Tag,\n\nSie brauchen für host\n.\neinen zweiten Faktor. " + strings.Repeat("ü", 600) + "\n", Date: time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)}
+
+func TestAMessageArrivesAsItWasWritten(t *testing.T) {
+	s := newServer(t, behaviour{})
+	if err := s.client().Send(letter); err != nil {
+		t.Fatal(err)
+	}
+	mail := s.taken()
+	if len(mail) != 1 || mail[0].from != "FROM:<twokey@example.org>" || mail[0].to != "TO:<eva@example.org>" {
+		t.Fatalf("%+v", mail)
+	}
+	got, err := netmail.ReadMessage(strings.NewReader(mail[0].data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for header, want := range map[string]string{
+		"From": "<twokey@example.org>", "To": "<eva@example.org>", "Date": "Sun, 03 May 2026 12:00:00 +0000",
+		"Auto-Submitted": "auto-generated", "Content-Type": "text/plain; charset=utf-8",
+	} {
+		if got.Header.Get(header) != want {
+			t.Errorf("%s: %q", header, got.Header.Get(header))
+		}
+	}
+	if subject, err := new(mime.WordDecoder).DecodeHeader(got.Header.Get("Subject")); err != nil || subject != letter.Subject {
+		t.Errorf("subject %q, %v", subject, err)
+	}
+	if id := got.Header.Get("Message-ID"); len(id) < 20 || !strings.HasSuffix(id, "@example.org>") {
+		t.Errorf("Message-ID %q", id)
+	}
+	if body, err := io.ReadAll(quotedprintable.NewReader(got.Body)); err != nil || string(body) != letter.Body {
+		t.Errorf("body %q, %v", body, err)
+	}
+	for line := range strings.Lines(mail[0].data) {
+		if len(line) > 998 {
+			t.Errorf("a line of %d bytes", len(line))
+		}
+	}
+}
+
+func TestNoAddressAndNoSubjectAddsAHeaderARecipientOrACommand(t *testing.T) {
+	for name, spoil := range map[string]func(*Message){
+		"a header by the subject":      func(m *Message) { m.Subject = "a\r\nBcc: x@example.org" },
+		"a line feed in the subject":   func(m *Message) { m.Subject = "a\nBcc: x@example.org" },
+		"a subject that is too long":   func(m *Message) { m.Subject = strings.Repeat("a", 901) },
+		"a header by the address":      func(m *Message) { m.To = "eva@example.org\r\nBcc: x@example.org" },
+		"a command by the address":     func(m *Message) { m.To = "eva@example.org>\r\nRCPT TO:<x@example.org" },
+		"a second recipient":           func(m *Message) { m.To = "eva@example.org, x@example.org" },
+		"a name before the address":    func(m *Message) { m.To = "Eva <eva@example.org>" },
+		"a route":                      func(m *Message) { m.To = "@a.example,@b.example:eva@example.org" },
+		"a quoted account":             func(m *Message) { m.To = `"eva x"@example.org` },
+		"a comment":                    func(m *Message) { m.To = "eva(x)@example.org" },
+		"a blank":                      func(m *Message) { m.To = "eva @example.org" },
+		"a parameter of RCPT":          func(m *Message) { m.To = "eva@example.org> NOTIFY=NEVER" },
+		"a domain's account":           func(m *Message) { m.To = `DOM\eva@example.org` },
+		"a template for a whole name":  func(m *Message) { m.To = "eva@corp.example@example.org" },
+		"a name beyond ASCII":          func(m *Message) { m.To = "jürgen@example.org" },
+		"nobody":                       func(m *Message) { m.To = "" },
+		"nobody at a host":             func(m *Message) { m.To = "@example.org" },
+		"an account and no host":       func(m *Message) { m.To = "eva" },
+		"an address that is too long":  func(m *Message) { m.To = strings.Repeat("a", 251) + "@b.c" },
+		"a sender with a header in it": func(m *Message) { m.From = "a@example.org\nX: y" },
+	} {
+		s := newServer(t, behaviour{})
+		m := letter
+		spoil(&m)
+		if err := s.client().Send(m); err == nil || errors.Is(err, ErrServer) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if heard := s.commands(); heard != "" {
+			t.Errorf("%s: the server heard %q", name, heard)
+		}
+	}
+	for _, good := range []string{"eva@example.org", "eva.x+2fa@mail.example.org", "root@localhost", "o'brien@example.org", "-x@example.org"} {
+		if err := CheckAddress(good); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAPasswordIsSentUnderTLSToTheRightServerOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		is       behaviour
+		password string
+		trust    bool
+		want     string // in the error; "": sent
+	}{
+		"right":                            {behaviour{starttls: true, auth: true}, "right", true, ""},
+		"no STARTTLS":                      {behaviour{auth: true}, "right", true, "no STARTTLS"},
+		"a certificate that nobody signed": {behaviour{starttls: true, auth: true}, "right", false, "certificate"},
+		"it takes no password":             {behaviour{starttls: true}, "right", true, "takes no password"},
+		"a wrong password":                 {behaviour{starttls: true, auth: true}, "wrong", true, "535"},
+	} {
+		s := newServer(t, c.is)
+		client := s.client()
+		client.User, client.Password = "carol", c.password
+		if c.trust {
+			client.Roots = s.roots
+		}
+		err := client.Send(letter)
+		if c.want == "" {
+			if mail := s.taken(); err != nil || len(mail) != 1 || !mail[0].encrypted || mail[0].login != "\x00carol\x00right" {
+				t.Errorf("%s: %v, %+v", name, err, mail)
+			}
+			continue
+		}
+		if !errors.Is(err, ErrServer) || !strings.Contains(err.Error(), c.want) || len(s.taken()) != 0 {
+			t.Errorf("%s: %v, %+v", name, err, s.taken())
+		}
+		if c.want != "535" && strings.Contains(s.commands(), "AUTH") {
+			t.Errorf("%s: the password was sent", name)
+		}
+	}
+}
+
+func TestTLSIsUsedWhereItIsOffered(t *testing.T) {
+	s := newServer(t, behaviour{starttls: true})
+	if err := s.client().Send(letter); err != nil {
+		t.Fatal(err)
+	}
+	if mail := s.taken(); len(mail) != 1 || !mail[0].encrypted {
+		t.Errorf("%+v", mail)
+	}
+}
+
+func TestItEndsWhateverTheServerDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		is     behaviour
+		server bool // no other message would go either
+	}{
+		"hangs before the greeting": {behaviour{hangAt: "greeting"}, true},
+		"hangs at the recipient":    {behaviour{hangAt: "RCPT"}, true},
+		"hangs after the message":   {behaviour{hangAt: "."}, true},
+		"answers without an end":    {behaviour{trickle: true}, true},
+		"drops the greeting":        {behaviour{dropAt: "greeting"}, true},
+		"drops the recipient":       {behaviour{dropAt: "RCPT"}, false},
+		"drops the message":         {behaviour{dropAt: "."}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t, c.is)
+			client := s.client()
+			if c.is.hangAt != "" || c.is.trickle {
+				client.Timeout = 300 * time.Millisecond
+			}
+			err := client.Send(letter)
+			if err == nil || errors.Is(err, ErrServer) != c.server || len(s.taken()) != 0 {
+				t.Errorf("%v, %+v", err, s.taken())
+			}
+		})
+	}
+}
+
+func TestAMessageThatWasTakenIsSent(t *testing.T) {
+	for _, at := range []string{"drop", "hang"} {
+		b := behaviour{dropAt: "QUIT"}
+		if at == "hang" {
+			b = behaviour{hangAt: "QUIT"}
+		}
+		s := newServer(t, b)
+		client := s.client()
+		client.Timeout = 2 * time.Second
+		if err := client.Send(letter); err != nil || len(s.taken()) != 1 {
+			t.Errorf("%s at QUIT: %v", at, err)
+		}
+	}
+}
+
+func TestARefusedRecipientIsNotTheServersFault(t *testing.T) {
+	s := newServer(t, behaviour{refuse: "eva@"})
+	err := s.client().Send(letter)
+	var said *textproto.Error
+	if !errors.As(err, &said) || said.Code != 550 || errors.Is(err, ErrServer) {
+		t.Errorf("%v", err)
+	}
+	other := letter
+	other.To = "bob@example.org"
+	if err := s.client().Send(other); err != nil || len(s.taken()) != 1 {
+		t.Errorf("the next one: %v", err)
+	}
+}
+
+func TestNoServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{free, "", "nobody", "127.0.0.1:x"} {
+		if err := (Server{Address: address, Timeout: 5 * time.Second}).Send(letter); !errors.Is(err, ErrServer) {
+			t.Errorf("%q: %v", address, err)
+		}
+	}
+}
+
+var addressSeeds = []string{"eva@example.org", "\"a b\"@x", "a@b\r\nc", "a,b@c", "@a:b@c", "DOM\\a@b", "a@[127.0.0.1]"}
+
+// FuzzCheckAddress: what is accepted is one word that stands in a header and a command as it is.
+func FuzzCheckAddress(f *testing.F) {
+	if len(addressSeeds) != 7 {
+		f.Fatalf("%d seeds", len(addressSeeds))
+	}
+	for _, seed := range addressSeeds {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, address string) {
+		if CheckAddress(address) != nil {
+			return
+		}
+		if strings.ContainsAny(address, " \t\r\n<>(),:;\"\\") || strings.Count(address, "@") != 1 || len(address) > 254 {
+			t.Errorf("%q was accepted", address)
+		}
+	})
+}
