@@ -16,6 +16,7 @@ func commands(ui *ui) []*cli.Command {
 		showCommand(ui),
 		recoveryCommand(ui),
 		unlockCommand(ui),
+		forgetCommand(ui),
 		adoptCommand(ui),
 		policyCommand(ui),
 		testCommand(ui),

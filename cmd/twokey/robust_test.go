@@ -128,7 +128,7 @@ func TestOnlyOneFilePrints(t *testing.T) {
 }
 
 func TestEveryCommandHasJSONAndWhatWritesHasADryRun(t *testing.T) {
-	writes := []string{"init", "enable", "disable", "enroll", "unenroll", "reset", "recovery new", "unlock", "adopt",
+	writes := []string{"init", "enable", "disable", "enroll", "unenroll", "reset", "recovery new", "unlock", "forget", "adopt",
 		"policy require", "policy exempt", "policy unset"}
 	app := newApp(&ui{in: newInput(strings.NewReader(""))})
 	found := 0

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -85,9 +86,10 @@ func (h *host) lookAt(record *secrets.Record, p person, answer factor.Answer, no
 	used, err := match(set, answer, now)
 	switch {
 	case errors.Is(err, device.ErrReplayed):
-		return found{Reason: "this code was used" + nextCode(record, answer, now)}
+		return found{Reason: "this code was used" + nextCode(err)}
 	case errors.Is(err, device.ErrWrong):
-		return found{Reason: "wrong code" + h.clockHints(record, answer, now)}
+		off, name, known := set.OffsetOf(answer, now)
+		return found{Reason: "wrong code" + clockHint(fmt.Sprintf("the device %q", name), off, known)}
 	case err != nil:
 		return found{Reason: err.Error()}
 	case used.Method == "recovery":
@@ -115,55 +117,24 @@ func match(set *device.Set, answer factor.Answer, now time.Time) (device.Used, e
 	return device.Used{}, err
 }
 
-// nextCode says how long it is until a device shows another code.
-func nextCode(record *secrets.Record, answer factor.Answer, now time.Time) string {
-	for _, d := range record.Devices {
-		if d.Method == string(factor.TOTP) && d.Digits == len(answer.Text) {
-			return fmt.Sprintf("; the next one comes in %d s", int64(d.Period)-now.Unix()%int64(d.Period))
-		}
-	}
-	return ""
-}
-
-// clockHints adds how far the clock of a device is off by which the code would be right.
-func (h *host) clockHints(record *secrets.Record, answer factor.Answer, now time.Time) string {
-	if answer.Kind != factor.Digits {
+// nextCode says how long it is until the device shows another code.
+func nextCode(err error) string {
+	var used device.ReplayedError
+	if !errors.As(err, &used) || used.Next == 0 {
 		return ""
 	}
-	for _, d := range record.Devices {
-		if hint := clockHint(device.Params(d), answer.Text, now); hint != "" {
-			return hint
-		}
-	}
-	return ""
+	return fmt.Sprintf("; the next one comes in %.0f s", math.Ceil(used.Next.Seconds()))
 }
 
-// furthestClock is how far off a clock is looked for: it covers a wrong time zone.
-const furthestClock = 12 * time.Hour
-
-// clockHint says how far the clock of the device is off when the code is one of another time, the nearest within twelve hours; "" when
-// it is none.
-func clockHint(p factor.Params, typed string, now time.Time) string {
-	answer := factor.ParseAnswer(typed)
-	if p.Method != factor.TOTP || len(answer.Text) != p.Digits {
+// clockHint says by how much the clock of a device is wrong, if that is known.
+func clockHint(whose string, off time.Duration, known bool) string {
+	switch {
+	case !known:
 		return ""
+	case off < 0:
+		return fmt.Sprintf(": the clock of %s is about %.0f s behind", whose, -off.Seconds())
 	}
-	step, period := int64(p.Step(now)), int64(p.Period)
-	for k := int64(1); k <= int64(furthestClock/time.Second)/period; k++ {
-		for _, off := range []int64{k, -k} {
-			code, err := p.Code(uint64(max(0, step+off)))
-			if err != nil || code != answer.Text {
-				continue
-			}
-			// The device is somewhere in that step: the middle of it is the best guess.
-			ahead := (step+off)*period + period/2 - now.Unix()
-			if ahead < 0 {
-				return fmt.Sprintf(": the device's clock is about %d s behind", -ahead)
-			}
-			return fmt.Sprintf(": the device's clock is about %d s ahead", ahead)
-		}
-	}
-	return ""
+	return fmt.Sprintf(": the clock of %s is about %.0f s ahead", whose, off.Seconds())
 }
 
 func (h *host) tellCode(p person, f found) error {
