@@ -48,18 +48,18 @@ func TestAuthtokIsNotAskedWhereItCannotBe(t *testing.T) {
 		want  error
 		sent  int // frames before the one that is refused
 	}{
-		"in the account phase":      {PhaseAccount, func(c *Conn) error { return authtok(c, "Password: ") }, ErrOrder, 0},
-		"when a session opens":      {PhaseOpenSession, func(c *Conn) error { return authtok(c, "Password: ") }, ErrOrder, 0},
+		"in the account phase":      {PhaseAccount, askAndCut(), ErrOrder, 0},
+		"when a session opens":      {PhaseOpenSession, askAndCut(), ErrOrder, 0},
 		"a prompt that is no text":  {PhaseAuthenticate, func(c *Conn) error { return authtok(c, "\x1b") }, ErrText, 0},
 		"a second time":             {PhaseAuthenticate, func(c *Conn) error { return errors.Join(authtok(c, ""), authtok(c, "")) }, ErrOrder, 1},
 		"cut without an answer":     {PhaseAuthenticate, func(c *Conn) error { return c.CutAuthtok(1) }, ErrOrder, 0},
-		"cut off a prompt's answer": {PhaseAuthenticate, func(c *Conn) error { _, _, err := c.Prompt("", false); return errors.Join(err, c.CutAuthtok(1)) }, ErrOrder, 1},
-		"cut everything":            {PhaseAuthenticate, func(c *Conn) error { return errors.Join(authtok(c, ""), c.CutAuthtok(13)) }, ErrOrder, 1},
-		"cut more":                  {PhaseAuthenticate, func(c *Conn) error { return errors.Join(authtok(c, ""), c.CutAuthtok(14)) }, ErrOrder, 1},
-		"cut nothing":               {PhaseAuthenticate, func(c *Conn) error { return errors.Join(authtok(c, ""), c.CutAuthtok(0)) }, ErrOrder, 1},
-		"cut less than nothing":     {PhaseAuthenticate, func(c *Conn) error { return errors.Join(authtok(c, ""), c.CutAuthtok(-1)) }, ErrOrder, 1},
-		"cut 65536 and one bytes":   {PhaseAuthenticate, func(c *Conn) error { return errors.Join(authtok(c, ""), c.CutAuthtok(65537)) }, ErrOrder, 1},
-		"cut twice":                 {PhaseAuthenticate, func(c *Conn) error { return errors.Join(authtok(c, ""), c.CutAuthtok(2), c.CutAuthtok(2)) }, ErrOrder, 2},
+		"cut off a prompt's answer": {PhaseAuthenticate, promptAndCut, ErrOrder, 1},
+		"cut everything":            {PhaseAuthenticate, askAndCut(13), ErrOrder, 1},
+		"cut more":                  {PhaseAuthenticate, askAndCut(14), ErrOrder, 1},
+		"cut nothing":               {PhaseAuthenticate, askAndCut(0), ErrOrder, 1},
+		"cut less than nothing":     {PhaseAuthenticate, askAndCut(-1), ErrOrder, 1},
+		"cut 65536 and one bytes":   {PhaseAuthenticate, askAndCut(65537), ErrOrder, 1},
+		"cut twice":                 {PhaseAuthenticate, askAndCut(2, 2), ErrOrder, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, p := versioned(t, Version, c.phase, answer, answer)
@@ -84,6 +84,22 @@ func TestAuthtokIsNotAskedWhereItCannotBe(t *testing.T) {
 func authtok(c *Conn, prompt string) error {
 	_, _, err := c.Authtok(prompt)
 	return err
+}
+
+// askAndCut asks for the password and cuts it, once for each length.
+func askAndCut(lengths ...int) func(*Conn) error {
+	return func(c *Conn) error {
+		err := authtok(c, "Password: ")
+		for _, n := range lengths {
+			err = errors.Join(err, c.CutAuthtok(n))
+		}
+		return err
+	}
+}
+
+func promptAndCut(c *Conn) error {
+	_, _, err := c.Prompt("Code: ", false)
+	return errors.Join(err, c.CutAuthtok(1))
 }
 
 func TestOneByteAndAllButOneCanBeCut(t *testing.T) {

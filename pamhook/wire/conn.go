@@ -53,9 +53,9 @@ func (c *Conn) Prompt(text string, echo bool) (answer []byte, reason NoAnswer, e
 }
 
 // Authtok asks for the password, or what is typed in its field, with the given prompt, through PAM_AUTHTOK: what a module before
-// ours has got already is returned without a question. Results are as Prompt's, but never AnswerIsPassword. It may be called once, in
-// PhaseAuthenticate, else it fails with ErrOrder. ErrVersion says that the module is of OldVersion and cannot do it: nothing was
-// sent, and other calls still work.
+// ours has got already is returned without a question. Results are as Prompt's, but never AnswerIsPassword. It may be called
+// once, in PhaseAuthenticate, else it fails with ErrOrder. ErrVersion says that the module is of OldVersion and cannot do it:
+// nothing was sent, and other calls still work.
 func (c *Conn) Authtok(prompt string) (typed []byte, reason NoAnswer, err error) {
 	if c.err == nil && c.hello.Version == OldVersion {
 		return nil, 0, ErrVersion
@@ -75,9 +75,9 @@ func (c *Conn) Authtok(prompt string) (typed []byte, reason NoAnswer, err error)
 	return typed, reason, err
 }
 
-// CutAuthtok tells the module to cut the last n bytes off PAM_AUTHTOK if the verdict is ALLOW, so that the modules behind it get the
-// password alone. n is at least 1 and less than Authtok returned, and it may be called once, else it fails with ErrOrder. With a
-// module of OldVersion there is nothing to cut.
+// CutAuthtok tells the module to cut the last n bytes off PAM_AUTHTOK if the verdict is ALLOW, so that the modules behind it get
+// the password alone. n is at least 1 and less than Authtok returned, and it may be called once, else it fails with ErrOrder. With
+// a module of OldVersion there is nothing to cut.
 func (c *Conn) CutAuthtok(n int) error {
 	if n < 1 || n >= c.typed {
 		return c.fail(ErrOrder)
@@ -138,7 +138,8 @@ func (c *Conn) Wait(seconds int) error {
 }
 
 // Finish sends the verdict; nothing can be sent after it. t is TypeAllow, TypeDeny or TypeIgnore; accountAsks belongs to
-// TypeAllow and announces that the account phase has something to ask. With FlagItemTooLong everything but TypeDeny fails with ErrOrder.
+// TypeAllow and announces that the account phase has something to ask. With FlagItemTooLong everything but TypeDeny fails with
+// ErrOrder.
 func (c *Conn) Finish(t Type, accountAsks bool) error {
 	if t != TypeDeny && c.hello.Flags&FlagItemTooLong != 0 {
 		return c.fail(ErrOrder)

@@ -74,8 +74,8 @@
 // typed together. The module calls pam_get_authtok, so that PAM_AUTHTOK is set for the modules behind it; where a module before
 // it has set PAM_AUTHTOK the person sees no prompt and the answer is what is there. CUT_AUTHTOK carries two bytes, how many bytes
 // the module cuts off the end of PAM_AUTHTOK; at least one byte is cut and one is left. They are cut when, and only when, the
-// verdict is ALLOW and PAM_AUTHTOK still is what the answer was; the module denies when it is not, and leaves PAM_AUTHTOK whole with
-// every other verdict. No password and no code ever travels from the helper to the module.
+// verdict is ALLOW and PAM_AUTHTOK still is what the answer was; the module denies when it is not, and leaves PAM_AUTHTOK whole
+// with every other verdict. No password and no code ever travels from the helper to the module.
 //
 // A verdict carries the nonce of HELLO; ALLOW one more byte of flags: 1 the account phase has something to ask, and no other is
 // set. IGNORE means that the user or the service is not subject to the policy; in the account phase it denies. A verdict

@@ -30,7 +30,8 @@ func tell(t *testing.T) func(line string) []string {
 	module := authtokModule(t)
 	return func(line string) []string {
 		return []string{
-			"auth required " + line, "auth optional " + module, "auth required pam_permit.so", "account required " + line, "session required " + line,
+			"auth required " + line, "auth optional " + module, "auth required pam_permit.so",
+			"account required " + line, "session required " + line,
 		}
 	}
 }
@@ -104,7 +105,7 @@ func TestPasswordOfAModuleBeforeUsIsTaken(t *testing.T) {
 
 // TestCodeIsCutOnlyToSucceed: whatever else happens, the modules behind us find what they would have found without ours.
 func TestCodeIsCutOnlyToSucceed(t *testing.T) {
-	const typed = "hunter2123456"
+	const typed, doubled = "hunter2123456", "hunter2123456hunter2123456"
 	for name, c := range map[string]struct {
 		helper, args string
 		answers      []string
@@ -129,7 +130,7 @@ func TestCodeIsCutOnlyToSucceed(t *testing.T) {
 		"ALLOW, the password became another":   {"cut-prompt", "", []string{typed, "@authtok:hunter3123456"}, nil, authErr, "found hunter3123456"},
 		"ALLOW, the password became longer":    {"cut-prompt", "", []string{typed, "@authtok:" + typed + "7"}, nil, authErr, "found " + typed + "7"},
 		"ALLOW, the password became shorter":   {"cut-prompt", "", []string{typed, "@authtok:hunter"}, nil, authErr, "found hunter"},
-		"ALLOW, the password was doubled":      {"cut-prompt", "", []string{typed, "@authtok:" + typed + typed}, nil, authErr, "found " + typed + typed},
+		"ALLOW, the password was doubled":      {"cut-prompt", "", []string{typed, "@authtok:" + doubled}, nil, authErr, "found " + doubled},
 		"ALLOW, the password became empty":     {"cut-prompt", "", []string{typed, "@authtok:"}, nil, authErr, "found "},
 		"ALLOW, and the rest cannot be set":    {"cut-allow", "", []string{typed}, []string{"-f", "pam_set_item"}, authErr, "found " + typed},
 		"ALLOW, the account phase cannot be":   {"cut-account", "", []string{typed}, []string{"-f", "pam_set_data"}, authErr, "found " + typed},
@@ -176,9 +177,10 @@ func TestPasswordIsAskedInAuthenticateOnly(t *testing.T) {
 	}
 }
 
-// TestPasswordIsWiped searches the application's whole memory for a random password and code when libpam has forgotten them.
+// TestPasswordIsWiped searches the application's whole memory for a random password and code when libpam has forgotten them: for their
+// last 32 bytes, of which all are cut off by cut-40.
 func TestPasswordIsWiped(t *testing.T) {
-	for _, helper := range []string{"authtok-allow", "authtok-deny", "authtok-ignore", "cut-32", "cut-deny", "cut-twice", "cut-exit-1"} {
+	for _, helper := range []string{"authtok-allow", "authtok-deny", "authtok-ignore", "cut-40", "cut-deny", "cut-twice", "cut-exit-1"} {
 		t.Run(helper, func(t *testing.T) {
 			o := try{kit: plain(t), helper: helper, answers: []string{"@secret"}, options: []string{"-f", "search-late"}}.run(t)
 			if got := o.get("secret"); got != "wiped" {

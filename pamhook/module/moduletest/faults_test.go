@@ -69,13 +69,17 @@ var faults = map[string]fault{
 	"cuts an empty password":                         {helper: "cut-allow", log: "broke the protocol", answers: []string{""}},
 	"cuts a password that is too long":               {helper: "cut-allow", log: "broke the protocol", answers: []string{"@long"}},
 	"cuts sshd's junk":                               {helper: "cut-allow", log: "broke the protocol", answers: []string{junk}},
-	"cuts as much as an answer can be":               {helper: "cut-1024", log: "broke the protocol", answers: []string{strings.Repeat("7", 1024)}},
 	"cuts 65535 bytes":                               {helper: "cut-65535", log: "broke the protocol", answers: []string{"hunter2123456"}},
 	"cuts twice":                                     {helper: "cut-twice", log: "broke the protocol", answers: []string{"hunter2123456"}},
 	"cuts with a shorter frame":                      {helper: "cut-one-byte", log: "broke the protocol", answers: []string{"hunter2123456"}},
 	"cuts, says ALLOW and ends with status 1":        {helper: "cut-exit-1", log: "(status 1)", answers: []string{"hunter2123456"}},
-	"cuts and gives no verdict":                      {helper: "cut-no-verdict", log: "ended without a verdict", answers: []string{"hunter2123456"}},
 	"asks and has gone when the answer comes":        {helper: "prompt-exit", log: "broke off", answers: []string{"@slow"}},
+	"cuts as much as an answer can be": {
+		helper: "cut-1024", log: "broke the protocol", answers: []string{strings.Repeat("7", 1024)},
+	},
+	"cuts and gives no verdict": {
+		helper: "cut-no-verdict", log: "ended without a verdict", answers: []string{"hunter2123456"},
+	},
 	"waits beyond the end of all": {
 		helper: "prompt-wait", log: "took too long", slow: true, answers: []string{"@late:110"},
 	},

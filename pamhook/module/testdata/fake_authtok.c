@@ -48,7 +48,7 @@ static void authtok_prompt(void) { get("Password: "); ask("Code: "); verdict(ALL
 static void prompt_authtok(void) { ask("Code: "); get("Password: "); verdict(ALLOW, 0); }
 static void cut_allow(void) { get_and_cut(6); verdict(ALLOW, 0); }
 static void cut_account(void) { get_and_cut(6); verdict(ALLOW, 1); }
-static void cut_32(void) { get_and_cut(32); verdict(ALLOW, 0); }
+static void cut_40(void) { get_and_cut(40); verdict(ALLOW, 0); }
 static void cut_deny(void) { get_and_cut(6); verdict(DENY, 0); }
 static void cut_ignore(void) { get_and_cut(6); verdict(IGNORE, 0); }
 static void cut_exit_1(void) { get_and_cut(6); verdict(ALLOW, 0); exit(1); }
@@ -74,7 +74,7 @@ const struct behaviour authtok_behaviours[] = {
 	{"authtok", authtok}, {"authtok-allow", authtok_allow}, {"authtok-ignore", authtok_ignore}, {"authtok-deny", authtok_deny},
 	{"authtok-no-text", authtok_no_text}, {"authtok-escape", authtok_escape}, {"authtok-twice", authtok_twice},
 	{"authtok-prompt", authtok_prompt}, {"prompt-authtok", prompt_authtok}, {"authtok-later", authtok_later},
-	{"cut-allow", cut_allow}, {"cut-account", cut_account}, {"cut-32", cut_32}, {"cut-deny", cut_deny}, {"cut-ignore", cut_ignore},
+	{"cut-allow", cut_allow}, {"cut-account", cut_account}, {"cut-40", cut_40}, {"cut-deny", cut_deny}, {"cut-ignore", cut_ignore},
 	{"cut-exit-1", cut_exit_1}, {"cut-no-verdict", cut_no_verdict}, {"cut-prompt", cut_prompt}, {"cut-first", cut_first},
 	{"cut-answer", cut_answer}, {"cut-0", cut_0}, {"cut-1024", cut_1024}, {"cut-65535", cut_65535}, {"cut-twice", cut_twice},
 	{"cut-one-byte", cut_one_byte}, {NULL, NULL},
