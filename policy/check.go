@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -149,4 +150,24 @@ func editDistance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// later are the keys that a later version brings.
+var later = []string{"at_login", "bypass", "methods_default", "provisioners", "push", "roles", "sms"}
+
+// elsewhere are the keys that stand in one place only, and where.
+var elsewhere = map[string]string{
+	"ask": "services", "by": "require", "from": "exempt and rules", "hours": "rules", "name": "rules", "notice": "enroll", "ssh_auth": "rules",
+	"starts": "require", "system_accounts": "exempt", "then": "rules", "tty": "rules", "until": "require and exempt", "weekdays": "rules", "zone": "rules",
+}
+
+// aboutKey says what may be meant by a key that is not known in a place.
+func aboutKey(key string, fields []field) string {
+	if slices.Contains(later, key) {
+		return fmt.Sprintf(": this version of twokey has no %s yet", key)
+	}
+	if place, found := elsewhere[key]; found {
+		return ": it belongs to " + place
+	}
+	return suggest(key, fields)
 }

@@ -8,29 +8,71 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // MaxCompiled is the size cap of a compiled policy, in bytes: above what a
 // configuration of [MaxSource] bytes can become, by JSON's escapes at the most.
 const MaxCompiled = 8 * MaxSource
 
-const firstLine = "twokey-policy 1 sha256:"
+const firstLine = "twokey-policy 2 sha256:"
 
 // document is the compiled form's second line: the keys in the order of the
 // package comment.
 type document struct {
-	Version     int        `json:"version"`
-	Enabled     bool       `json:"enabled"`
-	Observe     bool       `json:"observe"`
-	Issuer      string     `json:"issuer"`
-	Contact     string     `json:"contact"`
-	HelpURL     string     `json:"help_url"`
-	Default     string     `json:"default"`
-	Require     []Entry    `json:"require,omitempty"`
-	Exempt      []Entry    `json:"exempt,omitempty"`
-	NewDevices  deviceLine `json:"new_devices"`
-	Discrepancy int        `json:"discrepancy"`
-	Paths       Paths      `json:"paths"`
+	Version  int                `json:"version"`
+	Enabled  bool               `json:"enabled"`
+	OffUntil time.Time          `json:"off_until,omitzero"`
+	Observe  bool               `json:"observe"`
+	Language string             `json:"language"`
+	Messages map[Message]string `json:"messages,omitempty"`
+	Issuer   string             `json:"issuer"`
+	Contact  string             `json:"contact"`
+	HelpURL  string             `json:"help_url"`
+	Default  string             `json:"default"`
+	Require  []Entry            `json:"require,omitempty"`
+	Exempt   []Entry            `json:"exempt,omitempty"`
+	Rules    []Rule             `json:"rules,omitempty"`
+	Services map[string]wayLine `json:"services,omitempty"`
+	Enroll   enrollLine         `json:"enroll"`
+
+	NewDevices   deviceLine `json:"new_devices"`
+	Discrepancy  int        `json:"discrepancy"`
+	Remember     string     `json:"remember"`
+	Shared       []string   `json:"shared,omitempty"`
+	SSHKeysAlone string     `json:"ssh_keys_alone"`
+	OpenWithin   string     `json:"open_within"`
+	Methods      []string   `json:"methods"`
+	OnFault      string     `json:"on_fault"`
+	ManagedBy    string     `json:"managed_by"`
+	Mail         Mail       `json:"mail,omitzero"`
+	Paths        Paths      `json:"paths"`
+}
+
+// ruleLine is a Rule as it is written.
+type ruleLine struct {
+	Name     string   `json:"name,omitempty"`
+	Users    []string `json:"users,omitempty"`
+	Groups   []string `json:"groups,omitempty"`
+	Services []string `json:"services,omitempty"`
+	From     []string `json:"from,omitempty"`
+	SSHAuth  []string `json:"ssh_auth,omitempty"`
+	TTY      []string `json:"tty,omitempty"`
+	Weekdays []string `json:"weekdays,omitempty"`
+	Hours    []Hours  `json:"hours,omitempty"`
+	Zone     string   `json:"zone,omitempty"`
+	Then     string   `json:"then"`
+	Methods  []string `json:"methods,omitempty"`
+	Remember string   `json:"remember,omitempty"`
+	Enroll   string   `json:"enroll,omitempty"`
+}
+
+type wayLine struct {
+	Ask string `json:"ask"`
+}
+
+type enrollLine struct {
+	Notice bool `json:"notice"`
 }
 
 // deviceLine is NewDevices with the period as it is written: "30s".
@@ -40,20 +82,43 @@ type deviceLine struct {
 	Algorithm string `json:"algorithm"`
 }
 
+func (r Rule) line() ruleLine {
+	line := ruleLine{Name: r.Name, Users: r.Users, Groups: r.Groups, Services: r.Services, From: r.From, SSHAuth: r.SSHAuth, TTY: r.TTY,
+		Hours: r.Hours, Zone: r.Zone, Then: r.Then.String(), Methods: r.Methods}
+	for _, day := range r.Weekdays {
+		line.Weekdays = append(line.Weekdays, weekdayWords[day])
+	}
+	if r.Remember != nil {
+		line.Remember = seconds(*r.Remember)
+	}
+	if r.EnrollByAdmin {
+		line.Enroll = byAdmin
+	}
+	return line
+}
+
+// MarshalJSON writes the rule with the keys of the configuration.
+func (r Rule) MarshalJSON() ([]byte, error) { return json.Marshal(r.line()) }
+
+func (c *Config) document() document {
+	doc := document{
+		Version: 1, Enabled: !c.Off, OffUntil: c.OffUntil, Observe: c.Observe, Language: c.Language, Messages: c.Messages,
+		Issuer: c.Issuer, Contact: c.Contact, HelpURL: c.HelpURL, Default: c.Default.String(), Require: c.Require, Exempt: c.Exempt, Rules: c.Rules,
+		Services: map[string]wayLine{}, Enroll: enrollLine{c.Notice},
+		NewDevices:  deviceLine{c.NewDevices.Digits, seconds(c.NewDevices.Period), c.NewDevices.Algorithm},
+		Discrepancy: c.Discrepancy, Remember: seconds(c.Remember), Shared: c.Shared, SSHKeysAlone: c.SSHKeysAlone,
+		OpenWithin: seconds(c.OpenWithin), Methods: c.Methods, OnFault: c.OnFault, ManagedBy: c.ManagedBy, Mail: c.Mail, Paths: c.Paths,
+	}
+	for service, way := range c.Services {
+		doc.Services[service] = wayLine{way.String()}
+	}
+	return doc
+}
+
 // Compile gives the compiled form of the policy; digest is the SHA-256 of the
 // source that it was parsed from.
 func (c *Config) Compile(digest [sha256.Size]byte) []byte {
-	line, err := json.Marshal(document{
-		Version: 1, Enabled: !c.Off, Observe: c.Observe,
-		Issuer: c.Issuer, Contact: c.Contact, HelpURL: c.HelpURL,
-		Default: c.Default.String(), Require: c.Require, Exempt: c.Exempt,
-		NewDevices: deviceLine{
-			Digits:    c.NewDevices.Digits,
-			Period:    fmt.Sprintf("%ds", int(c.NewDevices.Period.Seconds())),
-			Algorithm: c.NewDevices.Algorithm,
-		},
-		Discrepancy: c.Discrepancy, Paths: c.Paths,
-	})
+	line, err := json.Marshal(c.document())
 	if err != nil {
 		panic("policy: strings and numbers did not become JSON: " + err.Error()) // unreachable
 	}

@@ -99,7 +99,8 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 		"something behind":             good + "{}\n",
 		"cut off in the middle":        good[:len(good)/2],
 		"another format":               change("twokey-policy", "twokey-police"),
-		"another version of the form":  change("twokey-policy 1", "twokey-policy 2"),
+		"the form of before":           change("twokey-policy 2", "twokey-policy 1"),
+		"another version of the form":  change("twokey-policy 2", "twokey-policy 3"),
 		"another version of the keys":  change(`"version":1`, `"version":2`),
 		"a short digest":               change("sha256:", "sha256"),
 		"a digest in capitals":         upper,
@@ -132,7 +133,7 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 func TestLoadSaysWhatIsWrong(t *testing.T) {
 	good := string(mustParse(t, everyKey).Compile(zeros))
 	for compiled, want := range map[string]string{
-		"twokey-policy 2" + good[15:]:                      "the first line is of another format or version",
+		"twokey-policy 1" + good[15:]:                      "the first line is of another format or version",
 		strings.Replace(good, "00000000", "", 1):           "the first line has no SHA-256 digest",
 		strings.Replace(good, "00000000", "0000000000", 1): "the first line has no SHA-256 digest",
 		good + strings.Repeat(" ", MaxCompiled):            "the limit is 8388608",

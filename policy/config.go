@@ -48,12 +48,21 @@ const MaxGroups = 500
 // Groups lists the groups that the configuration names, each once, in the order of its rules.
 func (c *Config) Groups() []string {
 	var all []string
-	for _, e := range append(cloneEntries(c.Exempt), c.Require...) {
-		for _, g := range e.Groups {
+	add := func(groups []string) {
+		for _, g := range groups {
 			if !slices.Contains(all, g) {
 				all = append(all, g)
 			}
 		}
+	}
+	for _, e := range c.Exempt {
+		add(e.Groups)
+	}
+	for _, r := range c.Rules {
+		add(r.Groups)
+	}
+	for _, e := range c.Require {
+		add(e.Groups)
 	}
 	return all
 }
@@ -176,16 +185,5 @@ func (c *Config) SwitchedOff(now time.Time) bool {
 // ServiceExempt reports whether everybody is exempt on this PAM service. The
 // decoy, which else asks everybody whoever he is, needs it.
 func (c *Config) ServiceExempt(service string) bool {
-	if c == nil {
-		return false
-	}
-	return slices.ContainsFunc(c.Exempt, func(e Entry) bool {
-		return e.everybody() && slices.Contains(e.Services, service)
-	})
-}
-
-// AsksNobody reports whether everybody would be let by without a question here, whoever he is. The decoy, which else asks everybody,
-// needs it; of the facts only those that are not about the account count.
-func (c *Config) AsksNobody(f Facts) bool {
-	return c.SwitchedOff(f.Time) || c.ServiceExempt(f.Service)
+	return c.AsksNobody(Facts{Service: service})
 }

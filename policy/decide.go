@@ -1,22 +1,23 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// MUST, each with a test of that number in decide_test.go:
+// MUST, each with a test of that number in must_test.go:
 //
 //  1. The zero Outcome, the zero Config and a nil *Config MUST ask and refuse.
-//  2. A group lookup that fails MUST NOT let anybody through whom either answer of
-//     the lookup would have stopped, or asked.
-//  3. An account that NSS does not know MUST be asked and refused, unless twokey is
-//     switched off or everybody is exempt on the service.
-//  4. An entry without lists MUST match nobody.
-//  5. A user who was reset MUST NOT get in without a device because he is optional.
+//  2. A group lookup that fails, or a time that is not known, MUST NOT let anybody through whom either answer would have stopped, or
+//     asked; nor count a method, or remember a success for longer, than every answer would.
+//  3. An account that NSS does not know MUST be asked and refused, unless twokey is switched off or everybody is exempt here.
+//  4. An entry or a rule without conditions MUST match nobody.
+//  5. A user who was reset MUST NOT get in without a device because he is optional, or because the day "by" is not over.
 //  6. Explain and Decide MUST come from one evaluation.
+//  7. A deny rule MUST go before every exemption, and MUST NOT reach a service that is no login unless it names it.
+//  8. AsksNobody MUST be true only where Decide lets every account that exists by without a question.
+//  9. A success MUST NOT be remembered in sudo, su and their like, nor from a shared source.
 
 // Action is what a login must do with an [Outcome]. The zero value refuses.
 type Action int
@@ -97,67 +98,41 @@ type Step struct {
 	Why   string
 }
 
-// Decide tells what this login needs. The rules are tried in this order, and the
-// first that matches gives the decision: the switch, the entries of exempt, an
-// account that does not exist, the entries of require, default. If a group lookup
-// fails, every answer that it could have had is followed; where they lead to
-// different actions the login is refused.
+// Decide tells what this login needs. What can decide it is tried in this order, and the first that matches gives the decision: the
+// switch, the deny rules, services that are no logins, the entries of exempt, an account that does not exist, the other rules, the
+// entries of require, default. Then the service's way of asking changes what has to be done. If a group lookup fails, every answer
+// that it could have had is followed; where they lead to different actions the login is refused.
 func (c *Config) Decide(f Facts) Outcome {
 	_, outcome := c.evaluate(f)
 	return outcome
 }
 
-// Explain lists every rule in its order and what became of it in [Config.Decide].
+// Explain lists all that can decide, in its order, and what became of it in [Config.Decide].
 func (c *Config) Explain(f Facts) []Step {
 	steps, _ := c.evaluate(f)
 	return steps
 }
 
-// A rule is one thing that can decide a login.
-type rule struct {
-	name string
-	then Decision
-	test func() (Match, string)
+// AsksNobody reports whether everybody whose account exists would be let by without a question here, whoever he is. The decoy, which
+// else asks everybody, needs it; of the facts only those that are not about the account count.
+func (c *Config) AsksNobody(f Facts) bool {
+	if c == nil {
+		return false
+	}
+	f.Known = true
+	for _, s := range c.stages(f, anybody) {
+		match, _ := s.test()
+		if match != No && s.then != Exempt {
+			return false
+		}
+		if match == Yes {
+			return true
+		}
+	}
+	return false
 }
 
-// rules is the precedence. It is the only place that knows it.
-func (c *Config) rules(f Facts) []rule {
-	groups := &membership{ask: f.InGroup, known: map[string]answer{}}
-	list := []rule{{"switched off", Exempt, c.switchedOff}}
-	for i, e := range c.Exempt {
-		list = append(list, rule{fmt.Sprintf("exempt[%d]", i), Exempt, func() (Match, string) {
-			if !f.Known && !e.everybody() {
-				return No, "the account is unknown: only an exemption of the whole service counts"
-			}
-			return e.match(f, groups)
-		}})
-	}
-	list = append(list, rule{"unknown account", Deny, f.unknownAccount})
-	for i, e := range c.Require {
-		list = append(list, rule{fmt.Sprintf("require[%d]", i), Required, func() (Match, string) {
-			return e.match(f, groups)
-		}})
-	}
-	return append(list, rule{"default", c.Default, func() (Match, string) {
-		return Yes, "the default is " + c.Default.String()
-	}})
-}
-
-func (c *Config) switchedOff() (Match, string) {
-	if c.Off {
-		return Yes, "twokey is switched off"
-	}
-	return No, "twokey is switched on"
-}
-
-func (f Facts) unknownAccount() (Match, string) {
-	if !f.Known {
-		return Yes, "the account does not exist"
-	}
-	return No, "the account exists"
-}
-
-// evaluate tries the rules and follows every path that failed lookups leave open.
+// evaluate tries the stages and follows every path that failed lookups leave open.
 func (c *Config) evaluate(f Facts) ([]Step, Outcome) {
 	if c == nil {
 		outcome := Outcome{Rule: "no policy", Reason: "there is no policy"}
@@ -166,25 +141,24 @@ func (c *Config) evaluate(f Facts) ([]Step, Outcome) {
 	var steps []Step
 	var possible []Outcome // the last one is certain if none before it holds
 	decided := false
-	for _, r := range c.rules(f) {
+	for _, s := range c.stages(f, f.lookup()) {
 		if decided {
-			steps = append(steps, Step{r.name, NotReached, "a rule before it has decided"})
+			steps = append(steps, Step{s.name, NotReached, "a rule before it has decided"})
 			continue
 		}
-		match, why := r.test()
-		steps = append(steps, Step{r.name, match, why})
+		match, why := s.test()
+		steps = append(steps, Step{s.name, match, why})
 		if match != No {
-			possible = append(possible, f.outcome(r, why))
+			possible = append(possible, c.outcome(f, s, why))
 		}
 		decided = match == Yes
 	}
 	outcome := settle(possible)
-	outcome.Observe = c.Observe
+	outcome.Observe, outcome.Way = c.Observe, c.WayOf(f.Service)
 	return steps, outcome
 }
 
-// settle chooses between what is possible: the strictest decision if all lead to
-// the same action, else a refusal.
+// settle chooses between what is possible: the strictest of everything if all lead to the same action, else a refusal.
 func settle(possible []Outcome) Outcome {
 	strictest := possible[len(possible)-1]
 	for _, p := range possible[:len(possible)-1] {
@@ -195,91 +169,72 @@ func settle(possible []Outcome) Outcome {
 			strictest = p
 		}
 	}
+	for _, p := range possible {
+		strictest.Methods = slices.DeleteFunc(slices.Clone(strictest.Methods), func(m string) bool { return !slices.Contains(p.Methods, m) })
+		strictest.Remember = min(strictest.Remember, p.Remember)
+		strictest.EnrollByAdmin = strictest.EnrollByAdmin || p.EnrollByAdmin
+		if !p.Grace.IsZero() && p.Grace.Before(strictest.Grace) {
+			strictest.Grace = p.Grace
+		}
+	}
+	if len(possible) > 1 && strictest.Action == Ask && len(strictest.Methods) == 0 {
+		return Outcome{Rule: possible[0].Rule, Reason: possible[0].Reason + "; no method counts either way"}
+	}
 	return strictest
 }
 
-// outcome is what the rule means for this user.
-func (f Facts) outcome(r rule, why string) Outcome {
-	out := Outcome{Decision: r.then, Rule: r.name}
+// outcome is what a stage that matches means for this user.
+func (c *Config) outcome(f Facts, s stage, why string) Outcome {
+	out := Outcome{Decision: s.then, Rule: s.name, Reason: why}
 	device := "no device is enrolled"
 	if f.Enrolled {
 		device = "a device is enrolled"
 	}
-	if r.then == Optional && f.MustEnroll && !f.Enrolled {
-		out.Decision, device = Required, "no device is enrolled since the reset"
+	if s.then == Optional && f.MustEnroll && !f.Enrolled {
+		out.Decision = Required
 	}
-	switch out.Decision {
-	case Exempt:
+	if f.MustEnroll && !f.Enrolled {
+		device = "no device is enrolled since the reset"
+	}
+	switch {
+	case out.Decision == Exempt:
 		out.Action = Ignore
-		device = ""
-	case Optional:
+		return out
+	case out.Decision != Required && out.Decision != Optional:
+		return out
+	case f.Enrolled:
+		out.Action = Ask
+	case out.Decision == Optional:
 		out.Action = Ignore
-		if f.Enrolled {
-			out.Action = Ask
-		}
-	case Required:
-		out.NeedsDevice = !f.Enrolled
-		if f.Enrolled {
-			out.Action = Ask
-		}
+	case !s.grace.IsZero() && !f.MustEnroll:
+		out.Action, out.Grace = Ignore, s.grace
+		device += ", which is let pass until 24:00 of " + s.by.String()
 	default:
-		device = ""
+		out.NeedsDevice = true
 	}
-	out.Reason = why
-	if device != "" {
-		out.Reason += "; " + device
-	}
+	out.Reason += "; " + device
+	c.ask(f, s, &out)
 	return out
 }
 
-// match tells whether the entry is about this login. Users and groups are two ways
-// to say who, services narrow it.
-func (e Entry) match(f Facts, groups *membership) (Match, string) {
-	switch {
-	case len(e.Services) > 0 && !slices.Contains(e.Services, f.Service):
-		return No, fmt.Sprintf("not about service %q", f.Service)
-	case e.everybody():
-		return Yes, fmt.Sprintf("about everybody on service %q", f.Service)
-	case slices.Contains(e.Users, f.User):
-		return Yes, fmt.Sprintf("about user %q", f.User)
+// ask adds how somebody who is not exempt is asked here.
+func (c *Config) ask(f Facts, s stage, out *Outcome) {
+	out.Methods, out.Remember, out.EnrollByAdmin = slices.Clone(c.Methods), c.Remember, s.rule.EnrollByAdmin
+	if s.rule.Methods != nil {
+		out.Methods = slices.Clone(s.rule.Methods)
 	}
-	var failed error
-	for _, g := range e.Groups {
-		in, err := groups.has(g)
-		if in && err == nil {
-			return Yes, fmt.Sprintf("about group %q", g)
-		}
-		if err != nil && failed == nil {
-			failed = fmt.Errorf("group lookup failed: group %q: %w", g, err)
-		}
+	if s.rule.Remember != nil {
+		out.Remember = *s.rule.Remember
 	}
-	if failed != nil {
-		return Unknown, failed.Error()
+	if slices.Contains(ownMemory, f.Service) || c.isShared(f.RHost) {
+		out.Remember = 0
 	}
-	return No, fmt.Sprintf("not about user %q or a group of his", f.User)
+	if c.WayOf(f.Service) == Never && out.Action != Ignore {
+		out.Action, out.NeedsDevice = AskThenDeny, false
+		out.Reason += fmt.Sprintf("; service %q cannot ask", f.Service)
+	}
 }
 
-// membership remembers the answers of InGroup, so that one evaluation asks once
-// and gets one answer.
-type membership struct {
-	ask   func(string) (bool, error)
-	known map[string]answer
-}
-
-type answer struct {
-	in  bool
-	err error
-}
-
-func (m *membership) has(group string) (bool, error) {
-	a, found := m.known[group]
-	if !found {
-		if m.ask == nil {
-			a.err = errors.New("groups cannot be looked up")
-		} else {
-			a.in, a.err = m.ask(group)
-		}
-		m.known[group] = a
-	}
-	return a.in, a.err
-}
+// ownMemory are the services that remember by themselves who has just shown something (sudo's timestamp_timeout), or that go from one
+// account to another on one host: what a client's address has shown says nothing about who sits there now.
+var ownMemory = []string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l"}

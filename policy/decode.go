@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -61,23 +62,22 @@ func (d *decoder) fail(n *yaml.Node, format string, args ...any) {
 func (d *decoder) document(top *yaml.Node) {
 	d.version(top)
 	c := &d.cfg
-	d.mapping(top, []field{
+	d.mapping(top, append([]field{
 		{"version", func(*yaml.Node) {}},
 		{"enabled", func(n *yaml.Node) { c.Off = !d.boolean(n) }},
+		{"off_until", func(n *yaml.Node) { c.OffUntil = d.moment(n) }},
 		{"observe", func(n *yaml.Node) { c.Observe = d.boolean(n) }},
+		{"language", func(n *yaml.Node) { c.Language = d.word(n, Languages()) }},
+		{"messages", func(n *yaml.Node) { c.Messages = d.messages(n) }},
 		{"issuer", func(n *yaml.Node) { c.Issuer = d.text(n, checkIssuer) }},
 		{"contact", func(n *yaml.Node) { c.Contact = d.text(n, checkContact) }},
 		{"help_url", func(n *yaml.Node) { c.HelpURL = d.text(n, checkHelpURL) }},
 		{"default", func(n *yaml.Node) { c.Default = d.decision(n) }},
 		{"require", func(n *yaml.Node) { c.Require = d.entries(n, "require") }},
 		{"exempt", func(n *yaml.Node) { c.Exempt = d.entries(n, "exempt") }},
-		{"new_devices", d.newDevices},
-		{"discrepancy", func(n *yaml.Node) { c.Discrepancy = d.number(n, 0, 480) }},
-		{"paths", func(n *yaml.Node) {
-			d.mapping(n, d.pathFields(&c.Paths))
-			d.distinctPaths(n)
-		}},
-	})
+		{"rules", func(n *yaml.Node) { c.Rules = d.rules(n) }},
+		{"services", func(n *yaml.Node) { c.Services = d.services(n) }},
+	}, d.settings(c)...))
 	if n := len(c.Groups()); n > MaxGroups {
 		d.fail(top, "%d different groups are named, at most %d can be", n, MaxGroups)
 	}
@@ -109,28 +109,37 @@ func valueOf(mapping *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// mapping reads the known keys of a mapping, each at most once.
+// mapping reads the known keys of a mapping.
 func (d *decoder) mapping(n *yaml.Node, fields []field) {
+	if n.Kind == yaml.MappingNode && len(n.Content) == 0 {
+		d.fail(n, "this is empty: leave it out")
+	}
+	d.table(n, func(key, value *yaml.Node) {
+		at := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
+		if at < 0 {
+			d.fail(key, "unknown key %.80q%s", key.Value, aboutKey(key.Value, fields))
+			return
+		}
+		fields[at].read(value)
+	})
+}
+
+// table reads a mapping, each key at most once.
+func (d *decoder) table(n *yaml.Node, read func(key, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
 		d.fail(n, "want keys and values, found %s", describe(n))
 		return
 	}
-	if len(n.Content) == 0 {
-		d.fail(n, "this is empty: leave it out")
-	}
 	lines := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
-		at := slices.IndexFunc(fields, func(f field) bool { return f.key == key.Value })
 		switch {
 		case key.Kind != yaml.ScalarNode || key.Tag != "!!str":
 			d.fail(key, "want a key, found %s", describe(key))
-		case at < 0:
-			d.fail(key, "unknown key %.80q%s", key.Value, suggest(key.Value, fields))
 		case lines[key.Value] != 0:
-			d.fail(key, "the key %q stands here again, first on line %d", key.Value, lines[key.Value])
+			d.fail(key, "the key %.80q stands here again, first on line %d", key.Value, lines[key.Value])
 		default:
-			fields[at].read(n.Content[i+1])
+			read(key, n.Content[i+1])
 		}
 		lines[key.Value] = key.Line
 	}
@@ -200,83 +209,69 @@ func (d *decoder) decision(n *yaml.Node) Decision {
 	return decision
 }
 
-func (d *decoder) newDevices(n *yaml.Node) {
-	dev := &d.cfg.NewDevices
-	d.mapping(n, []field{
-		{"digits", func(n *yaml.Node) { dev.Digits = d.number(n, 4, 12) }},
-		{"period", func(n *yaml.Node) { dev.Period = d.period(n) }},
-		{"algorithm", func(n *yaml.Node) { dev.Algorithm = d.text(n, checkAlgorithm) }},
-	})
+// word reads one of some words.
+func (d *decoder) word(n *yaml.Node, words []string) string {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!str" || !slices.Contains(words, n.Value) {
+		last := len(words) - 1
+		d.fail(n, "want %s or %s, found %s%s", strings.Join(words[:last], ", "), words[last], describe(n), suggestWord(n.Value, words))
+		return ""
+	}
+	return n.Value
 }
 
-func (d *decoder) period(n *yaml.Node) time.Duration {
+// words reads a list of some words, each at most once.
+func (d *decoder) words(n *yaml.Node, words []string) []string {
+	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		d.fail(n, "want a list such as [%s], found %s", words[0], describeList(n))
+		return nil
+	}
+	var list []string
+	for _, item := range n.Content {
+		word := d.word(item, words)
+		if word != "" && slices.Contains(list, word) {
+			d.fail(item, "%q stands here again", word)
+		}
+		list = append(list, word)
+	}
+	return list
+}
+
+// duration takes whole seconds with a unit.
+func (d *decoder) duration(n *yaml.Node, least, most time.Duration) time.Duration {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" {
 		p, err := time.ParseDuration(n.Value)
-		if err == nil && p >= 10*time.Second && p <= 300*time.Second && p%time.Second == 0 {
+		if err == nil && p >= least && p <= most && p%time.Second == 0 {
 			return p
 		}
 	}
-	d.fail(n, "want a time with its unit, whole seconds from 10s to 300s, found %s", describe(n))
+	d.fail(n, "want a time with its unit, whole seconds from %s to %s, found %s", seconds(least), seconds(most), describe(n))
 	return 0
 }
 
-func (d *decoder) entries(n *yaml.Node, list string) []Entry {
-	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-		d.fail(n, "want a list of entries such as - {groups: [wheel]}, found %s", describeList(n))
-		return nil
-	}
-	var entries []Entry
-	for _, item := range n.Content {
-		entries = append(entries, d.entry(item, list))
-	}
-	return entries
-}
+// seconds writes a time as the compiled form has it.
+func seconds(p time.Duration) string { return fmt.Sprintf("%ds", int64(p/time.Second)) }
 
-func (d *decoder) entry(n *yaml.Node, list string) Entry {
-	var e Entry
-	nodes := map[string]*yaml.Node{}
-	names := func(key string) field {
-		return field{key, func(n *yaml.Node) {
-			*e.list(key) = d.names(n, key)
-			nodes[key] = n
-		}}
-	}
-	d.mapping(n, []field{names("users"), names("groups"), names("services")})
-	if d.err != nil {
-		return e
-	}
-	if len(e.limit()) == 0 {
-		for _, s := range e.subjects() {
-			d.claim(nodes[s.kind], list, s)
+// date takes a day with quotes or without, which to YAML are a text and a time.
+func (d *decoder) date(n *yaml.Node) Date {
+	if n.Kind == yaml.ScalarNode && (n.Tag == "!!str" || n.Tag == "!!timestamp") {
+		if date, ok := ParseDate(n.Value); ok {
+			return date
 		}
 	}
-	return e
+	d.fail(n, "want a day such as 2026-12-31, found %s", describe(n))
+	return Date{}
 }
 
-// claim refuses a subject that the other list claims too: one of the two would
-// silently do nothing.
-func (d *decoder) claim(n *yaml.Node, list string, s subject) {
-	if other, found := d.always[s]; found && other.list != list {
-		for _, name := range n.Content {
-			if name.Value == s.name {
-				d.fail(name, "the %s %q is in %s here and in %s on line %d: it can be in one of them",
-					singular(s.kind), s.name, list, other.list, other.line)
-			}
+// moment takes one spelling of a moment: RFC 3339 in UTC, whole seconds.
+func (d *decoder) moment(n *yaml.Node) time.Time {
+	if n.Kind == yaml.ScalarNode && (n.Tag == "!!str" || n.Tag == "!!timestamp") {
+		t, err := time.Parse(time.RFC3339, n.Value)
+		if err == nil && t.Year() >= 2000 && t.UTC().Format(time.RFC3339) == n.Value {
+			return t.UTC()
 		}
 	}
-	d.always[s] = claim{list, n.Line}
-}
-
-func (d *decoder) names(n *yaml.Node, kind string) []string {
-	if n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
-		d.fail(n, "want a list of names such as [%s], found %s", example(kind), describeList(n))
-		return nil
-	}
-	var names []string
-	for _, item := range n.Content {
-		names = append(names, d.text(item, func(s string) string { return checkName(kind, s) }))
-	}
-	return names
+	d.fail(n, "want a moment in UTC such as 2026-11-21T23:30:00Z, found %s", describe(n))
+	return time.Time{}
 }
 
 // describeList says what an empty list is, since "nobody" and "everybody" are both

@@ -1,8 +1,10 @@
 // Package policy decides who must show a second factor. It parses and checks
-// twokey.yaml (decode.go), keeps it in a compiled form (compile.go), decides one
-// login from facts (decide.go), and changes the file without losing its comments
-// (edit.go, surgery.go). It is pure: bytes and facts in, values out; it opens no
-// file, asks no clock and resolves no name.
+// twokey.yaml (decode*.go), keeps it in a compiled form (compile.go), decides one
+// login from facts (decide.go, stages.go), has the words that people see
+// (messages*.go), and changes the file without losing its comments (edit.go,
+// setkey.go, surgery.go). It is pure: bytes and facts in, values out; it opens no
+// file of ours, asks no clock and resolves no name. The rules of the time zones come from the
+// host where it has them, else from the copy that is built in.
 //
 // # The configuration, twokey.yaml
 //
@@ -11,79 +13,164 @@
 // or out of range, an anchor, an alias, a tag or a second document is an error
 // with line and column. Every key but version may be left out.
 //
-//	key           value                                     default
-//	version       1                                         must be there
-//	enabled       true, false                               true
-//	observe       true, false                               false
-//	issuer        text without a colon, up to 256 bytes     "": the host's name
-//	contact       text, 1 to 256 bytes                      your administrator
-//	help_url      http:// or https:// address, or ""        ""
-//	default       required, optional, exempt, deny          optional
-//	require       list of entries                           nobody
-//	exempt        list of entries                           nobody
-//	new_devices   digits: 4 to 12                           6
-//	              period: 10s to 300s, whole seconds        30s
-//	              algorithm: SHA1, SHA256, SHA512           SHA1
-//	discrepancy   0 to 480 periods before and after         1
-//	paths         data                                      /var/lib/twokey
-//	              audit                                     /var/log/twokey/audit.jsonl
-//	              key                                       /etc/twokey/host.key
-//	              credentials                               /etc/twokey/credentials
+//	key            value                                     default
+//	version        1                                         must be there
+//	enabled        true, false                               true
+//	off_until      moment: switched off until then           none
+//	observe        true, false                               false
+//	language       de, en                                    en
+//	messages       key: text, see [Message]                  none
+//	issuer         text without a colon, up to 256 bytes     "": the host's name
+//	contact        text, 1 to 256 bytes                      your administrator
+//	help_url       http:// or https:// address, or ""        ""
+//	default        required, optional, exempt, deny          optional
+//	require        list of entries                           nobody
+//	exempt         list of entries                           nobody
+//	rules          list of rules                             none
+//	services       PAM service: {ask: way}                   see [BuiltinNotLogins]
+//	enroll         notice: true, false                       true
+//	new_devices    digits: 4 to 12                           6
+//	               period: 10s to 300s                       30s
+//	               algorithm: SHA1, SHA256, SHA512           SHA1
+//	discrepancy    0 to 480 periods before and after         1
+//	remember       0s to 720h                                0s
+//	shared         list of addresses and networks            none
+//	ssh_keys_alone accept, deny                              accept
+//	open_within    10s to 24h                                1h
+//	methods        list of totp, hotp, push, sms, recovery   all, in this order
+//	on_fault       deny, allow-console                       deny
+//	managed_by     text, up to 256 bytes                     "": nobody
+//	mail           server: host:port                         localhost:25
+//	               from: address                             must be there
+//	               to: address with %USER% in it             must be there
+//	               user, password_file: text                 "": without a login
+//	paths          data                                      /var/lib/twokey
+//	               audit                                     /var/log/twokey/audit.jsonl
+//	               key                                       /etc/twokey/host.key
+//	               credentials                               /etc/twokey/credentials
 //
-// An entry has one or more of the lists users, groups and services. Users and
-// groups are two ways to say who: an entry with both means whoever stands in
-// either. Services narrow it: {users: [bob], services: [sshd]} means bob on sshd
-// only. An entry with services alone means everybody on these services. A list
-// is never empty; at most 500 different groups are named; there are no negations and no patterns. The same user, group or
-// service both required and exempt, neither narrowed by services, is an error.
+// A length of time is whole seconds with a unit, 90s, 30m or 12h. A moment is in
+// UTC, 2026-11-21T23:30:00Z. A day, 2026-12-31, begins at 00:00 and ends at 24:00
+// by the clock on the wall of the host. The password_file of mail lies in the
+// folder of the credentials.
+//
+// # Entries of require and exempt
+//
+// An entry has one or more of these lists. Users and groups are two ways to say
+// who: an entry with both means whoever stands in either. Services narrow it:
+// {users: [bob], services: [sshd]} means bob on sshd only. An entry with services
+// alone means everybody on these services.
+//
+//	users, groups, services   names
+//	until                     day: the last one on which it counts
+//	starts                    day: the first one on which it counts; require only
+//	by                        day: until it ends who has no device is let in, with a notice; require only
+//	system_accounts           true: whoever has a uid below UID_MIN and no login shell; exempt only
+//	from                      addresses, networks and names, as in a rule; exempt only. It narrows, and alone it means everybody from there
+//
+// The same user, group or service both required and exempt, neither narrowed by
+// services, from, starts or until, is an error.
+//
+// # Rules
+//
+// A rule has then, a decision, and at least one condition. All of its conditions
+// must be met, each by one of its items; users and groups together are one
+// condition.
+//
+//	name                      text; no two rules have the same
+//	users, groups, services   names
+//	from                      addresses, networks such as 192.0.2.0/24 and 2001:db8::/32, or names
+//	ssh_auth                  by what the client has proved itself to sshd: publickey (a key that is neither
+//	                          of the two that follow), security-key, certificate, gssapi-with-mic, hostbased,
+//	                          password, keyboard-interactive
+//	tty                       [console] or [remote], see [IsConsole]
+//	weekdays                  mon, tue, wed, thu, fri, sat, sun: of the moment of the login
+//	hours                     08:00-18:00; 22:00-06:00 goes over midnight; a day ends at 24:00
+//	zone                      of weekdays and hours: Europe/Berlin; default: that of the host
+//	then                      required, optional, exempt, deny
+//	methods, remember         as above, for the logins that the rule decides and asks
+//	enroll                    by-admin: nobody enrols by himself at such a login
+//
+// From is compared with PAM_RHOST. A network matches the addresses in it, an IPv4 address also where
+// it is written as IPv6 (::ffff:192.0.2.1), and a login without PAM_RHOST is in no network. A name is
+// compared as it is, but for capital letters, and never resolved: it matches
+// only where the application puts names into PAM_RHOST, and who has the reverse zone of an address chooses it.
+//
+// # Ways of asking
+//
+// A service that services does not list prompts, or is no login if it is one of [BuiltinNotLogins].
+//
+//	prompt     it shows a question of ours
+//	appended   it has one field, which holds the password and the code behind it
+//	earlier    it cannot ask: in with a success from the same source within open_within
+//	never      it cannot ask: closed to everyone who is enrolled or required
+//	exempt     it is no login: nobody is asked, whatever require says
+//
+// # Names
 //
 // Names are 1 to 256 bytes of printable characters and are compared byte by byte:
 // users with the account's own name (pw_name), groups with the names that
 // [Facts.InGroup] knows, services with PAM's service name, which libpam turns
-// to lower case (pam_start, pam_set_item).
+// to lower case (pam_start, pam_set_item). A list is never empty; at most 500
+// different groups are named; there are no negations and no patterns.
 //
 // A newer version of twokey adds keys under the same version number; what a key
 // means never changes under it.
 //
 // # Precedence
 //
-// In one sentence: the switch, exempt, an account that does not exist, the first
-// entry of require, default. [Config.Decide] has the details.
+// In one sentence: switch, deny rules, exempt, the first other rule, require,
+// default; then the service's way of asking. A service that is no login stands
+// before the entries of exempt, and a deny rule reaches it only where its services
+// name it. An account that does not exist is refused after exempt. [Config.Decide]
+// has the details.
 //
 // # The compiled form
 //
 // What the login helper keeps as the last good policy, at most 8 MiB:
 //
-//	twokey-policy 1 sha256:<64 lower-case hex digits of the source's SHA-256>
+//	twokey-policy 2 sha256:<64 lower-case hex digits of the source's SHA-256>
 //	<the configuration with all defaults filled in, as JSON on one line>
 //
 // each line ended by a line feed, nothing after it. The JSON has the keys of the
-// table in that order, without blanks; require, exempt and an entry's lists are
-// left out when they are empty. It is a configuration itself (JSON is YAML), and
+// tables in their order (an entry: users, groups, services, system_accounts, from,
+// starts, by, until), without blanks, and lengths of time in seconds; what is
+// empty and has no default is left out, but for issuer, help_url and managed_by. It is a configuration itself (JSON is YAML), and
 // [Load] checks it as [Parse] checks a file. Every policy has one compiled form;
 // any other spelling is refused. Another layout will have another number in the
-// first line.
+// first line; a policy of form 1 is refused, and compiled anew from the file.
 //
 // This configuration
 //
 //	version: 1
 //	default: optional
 //	require:
-//	  - {groups: [wheel]}        # administrators
+//	  - {groups: [wheel], by: 2026-12-31}        # administrators
 //	exempt:
 //	  - {users: [bob], services: [xrdp-sesman]}
+//	rules:
+//	  - {name: night, groups: [staff], hours: [22:00-06:00], zone: Europe/Berlin, then: deny}
+//	services:
+//	  vsftpd: {ask: appended}
 //
 // is compiled, with 64 zeros instead of its digest and the long line broken here
 // after the commas, to
 //
-//	twokey-policy 1 sha256:0000000000000000000000000000000000000000000000000000000000000000
-//	{"version":1,"enabled":true,"observe":false,
+//	twokey-policy 2 sha256:0000000000000000000000000000000000000000000000000000000000000000
+//	{"version":1,"enabled":true,"observe":false,"language":"en",
 //	"issuer":"","contact":"your administrator","help_url":"",
 //	"default":"optional",
-//	"require":[{"groups":["wheel"]}],
+//	"require":[{"groups":["wheel"],"by":"2026-12-31"}],
 //	"exempt":[{"users":["bob"],"services":["xrdp-sesman"]}],
+//	"rules":[{"name":"night","groups":["staff"],
+//	"hours":["22:00-06:00"],"zone":"Europe/Berlin","then":"deny"}],
+//	"services":{"vsftpd":{"ask":"appended"}},
+//	"enroll":{"notice":true},
 //	"new_devices":{"digits":6,"period":"30s","algorithm":"SHA1"},
-//	"discrepancy":1,
+//	"discrepancy":1,"remember":"0s",
+//	"ssh_keys_alone":"accept","open_within":"3600s",
+//	"methods":["totp","hotp","push","sms","recovery"],
+//	"on_fault":"deny","managed_by":"",
 //	"paths":{"data":"/var/lib/twokey","audit":"/var/log/twokey/audit.jsonl",
 //	"key":"/etc/twokey/host.key","credentials":"/etc/twokey/credentials"}}
 package policy

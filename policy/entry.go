@@ -51,6 +51,11 @@ func (e Entry) limit() []string {
 	return e.Services
 }
 
+// narrowed reports whether the entry does not always count for whom it is about. The day "by" narrows nothing: they are required.
+func (e Entry) narrowed() bool {
+	return len(e.limit()) > 0 || len(e.From) > 0 || !e.Starts.IsZero() || !e.Until.IsZero()
+}
+
 // list gives the names of one of the entry's lists, by its key.
 func (e *Entry) list(key string) *[]string {
 	switch key {

@@ -124,7 +124,7 @@ func compiledName(config string) string {
 func lastGood(data, name string, paths policy.Paths, problem error) (*Policy, error) {
 	last, err := readCompiled(data, name)
 	if err != nil {
-		nobody := &policy.Config{Default: policy.Deny, Contact: policy.DefaultContact, Paths: paths}
+		nobody := &policy.Config{Default: policy.Deny, Contact: policy.DefaultContact, SSHKeysAlone: policy.KeysDeny, Paths: paths}
 		return &Policy{Config: nobody}, errors.Join(ErrNone, problem, err)
 	}
 	last.LastGood, last.Problem = true, problem

@@ -278,14 +278,14 @@ func TestMustAnswerNoneWhenThereIsNoGoodPolicy(t *testing.T) {
 // no policy.
 func TestMustNotPutACompiledPolicyInForceThatIsNotTrusted(t *testing.T) {
 	for what, spoil := range map[string]func(t *testing.T, file string){
-		"cut off":    func(t *testing.T, file string) { must(t, os.Truncate(file, 100)) },
-		"empty":      func(t *testing.T, file string) { must(t, os.Truncate(file, 0)) },
-		"longer":     func(t *testing.T, file string) { edit(t, file, func(s string) string { return s + "\n" }) },
-		"switched":   func(t *testing.T, file string) { edit(t, file, replaced(`"enabled":true`, `"enabled": false`)) },
-		"of version": func(t *testing.T, file string) { edit(t, file, replaced("policy 1 ", "policy 2 ")) },
-		"too large":  func(t *testing.T, file string) { must(t, os.Truncate(file, policy.MaxCompiled+1)) },
-		"foreign":    func(t *testing.T, file string) { must(t, os.Chown(file, stranger, stranger)) },
-		"writable":   func(t *testing.T, file string) { must(t, os.Chmod(file, 0o620)) },
+		"cut off":               func(t *testing.T, file string) { must(t, os.Truncate(file, 100)) },
+		"empty":                 func(t *testing.T, file string) { must(t, os.Truncate(file, 0)) },
+		"longer":                func(t *testing.T, file string) { edit(t, file, func(s string) string { return s + "\n" }) },
+		"switched":              func(t *testing.T, file string) { edit(t, file, replaced(`"enabled":true`, `"enabled": false`)) },
+		"of the form of before": func(t *testing.T, file string) { edit(t, file, replaced("policy 2 ", "policy 1 ")) },
+		"too large":             func(t *testing.T, file string) { must(t, os.Truncate(file, policy.MaxCompiled+1)) },
+		"foreign":               func(t *testing.T, file string) { must(t, os.Chown(file, stranger, stranger)) },
+		"writable":              func(t *testing.T, file string) { must(t, os.Chmod(file, 0o620)) },
 		"a link": func(t *testing.T, file string) {
 			must(t, os.Rename(file, file+".real"))
 			must(t, os.Symlink(file+".real", file))

@@ -1,0 +1,140 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// settings are the keys of the configuration that do not say who is asked where.
+func (d *decoder) settings(c *Config) []field {
+	return []field{
+		{"enroll", func(n *yaml.Node) {
+			d.mapping(n, []field{{"notice", func(n *yaml.Node) { c.Notice = d.boolean(n) }}})
+		}},
+		{"new_devices", d.newDevices},
+		{"discrepancy", func(n *yaml.Node) { c.Discrepancy = d.number(n, 0, 480) }},
+		{"remember", func(n *yaml.Node) { c.Remember = d.duration(n, 0, maxRemember) }},
+		{"shared", func(n *yaml.Node) { c.Shared = d.places(n, checkNetwork) }},
+		{"ssh_keys_alone", func(n *yaml.Node) { c.SSHKeysAlone = d.word(n, []string{KeysAccept, KeysDeny}) }},
+		{"open_within", func(n *yaml.Node) { c.OpenWithin = d.duration(n, 10*time.Second, 24*time.Hour) }},
+		{"methods", func(n *yaml.Node) { c.Methods = d.words(n, Methods()) }},
+		{"on_fault", func(n *yaml.Node) { c.OnFault = d.word(n, []string{FaultDeny, FaultConsole}) }},
+		{"managed_by", func(n *yaml.Node) { c.ManagedBy = d.text(n, checkText) }},
+		{"mail", d.mail},
+		{"paths", func(n *yaml.Node) {
+			d.mapping(n, d.pathFields(&c.Paths))
+			d.distinctPaths(n)
+		}},
+	}
+}
+
+// maxRemember is the longest time for which a success may be remembered: 30 days.
+const maxRemember = 720 * time.Hour
+
+func (d *decoder) newDevices(n *yaml.Node) {
+	dev := &d.cfg.NewDevices
+	d.mapping(n, []field{
+		{"digits", func(n *yaml.Node) { dev.Digits = d.number(n, 4, 12) }},
+		{"period", func(n *yaml.Node) { dev.Period = d.duration(n, 10*time.Second, 300*time.Second) }},
+		{"algorithm", func(n *yaml.Node) { dev.Algorithm = d.text(n, checkAlgorithm) }},
+	})
+}
+
+// services reads {vsftpd: {ask: appended}}.
+func (d *decoder) services(n *yaml.Node) map[string]Way {
+	ways := map[string]Way{}
+	d.table(n, func(key, value *yaml.Node) {
+		name := d.text(key, func(s string) string { return checkName("services", s) })
+		asked := false
+		d.mapping(value, []field{{"ask", func(n *yaml.Node) {
+			ways[name], _ = ParseWay(d.word(n, wayWords[:]))
+			asked = true
+		}}})
+		if !asked {
+			d.fail(value, "how does this service ask? ask is missing")
+		}
+	})
+	if len(ways) == 0 {
+		d.fail(n, "this is empty: leave it out")
+	}
+	return ways
+}
+
+// messages reads the texts that are replaced; none is what there is anyway.
+func (d *decoder) messages(n *yaml.Node) map[Message]string {
+	var texts map[Message]string
+	d.table(n, func(key, value *yaml.Node) {
+		if _, known := placeholders[Message(key.Value)]; !known {
+			d.fail(key, "%s", checkMessage(key.Value, ""))
+			return
+		}
+		if texts == nil {
+			texts = map[Message]string{}
+		}
+		texts[Message(key.Value)] = d.text(value, func(s string) string { return checkMessage(key.Value, s) })
+	})
+	return texts
+}
+
+func (d *decoder) mail(n *yaml.Node) {
+	m := &d.cfg.Mail
+	m.Server = "localhost:25"
+	d.mapping(n, []field{
+		{"server", func(n *yaml.Node) { m.Server = d.text(n, checkServer) }},
+		{"from", func(n *yaml.Node) { m.From = d.text(n, checkMailbox) }},
+		{"to", func(n *yaml.Node) { m.To = d.text(n, checkRecipient) }},
+		{"user", func(n *yaml.Node) { m.User = d.text(n, checkText) }},
+		{"password_file", func(n *yaml.Node) { m.PasswordFile = d.text(n, checkCredential) }},
+	})
+	switch {
+	case m.From == "" || m.To == "":
+		d.fail(n, "mail needs from and to, such as {from: twokey@example.org, to: '%%USER%%@example.org'}")
+	case (m.User == "") != (m.PasswordFile == ""):
+		d.fail(n, "user and password_file belong together: one of them is missing")
+	}
+}
+
+// checkServer demands a host's name or address and a port.
+func checkServer(s string) string {
+	colon := strings.LastIndexByte(s, ':')
+	if address, err := netip.ParseAddrPort(s); err == nil && address.Port() != 0 {
+		return ""
+	}
+	if colon > 0 && hostName(s[:colon]) {
+		port, err := strconv.ParseUint(s[colon+1:], 10, 16)
+		if err == nil && port != 0 {
+			return ""
+		}
+	}
+	return fmt.Sprintf("want a server and its port such as localhost:25, found %.80q", s)
+}
+
+// checkMailbox demands the plain address that SMTP takes (RFC 5321, section 4.1.2), without a name or brackets.
+func checkMailbox(s string) string {
+	local, domain, found := strings.Cut(s, "@")
+	if !found || local == "" || domain == "" || len(s) > maxText || strings.ContainsAny(s, " <>()[],;:\\\"\t") || strings.Contains(domain, "@") {
+		return fmt.Sprintf("want a mail address such as twokey@example.org, found %.80q", s)
+	}
+	return checkText(s)
+}
+
+// checkRecipient demands the user's name in the address: else every user's mail would go to one person.
+func checkRecipient(s string) string {
+	if strings.Count(s, "%USER%") != 1 || strings.Contains(strings.ReplaceAll(s, "%USER%", ""), "%") {
+		return fmt.Sprintf("want an address with %%USER%% in it once, such as %%USER%%@example.org, found %.80q", s)
+	}
+	return checkMailbox(s)
+}
+
+// checkCredential demands the name of a file in the folder of the credentials.
+func checkCredential(s string) string {
+	if strings.Contains(s, "/") || s == "." || s == ".." {
+		return fmt.Sprintf("want the name of a file in paths.credentials, without a folder, found %.80q", s)
+	}
+	return checkText(s)
+}
