@@ -122,24 +122,76 @@ func TestEdit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.sentence, func(t *testing.T) {
-			want := test.src
-			if test.old != "" {
-				if strings.Count(want, test.old) != 1 {
-					t.Fatalf("%q is not there once", test.old)
-				}
-				want = strings.Replace(want, test.old, test.new, 1)
-			}
-			got, err := Edit([]byte(test.src), test.change)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if string(got) != want {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
-			}
-			if again, err := Edit(got, test.change); err != nil || string(again) != string(got) {
-				t.Errorf("the same change again: error %v\n%s", err, again)
-			}
+			editsTo(t, test.src, test.change, test.old, test.new)
 		})
+	}
+}
+
+func TestEditOfDatesAndSources(t *testing.T) {
+	day := func(text string) Date {
+		d, ok := ParseDate(text)
+		if !ok {
+			t.Fatal(text)
+		}
+		return d
+	}
+	const dated = "version: 1\nrequire:\n  - {users: [a, b], by: 2026-12-31} # x\n  - {users: [c], services: [sshd]}\n"
+	const open = "version: 1\nexempt:\n  - {users: [a, b], until: 2026-12-31}\n  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\n"
+	a := []string{"a"}
+	tests := []struct {
+		sentence string
+		src      string
+		change   Change
+		old, new string // what is different; "" and "": nothing
+	}{
+		{"require with all days", "version: 1\n", AddRequire{Users: a, Starts: day("2027-01-10"), By: day("2027-02-01"), Until: day("2027-06-30")},
+			"1\n", "1\nrequire:\n  - {users: [a], starts: 2027-01-10, by: 2027-02-01, until: 2027-06-30}\n"},
+		{"require who is required with the same day", dated, AddRequire{Users: a, By: day("2026-12-31")}, "", ""},
+		{"require with another day replaces", dated, AddRequire{Users: a, By: day("2027-01-31")},
+			"[a, b], by: 2026-12-31} # x\n  - {users: [c], services: [sshd]}\n", "[b], by: 2026-12-31} # x\n  - {users: [c], services: [sshd]}\n  - {users: [a], by: 2027-01-31}\n"},
+		{"require without a day replaces", dated, AddRequire{Users: a}, "[a, b], by: 2026-12-31} # x\n  - {users: [c], services: [sshd]}\n",
+			"[b], by: 2026-12-31} # x\n  - {users: [c], services: [sshd]}\n  - {users: [a]}\n"},
+		{"require more widely with a day", dated, AddRequire{Users: []string{"c"}, By: day("2027-01-31")},
+			"[sshd]}\n", "[sshd]}\n  - {users: [c], by: 2027-01-31}\n"},
+		{"require who is exempt until a day moves him", open, AddRequire{Users: a}, "[a, b], until: 2026-12-31}\n  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\n",
+			"[b], until: 2026-12-31}\n  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\nrequire:\n  - {users: [a]}\n"},
+		{"require everybody on a service that is exempt from a source leaves that", open, AddRequire{Services: []string{"sshd"}}, "10.0.0.0/8]}\n", "10.0.0.0/8]}\nrequire:\n  - {services: [sshd]}\n"},
+
+		{"exempt from a source", "version: 1\n", AddExempt{Users: a, From: []string{"192.0.2.0/24", "2001:db8::/32", "gate.example.org"}},
+			"1\n", "1\nexempt:\n  - {users: [a], from: [192.0.2.0/24, '2001:db8::/32', gate.example.org]}\n"},
+		{"exempt everybody from a source", "version: 1\n", AddExempt{From: []string{"192.0.2.7"}}, "1\n", "1\nexempt:\n  - {from: [192.0.2.7]}\n"},
+		{"exempt everybody from a source and one that is exempt", open, AddExempt{From: []string{"192.0.2.7", "10.0.0.0/8"}}, "10.0.0.0/8]}\n", "10.0.0.0/8]}\n  - {from: [192.0.2.7]}\n"},
+		{"exempt system accounts", "version: 1\n", AddExempt{SystemAccounts: true}, "1\n", "1\nexempt:\n  - {system_accounts: true}\n"},
+		{"exempt system accounts twice", open, AddExempt{SystemAccounts: true}, "", ""},
+		{"exempt until another day replaces", open, AddExempt{Users: []string{"a", "b"}, Until: day("2027-12-31")},
+			"  - {users: [a, b], until: 2026-12-31}\n  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\n",
+			"  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\n  - {users: [a, b], until: 2027-12-31}\n"},
+		{"exempt for less than what is there", open, AddExempt{Users: a, Services: []string{"sshd"}, Until: day("2026-12-01")}, "", ""},
+		{"exempt from a source who is required leaves that", "version: 1\nrequire: [{users: [a]}]\n", AddExempt{Users: a, From: []string{"192.0.2.7"}},
+			"]}]\n", "]}]\nexempt:\n  - {users: [a], from: [192.0.2.7]}\n"},
+		{"exempt until a day who is required leaves that", "version: 1\nrequire: [{users: [a]}]\n", AddExempt{Users: a, Until: day("2026-12-31")},
+			"]}]\n", "]}]\nexempt:\n  - {users: [a], until: 2026-12-31}\n"},
+
+		{"unset a source of everybody", open, Unset{From: []string{"::1"}}, "'::1', ", ""},
+		{"unset a source that only narrows", open, Unset{From: []string{"gate"}}, "", ""},
+		{"unset a service with sources", open, Unset{Services: []string{"sshd"}}, "  - {services: [sshd], from: [192.0.2.0/24, gate]}\n", ""},
+		{"unset system accounts", open, Unset{SystemAccounts: true}, "system_accounts: true\n    users", "users"},
+		{"unset a user beside system accounts", open, Unset{Users: []string{"c"}}, "    users: [c]\n", ""},
+		{"unset a dated user", dated, Unset{Users: []string{"a", "b"}}, "  - {users: [a, b], by: 2026-12-31} # x\n", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.sentence, func(t *testing.T) { editsTo(t, test.src, test.change, test.old, test.new) })
+	}
+}
+
+// An entry before the new one would decide in its place: the day that was asked for would look right and do nothing.
+func TestADateThatWouldDoNothingIsRefused(t *testing.T) {
+	by := Date{2026, 12, 31}
+	for _, src := range []string{"version: 1\nrequire: [{users: [a]}]\n", "version: 1\nrequire: [{users: [a], by: 2027-12-31}]\n"} {
+		got, err := Edit([]byte(src), AddRequire{Users: []string{"a"}, Services: []string{"sshd"}, By: by})
+		if got != nil || err == nil || !strings.Contains(err.Error(), `require[0] is about user "a" more widely and goes before`) {
+			t.Errorf("%s: %q, %v", src, got, err)
+		}
 	}
 }
 
@@ -203,6 +255,14 @@ func TestEditRefuses(t *testing.T) {
 		{"a name that is not UTF-8", site, AddExempt{Users: []string{"\xff"}}, "not UTF-8"},
 		{"a negation", site, AddExempt{Groups: []string{"!wheel"}}, "there are no negations"},
 		{"a service in capitals", site, AddExempt{Services: []string{"SSHD"}}, "lower case"},
+		{"a day that is over before the entry starts", site, AddRequire{Users: []string{"a"}, Starts: Date{2027, 2, 1}, By: Date{2027, 1, 1}}, "is over before this starts"},
+		{"an end before the start", site, AddRequire{Users: []string{"a"}, Starts: Date{2027, 2, 1}, Until: Date{2027, 1, 1}}, "before it starts"},
+		{"a day to have a device by of an exemption", site, AddExempt{Users: []string{"a"}, By: Date{2027, 1, 1}}, "unknown key \"by\""},
+		{"a source of a requirement", site, AddRequire{Users: []string{"a"}, From: []string{"10.0.0.0/8"}}, "unknown key \"from\""},
+		{"system accounts that are required", site, AddRequire{SystemAccounts: true}, "unknown key \"system_accounts\""},
+		{"a source with bits behind the prefix", site, AddExempt{From: []string{"10.0.0.1/8"}}, "10.0.0.0/8"},
+		{"a source that is no address", site, AddExempt{From: []string{"10.0.0"}}, "is no address"},
+		{"a source with a line feed", site, AddExempt{From: []string{"a\n- b"}}, "U+000A"},
 		{"a decision that does not exist", site, SetDefault(7), "7 is no decision"},
 		{"a file that would pass the cap", "version: 1\n" + strings.Repeat("#", MaxSource-20), AddRequire{Users: []string{"carol"}}, "the limit is 1048576"},
 	}

@@ -153,10 +153,10 @@ func flowList(names []string) string {
 	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
-// plain are the names that every YAML reader takes for text without quotes, but
-// for the words.
+// plain are the names and IPv4 networks that every YAML reader takes for text
+// without quotes, but for the words.
 var (
-	plain = pattern(`^[A-Za-z_][A-Za-z0-9_.@-]*$`)
+	plain = pattern(`^(?:[A-Za-z_][A-Za-z0-9_.@-]*|(?:[0-9]+\.){3}[0-9]+(?:/[0-9]+)?)$`)
 	words = pattern(`(?i)^(?:true|false|yes|no|on|off|y|n|null)$`)
 )
 
