@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -158,4 +159,31 @@ func TestItemTooLongCanOnlyBeDenied(t *testing.T) {
 			t.Errorf("%#x: sent %x, %v", verdict, p.sent.Bytes(), err)
 		}
 	}
+}
+
+// FuzzAuthtok: whatever a module answers, no more is cut than leaves something, and nothing is sent after an error.
+func FuzzAuthtok(f *testing.F) {
+	seeds := 0
+	for _, file := range readFrameFiles(f) {
+		if file.name == "answer" || strings.HasSuffix(file.name, "-for-authtok") {
+			f.Add(file.bytes, 6)
+			seeds++
+		}
+	}
+	if seeds != 7 {
+		f.Fatalf("%d seeds, want 7", seeds)
+	}
+	f.Fuzz(func(t *testing.T, said []byte, n int) {
+		c, p := accepted(t, said)
+		typed, reason, err := c.Authtok("Password: ")
+		if len(typed) > MaxAnswer || bytes.IndexByte(typed, 0) >= 0 || (err != nil || reason != 0) && typed != nil {
+			t.Fatalf("typed %q, %d, %v", typed, reason, err)
+		}
+		sent := p.sent.Len()
+		if cut := c.CutAuthtok(n); (cut == nil) != (n >= 1 && n < len(typed)) {
+			t.Errorf("%d of %d bytes are cut: %v", n, len(typed), cut)
+		} else if cut != nil && (p.sent.Len() != sent || c.Finish(TypeAllow, false) == nil) {
+			t.Errorf("sent %x after an error", p.sent.Bytes()[sent:])
+		}
+	})
 }

@@ -32,6 +32,9 @@ func serve(module *os.File) error {
 	if err != nil {
 		return err
 	}
+	if c.Hello().Service == "one-field" {
+		return serveOneField(c)
+	}
 	if err := errors.Join(c.Info("Hello "+c.Hello().Name, false), c.Wait(60)); err != nil {
 		return err
 	}
@@ -49,10 +52,22 @@ func serve(module *os.File) error {
 	return c.Finish(wire.TypeAllow, c.Hello().Phase == wire.PhaseAuthenticate)
 }
 
-// TestModuleAndGoPackageUnderstandEachOther is one login with a helper made of the Go package, and Go as the application.
-func TestModuleAndGoPackageUnderstandEachOther(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
+// serveOneField lets in who types 123456 behind the password, and cuts it off.
+func serveOneField(c *wire.Conn) error {
+	typed, reason, err := c.Authtok("Password: ")
+	if err != nil {
+		return err
+	}
+	if reason != 0 || len(typed) <= 6 || string(typed[len(typed)-6:]) != "123456" {
+		return c.Finish(wire.TypeDeny, false)
+	}
+	return errors.Join(c.CutAuthtok(6), c.Finish(wire.TypeAllow, false))
+}
+
+// wireHelperLine returns a folder for services and the module's line with the test binary as its helper.
+func wireHelperLine(t *testing.T) (dir, line string) {
+	t.Helper()
+	dir = t.TempDir()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +76,13 @@ func TestModuleAndGoPackageUnderstandEachOther(t *testing.T) {
 	if err := os.Symlink(program, helper); err != nil {
 		t.Fatal(err)
 	}
-	line := plain(t).module + " helper=" + helper
+	return dir, plain(t).module + " helper=" + helper
+}
+
+// TestModuleAndGoPackageUnderstandEachOther is one login with a helper made of the Go package, and Go as the application.
+func TestModuleAndGoPackageUnderstandEachOther(t *testing.T) {
+	t.Parallel()
+	dir, line := wireHelperLine(t)
 	pamtest.Service(t, dir, "service", "auth required "+line, "account required "+line)
 	greeting := pamtest.Message{Style: pam.TextInfo, Text: "Hello nobody"}
 	prompt := pamtest.Message{Style: pam.PromptEchoOff, Text: "Code: "}
@@ -84,5 +105,32 @@ func TestModuleAndGoPackageUnderstandEachOther(t *testing.T) {
 				t.Errorf("%v %v, want %v %v", r.Codes, r.Messages, c.codes, c.messages)
 			}
 		})
+	}
+}
+
+// TestModuleAndGoPackageCutTheSame is a login with one field; the module behind ours tells what is left.
+func TestModuleAndGoPackageCutTheSame(t *testing.T) {
+	t.Parallel()
+	dir, line := wireHelperLine(t)
+	pamtest.Service(t, dir, "one-field", "auth required "+line, "auth optional "+authtokModule(t))
+	for typed, want := range map[string]struct {
+		code   pam.Error
+		behind string
+	}{
+		"hunter2123456":      {0, "found hunter2"},
+		"grün\u20ac123456":   {0, "found grün\u20ac"},
+		"123456123456":       {0, "found 123456"},
+		"hunter2123457":      {pam.ErrAuth, "found hunter2123457"},
+		"123456":             {pam.ErrAuth, "found 123456"},
+		"":                   {pam.ErrAuth, "found "},
+		"hunter2123456 next": {pam.ErrAuth, "found hunter2123456 next"},
+	} {
+		r := pamtest.Login{
+			ConfDir: dir, Service: "one-field", User: "nobody", Converse: pamtest.Answers(typed), Phases: []pamtest.Phase{pamtest.Authenticate},
+		}.Run(t)
+		messages := []pamtest.Message{{Style: pam.PromptEchoOff, Text: "Password: "}, {Style: pam.TextInfo, Text: want.behind}}
+		if !slices.Equal(r.Codes, []pam.Error{want.code}) || !slices.Equal(r.Messages, messages) {
+			t.Errorf("%q: %v %v, want %v", typed, r.Codes, r.Messages, want)
+		}
 	}
 }
