@@ -3,6 +3,12 @@ package state
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -10,83 +16,133 @@ import (
 // A year of an attacker who never pauses, on a clock of the test's own and with the real buckets. The step of the clock divides
 // every refill time and the owner's pauses, so that no attempt is made later than it could be.
 const (
-	year     = 365 * day
+	year     = 8766 * time.Hour // 365 days and a quarter
 	yearStep = 12 * time.Minute
+	pauses   = 12 // of the owner's, in steps: ten logins a day
 
 	// Chances of one look at 6 digits and one step of tolerance: three single codes are acceptable; of pairs, three or four,
 	// as one counts those of which only the second code lies within the tolerance.
 	chanceSingle   = 3e-6
 	chancePairLow  = 3e-12
 	chancePairHigh = 4e-12
+
+	// What a login does while its pair has to wait, and how often sshd asks (pamhook; NumberOfPasswordPrompts in ssh_config(5)).
+	patience = 5 * time.Second
+	prompts  = 3
 )
 
 // attack says from where an attacker tries.
 type attack struct {
-	known     int              // known sources that are his (a shared address, a stolen laptop); the sixteenth is the owner's home
+	known     []string         // known sources that are his too: a shared address, a stolen laptop, the owner's own bastion
 	strangers func(int) string // the source of his i-th try as a stranger; nil: none
 }
 
 // yearOf is what came of it.
 type yearOf struct {
-	singles, pairs  float64 // looks
-	logins, refused int     // of the owner, with one code from his usual source
+	singles, pairs float64 // looks
+	logins         int     // of the owner
+	byPair         int     // of them those for which one code did not do
+	refused        int     // of them those that came to nothing
+	wait           time.Duration
 }
 
-func (a attack) source(i int) string {
-	if i == MaxSources-1 {
-		return home
-	}
-	return fmt.Sprint("hostile", i)
+// simulation is a year that is running.
+type simulation struct {
+	attack
+	*bench
+	yearOf
+	tries  int
+	random *rand.Rand
 }
 
 // run lets a year pass. The owner logs in ten times a day from home, always after the attacker has taken all he could get.
-func (a attack) run(t *testing.T) (y yearOf) {
-	b := newBench(t)
-	tries := 0
-	spend := func(source string) {
-		for b.Charge(Attempt{source, connection(&tries), One, b.now}) {
-			y.singles++
-			if y.singles > 1e6 {
-				t.Fatal("the buckets have no bottom")
-			}
-		}
-	}
-	if !b.right(home) {
+func (a attack) run(t *testing.T) yearOf {
+	x := &simulation{attack: a, bench: newBench(t), random: rand.New(rand.NewPCG(1, 2))}
+	if !x.right(home) {
 		t.Fatal("the owner's first login was refused")
 	}
 	for i := range int(year / yearStep) {
-		b.now = noon.Add(time.Duration(i) * yearStep)
+		x.now = noon.Add(time.Duration(i) * yearStep)
 		if i%int(30*day/yearStep) == 0 { // the owner comes by there now and then, else it would not stay known
-			for k := range a.known {
-				b.Succeeded(Attempt{a.source(k), connection(&tries), One, b.now})
+			for _, source := range a.known {
+				x.Succeeded(x.try(source))
 			}
 		}
-		for k := range a.known {
-			spend(a.source(k))
-		}
-		if a.strangers != nil {
-			spend(a.strangers(i))
-		}
-		if i%int(day/10/yearStep) == 0 {
-			y.logins++
-			login := Attempt{home, connection(&tries), One, b.now}
-			if b.Charge(login) {
-				b.Succeeded(login)
-			} else {
-				y.refused++
-			}
+		x.spend()
+		if i%pauses == 0 {
+			x.login()
 		}
 		if i%int(day/yearStep) == 0 {
-			b.State = reread(t, b.State)
+			x.State = reread(t, x.State)
 		}
 	}
-	y.pairs = a.pairsInASecond(b) * year.Seconds()
-	return y
+	x.pairs = x.pairsInASecond() * year.Seconds()
+	return x.yearOf
 }
 
-func connection(tries *int) (id ID) {
-	*tries++
-	return ID{byte(*tries >> 24), byte(*tries >> 16), byte(*tries >> 8), byte(*tries)}
+// try is an attempt over a connection of its own.
+func (x *simulation) try(source string) Attempt {
+	x.tries++
+	return Attempt{source, ID{byte(x.tries >> 24), byte(x.tries >> 16), byte(x.tries >> 8), byte(x.tries)}, One, x.now}
+}
+
+// stranger is the source of the attacker's next try as a stranger.
+func (x *simulation) stranger() string { return x.strangers(x.tries) }
+
+// spend takes all single codes that the attacker can get now.
+func (x *simulation) spend() {
+	for _, source := range x.known {
+		for x.Charge(x.try(source)) {
+			x.look()
+		}
+	}
+	for x.strangers != nil && x.Charge(x.try(x.stranger())) {
+		x.look()
+	}
+}
+
+func (x *simulation) look() {
+	if x.singles++; x.singles > 1e6 {
+		x.t.Fatal("the buckets have no bottom")
+	}
+}
+
+// login is one of the owner's: with one code, and when that is not looked at, with two in a row, for whose turn he waits. He is asked
+// as often as sshd asks.
+func (x *simulation) login() {
+	x.logins++
+	owner := x.try(home)
+	if x.Charge(owner) {
+		x.Succeeded(owner)
+		return
+	}
+	x.byPair++
+	began := x.now
+	x.pairTaken(home) // the attacker has just been there, if it is his
+	for range prompts {
+		if x.turn(&owner) {
+			x.Succeeded(owner)
+			x.wait = max(x.wait, x.now.Sub(began))
+			return
+		}
+	}
+	x.refused++
+}
+
+// turn waits for the owner's turn. Whenever it comes, an attacker at home is there as well, and who is first is a matter of chance.
+func (x *simulation) turn(owner *Attempt) bool {
+	for left := patience; ; {
+		if slices.Contains(x.known, home) && x.random.IntN(2) == 0 {
+			x.pairTaken(home)
+		}
+		owner.Now = x.now
+		wait := x.ChargePair(*owner)
+		if wait == 0 || wait > left {
+			return wait == 0
+		}
+		left -= wait
+		x.now = x.now.Add(wait)
+	}
 }
 
 // reread is the state after it was written and read.
@@ -102,64 +158,142 @@ func reread(t *testing.T, s *State) *State {
 }
 
 // pairsInASecond counts the pairs of a minute in which the attacker tries each millisecond from everywhere.
-func (a attack) pairsInASecond(b *bench) float64 {
+func (x *simulation) pairsInASecond() float64 {
 	const minute = 60
 	looks := 0
-	for i := range minute * 1000 {
-		b.now = b.now.Add(time.Millisecond)
-		for k := range a.known {
-			if b.pairTaken(a.source(k)) {
+	for range minute * 1000 {
+		x.now = x.now.Add(time.Millisecond)
+		for _, source := range x.known {
+			if x.pairTaken(source) {
 				looks++
 			}
 		}
-		if a.strangers != nil && b.pairTaken(a.strangers(i)) {
+		x.tries++
+		if x.strangers != nil && x.pairTaken(x.stranger()) {
 			looks++
 		}
 	}
 	return float64(looks) / minute
 }
 
-// chance is the chance that one of all looks was right.
+// chance is the chance in percent that one of all looks was right.
 func (y yearOf) chance(pair float64) float64 {
-	return -math.Expm1(y.singles*math.Log1p(-chanceSingle) + y.pairs*math.Log1p(-pair))
+	return -100 * math.Expm1(y.singles*math.Log1p(-chanceSingle)+y.pairs*math.Log1p(-pair))
 }
 
 func elsewhere(int) string { return away }
 
 func freshIPv6(i int) string { return fmt.Sprintf("2001:db8:%x:%x::/64", i>>16, i&0xffff) }
 
+// hostile are n known sources of the attacker's, none of which is the owner's home.
+func hostile(n int) (sources []string) {
+	for i := range n {
+		sources = append(sources, fmt.Sprint("hostile", i))
+	}
+	return sources
+}
+
+// attacks are the attackers of docs/security.md, by the words of its table.
+var attacks = map[string]attack{
+	"nowhere: nobody attacks":                                    {},
+	"anywhere, any number of addresses":                          {nil, elsewhere},
+	"a new IPv6 network (/64) for every try":                     {nil, freshIPv6},
+	"one source that the user has succeeded from":                {hostile(1), nil},
+	"one such source, and anywhere":                              {hostile(1), elsewhere},
+	"two such sources":                                           {hostile(2), nil},
+	"the bastion from which the user himself logs in":            {[]string{home}, nil},
+	"everywhere, all sixteen of the user's sources, his own too": {append(hostile(MaxSources-1), home), freshIPv6},
+}
+
 func TestAYearOfAnAttackerWhoNeverPauses(t *testing.T) {
-	for sentence, c := range map[string]struct {
-		attack
-		singles float64 // at most: the burst, and what is refilled in a year
-		percent float64 // as docs and design promise
-		refused bool    // whether the owner is sometimes refused with one code
-	}{
-		"strangers only": {attack{0, elsewhere}, 10 + 365*4, 0.6, false},
-		"strangers with a fresh IPv6 address for each try": {attack{0, freshIPv6}, 10 + 365*4, 0.6, false},
-		"one hostile known source":                         {attack{1, nil}, 10 + 365*12, 1.3, false},
-		"one hostile known source and strangers":           {attack{1, elsewhere}, 20 + 365*16, 1.3 + 0.6, false},
-		// Together they empty the bucket of all known sources: from here on the owner needs pairs at home too.
-		"two hostile known sources": {attack{2, nil}, 20 + 365*24, 2.6, true},
-		"everything hostile":        {attack{16, freshIPv6}, 10 + 365*4 + 20 + 365*24, 3.4, true},
-	} {
-		t.Run(sentence, func(t *testing.T) {
-			y := c.attack.run(t)
-			low, high := 100*y.chance(chancePairLow), 100*y.chance(chancePairHigh)
-			t.Logf("%.0f single looks, %.0f pairs: %.2f %% to %.2f %%; the owner was refused %d times of %d", y.singles, y.pairs, low, high, y.refused, y.logins)
-			// Never more than the arithmetic allows; and not much less, or the simulated attacker would be a lazy one.
-			if y.singles > c.singles || y.singles < 0.99*c.singles {
-				t.Errorf("%.0f single looks, want at most %.0f and hardly fewer", y.singles, c.singles)
+	promised := promises(t)
+	for words, a := range attacks {
+		t.Run(words, func(t *testing.T) {
+			t.Parallel()
+			promise, found := promised[words]
+			if !found {
+				t.Fatal("docs/security.md has no such row")
+			}
+			y := a.run(t)
+			low, high := y.chance(chancePairLow), y.chance(chancePairHigh)
+			t.Logf("%.0f single looks, %.0f pairs: %.2f %% to %.2f %%; of %d logins of the owner %d took a pair, %d came to nothing, the longest wait was %v",
+				y.singles, y.pairs, low, high, y.logins, y.byPair, y.refused, y.wait)
+			// Never more than is promised; and not much less, or the simulated attacker would be a lazy one.
+			if y.singles > promise.singles || y.singles < 0.99*promise.singles {
+				t.Errorf("%.0f single looks, promised are at most %.0f and hardly fewer", y.singles, promise.singles)
+			}
+			if math.Round(y.pairs/1e6) != promise.millions {
+				t.Errorf("%.1f million pairs, promised are %.0f", y.pairs/1e6, promise.millions)
 			}
 			// The promise has one digit behind the point: with three acceptable pairs it has to round to that. The fourth pair adds a
 			// third to the share of the pairs, which is at most 0.34 %.
-			if math.Abs(low-c.percent) > 0.05 || high < low || high > c.percent+0.05+0.34/3 {
-				t.Errorf("%.3f %% to %.3f %%, want %.1f %%", low, high, c.percent)
+			if math.Abs(low-promise.percent) > 0.05 || high < low || high > promise.percent+0.05+0.34/3 {
+				t.Errorf("%.3f %% to %.3f %%, promised are %.1f %%", low, high, promise.percent)
 			}
-			if y.logins < 3650 || (y.refused > 0) != c.refused {
-				t.Errorf("the owner was refused %d times of %d", y.refused, y.logins)
+			if y.logins < 3650 || y.refused > 0 || (y.byPair > 0) != promise.twoCodes {
+				t.Errorf("of %d logins of the owner %d took two codes, %d were refused; promised are two codes: %v", y.logins, y.byPair, y.refused, promise.twoCodes)
 			}
 		})
+	}
+	if len(promised) != len(attacks) {
+		t.Errorf("docs/security.md has %d rows, and there are %d attacks", len(promised), len(attacks))
+	}
+}
+
+// promise is a row of the table in docs/security.md.
+type promise struct {
+	singles, millions, percent float64
+	twoCodes                   bool // the owner needs two codes in a row at times
+}
+
+var promiseRow = regexp.MustCompile(`(?m)^\| ([^|]+) \| (\d+) \| (\d+)(?: million)? \| ([0-9.]+) % \| (one code|at times two) \|$`)
+
+// promises reads the table.
+func promises(t *testing.T) map[string]promise {
+	all := map[string]promise{}
+	for _, row := range promiseRow.FindAllStringSubmatch(document(t), -1) {
+		var p promise
+		for i, value := range []*float64{&p.singles, &p.millions, &p.percent} {
+			number, err := strconv.ParseFloat(row[i+2], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			*value = number
+		}
+		p.twoCodes = row[5] != "one code"
+		all[row[1]] = p
+	}
+	return all
+}
+
+func document(t *testing.T) string {
+	content, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// What the document says of the buckets are the constants that the simulation has run.
+func TestTheBucketsAreThoseOfTheDocument(t *testing.T) {
+	text := strings.Join(strings.Fields(document(t)), " ")
+	hours := func(d time.Duration) string {
+		if d == time.Hour {
+			return "1 an hour"
+		}
+		return fmt.Sprintf("1 in %d hours", d/time.Hour)
+	}
+	for _, said := range []string{
+		fmt.Sprintf("| strangers | %d | %s |", burst/One, hours(strangerRefill)),
+		fmt.Sprintf("| known source, %d of them | %d | %s |", MaxSources, burst/One, hours(sourceRefill)),
+		fmt.Sprintf("| all known sources | %d | %s |", knownBurst/One, hours(knownRefill)),
+		fmt.Sprintf("not succeeded within %d days", knownFor/day),
+		fmt.Sprintf("%d pairs a second at most for strangers", time.Second/strangerPairPace),
+		fmt.Sprintf("%s a second for a known source", map[time.Duration]string{1: "one"}[time.Second/sourcePairPace]),
+	} {
+		if !strings.Contains(text, said) {
+			t.Errorf("docs/security.md does not say %q", said)
+		}
 	}
 }
 
@@ -169,7 +303,7 @@ func TestWhileEverythingIsHostileTheOwnerGetsInWithAPair(t *testing.T) {
 		wait time.Duration // at most
 	}{
 		"from his usual source, which nobody else has":   {home, 0},
-		"from a known source that is hostile too":        {attack{}.source(3), time.Second},
+		"from a known source that is hostile too":        {hostile(4)[3], time.Second},
 		"from a new source":                              {"203.0.113.5", 50 * time.Millisecond},
 		"from a source that was known until 90 days ago": {"192.0.2.200", 50 * time.Millisecond},
 	} {
@@ -177,18 +311,18 @@ func TestWhileEverythingIsHostileTheOwnerGetsInWithAPair(t *testing.T) {
 		b.right("192.0.2.200")
 		b.now = b.now.Add(91 * day)
 		b.right(home)
-		hostile := attack{15, freshIPv6}
-		for k := range hostile.known {
-			b.Succeeded(b.attempt(hostile.source(k), One))
+		his := hostile(MaxSources - 1)
+		for _, source := range his {
+			b.Succeeded(b.attempt(source, One))
 		}
-		for k := range hostile.known {
-			b.wrong(hostile.source(k), 30)
+		for _, source := range his {
+			b.wrong(source, 30)
 		}
 		b.wrong(away, 30)
 		for range 100 { // he takes every turn
 			b.now = b.now.Add(time.Millisecond)
-			for k := range hostile.known {
-				b.pairTaken(hostile.source(k))
+			for _, source := range his {
+				b.pairTaken(source)
 			}
 			b.pairTaken(away)
 		}
