@@ -13,20 +13,21 @@ const initial = `# The configuration of twokey: who must show a second factor on
 #     twokey policy check           is this file right, and what is dangerous in it
 #     twokey policy explain USER    is this user asked, and which line says so
 #
-# The commands "twokey enable", "disable" and "policy" change this file and keep
-# its comments.
+# The commands "twokey enable", "disable", "policy" and "config set" change this
+# file and keep its comments.
 
 version: 1
 
 # The switch. false: nobody is asked and nobody is turned away, on any service.
-# Devices stay enrolled.
+# Devices stay enrolled. "twokey disable --for 2h" writes off_until instead.
 enabled: true
+# off_until: 2026-11-21T23:30:00Z
 
 # true: decide everything and record who would have been refused, but refuse
 # nobody. For trying out the lists below before they count.
 observe: false
 
-# Everybody whom neither list below names:
+# Everybody whom neither list and no rule below is about:
 #   optional   asked as soon as a device is enrolled, else let in
 #   required   asked; without a device refused
 #   exempt     never asked
@@ -40,6 +41,62 @@ default: optional
 # contact: the IT desk, +44 20 7946 0958
 # help_url: https://intranet.example.org/2fa
 
+# The texts that users see: en or de, and single ones in your own words.
+# language: de
+# messages: {refused: "Please call %CONTACT%."}
+
+# Who must, and who need not. An entry names users, groups, or both: whoever is in
+# either. With services it counts on these only; services alone mean everybody on
+# them. Days end at 24:00: by is the last day without a device, starts the first
+# and until the last day of an entry. Exempt goes before require, and can name
+# system accounts and sources. "twokey policy require" and "twokey policy exempt"
+# write entries here.
+#
+# require:
+#   - {groups: [sudo], by: 2026-12-31}
+#   - {users: [alice, 'EXAMPLE\bob'], services: [sshd]}
+# exempt:
+#   - {system_accounts: true}
+#   - {users: [backup], services: [sshd], from: [192.0.2.10]}
+
+# Special cases. A rule that denies goes before exempt, the first of the others
+# that matches after it. All conditions of a rule must be met: users or groups,
+# services, from, ssh_auth, tty, weekdays, hours.
+#
+# rules:
+#   - {name: hardware keys suffice, services: [sshd], ssh_auth: [security-key], then: exempt}
+#   - {name: office, groups: [staff], from: [192.0.2.0/24, '2001:db8::/32'], then: optional}
+#   - {name: nights, groups: [guests], hours: ['22:00-06:00'], zone: Europe/London, then: deny}
+
+# How a service can ask. One that is not listed prompts; cron and its like are no
+# logins by themselves ("twokey policy list" shows them).
+#   appended   one field: the password and the code behind it
+#   earlier    cannot ask: in with a success from the same source within open_within
+#   never      cannot ask: closed to everyone who is required or enrolled
+#   exempt     no login: nobody is asked
+#
+# services:
+#   vsftpd: {ask: appended}
+#   cockpit: {ask: earlier}
+#   xrdp-sesman: {ask: never}
+# open_within: 1h
+
+# After a success, the same user, source, service and SSH key is not asked again
+# for this long (never in sudo and su), but not from addresses that many share.
+# remember: 12h
+# shared: [198.51.100.7]
+
+# deny: required users do not get in by an SSH key alone.
+# ssh_keys_alone: deny
+
+# What counts as a second factor, in the order offered.
+# methods: [totp, recovery]
+
+# A line for users without a device when a session opens; and how "twokey remind"
+# mails them.
+# enroll: {notice: true}
+# mail: {server: 'localhost:25', from: twokey@example.org, to: '%USER%@example.org'}
+
 # What a device gets when it is enrolled: 4 to 12 digits, a new code every 10s to
 # 300s, SHA1, SHA256 or SHA512. Several common apps know only these values.
 # new_devices: {digits: 6, period: 30s, algorithm: SHA1}
@@ -48,18 +105,12 @@ default: optional
 # are a little off. Each makes guessing easier.
 # discrepancy: 1
 
+# When state or audit log cannot be written: deny everybody, or let the console in.
+# on_fault: allow-console
+
+# The program that writes this file: the commands above then leave it alone.
+# managed_by: ansible
+
 # Where things lie. To move them, stop logins, move the files, then change this.
 # paths: {data: /var/lib/twokey, audit: /var/log/twokey/audit.jsonl, key: /etc/twokey/host.key, credentials: /etc/twokey/credentials}
-
-# Who must, and who need not. An entry names users, groups, or both: whoever is in
-# either. With services it counts on these only; services alone mean everybody on
-# them. Exempt goes before require. "twokey policy require" and "twokey policy
-# exempt" write entries here.
-#
-# require:
-#   - {groups: [sudo]}
-#   - {users: [alice, 'EXAMPLE\bob'], services: [sshd]}
-# exempt:
-#   - {users: [backup], services: [sshd]}
-#   - {services: [cron]}
 `

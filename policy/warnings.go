@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// Warnings names what is allowed and dangerous at a moment, one sentence each, or nothing.
+// Warnings names what is allowed and dangerous, or does nothing, at a moment in the host's zone: one sentence each, or none.
 func (c *Config) Warnings(now time.Time) []string {
 	var found []string
 	warn := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	if c.Off {
+	switch {
+	case c.Off:
 		warn("enabled is false: nobody is asked for a second factor")
-	} else if c.SwitchedOff(now) {
+	case c.SwitchedOff(now):
 		warn("off_until: nobody is asked for a second factor until %s", c.OffUntil.Format(time.RFC3339))
 	}
 	if c.Observe {
@@ -21,16 +22,109 @@ func (c *Config) Warnings(now time.Time) []string {
 	if c.Default == Exempt {
 		warn("default is exempt: users who have enrolled a device are not asked unless they are required")
 	}
-	for i, e := range c.Exempt {
-		if slices.Contains(e.Users, "root") {
-			warn("exempt[%d] lets root in without a second factor", i)
-		}
-	}
+	found = append(found, c.rootWarnings()...)
+	found = append(found, c.neverWarnings(now)...)
+	found = append(found, c.serviceWarnings()...)
 	if c.Discrepancy > 10 {
 		warn("discrepancy is %d: at any moment %d codes of one device are right, which makes guessing easier",
 			c.Discrepancy, 2*c.Discrepancy+1)
 	}
+	found = append(found, c.settingWarnings()...)
 	return append(found, c.NewDevices.warnings()...)
+}
+
+// settingWarnings are about what the host and its rules say beside their decisions.
+func (c *Config) settingWarnings() []string {
+	var found []string
+	about := func(name string, methods []string, remember time.Duration) {
+		if remember > 24*time.Hour {
+			found = append(found, fmt.Sprintf("%sremember is %s: a computer that is left alone logs in for more than a day", name, remember))
+		}
+		for _, m := range []string{"push", "sms"} {
+			if slices.Contains(methods, m) {
+				found = append(found, fmt.Sprintf("%smethods names %s, which this version of twokey cannot send", name, m))
+			}
+		}
+	}
+	methods := c.Methods
+	if slices.Equal(methods, Methods()) {
+		methods = nil // nobody asked for all of them
+	}
+	about("", methods, c.Remember)
+	for i, r := range c.Rules {
+		var remember time.Duration
+		if r.Remember != nil {
+			remember = *r.Remember
+		}
+		about(c.RuleName(i)+": ", r.Methods, remember)
+	}
+	return append(found, c.nameWarnings()...)
+}
+
+// nameWarnings are about names in from: sshd (UseDNS) takes them from the reverse zone of the client's address.
+func (c *Config) nameWarnings() []string {
+	var found []string
+	about := func(name string, from []string) {
+		for _, item := range from {
+			if p, wrong := parsePlace(item); wrong == "" && p.name != "" {
+				found = append(found, fmt.Sprintf("%s: from names %q: who has the reverse zone of his address can give himself this name; an address cannot be chosen", name, item))
+			}
+		}
+	}
+	for i, e := range c.Exempt {
+		about(fmt.Sprintf("exempt[%d]", i), e.From)
+	}
+	for i, r := range c.Rules {
+		about(c.RuleName(i), r.From)
+	}
+	return found
+}
+
+// localServices are those at which nobody comes over the network.
+var localServices = []string{"atd", "chfn", "chsh", "cron", "crond", "doas", "login", "polkit-1", "runuser", "runuser-l", "su", "su-l", "sudo", "sudo-i", "systemd-user"}
+
+// allIn reports whether there are some, and no others than those of all.
+func allIn(some, all []string) bool {
+	return len(some) > 0 && !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+}
+
+// rootWarnings are about exemptions that let root in over the network. A key in a security key is a second factor.
+func (c *Config) rootWarnings() []string {
+	var found []string
+	about := func(name string, everybody bool, users, groups, services []string) {
+		root := everybody || slices.Contains(users, "root") || slices.Contains(groups, "root")
+		asks := len(services) == 0 || slices.ContainsFunc(services, c.isLogin) // what is no login is exempt by itself
+		if root && asks && !allIn(services, localServices) {
+			found = append(found, name+" lets root in over the network without a second factor")
+		}
+	}
+	for i, e := range c.Exempt {
+		about(fmt.Sprintf("exempt[%d]", i), e.everybody(), e.Users, e.Groups, e.Services)
+	}
+	for i, r := range c.Rules {
+		console := slices.Equal(r.TTY, []string{"console"})
+		if r.Then == Exempt && !console && !allIn(r.SSHAuth, []string{"security-key"}) {
+			about(c.RuleName(i), len(r.Users)+len(r.Groups) == 0, r.Users, r.Groups, r.Services)
+		}
+	}
+	for service, way := range c.Services {
+		if way == NotALogin && !slices.Contains(BuiltinNotLogins(), service) {
+			found = append(found, "services: "+service+" is exempt, and so is root who comes in by it")
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// serviceWarnings are about services that run with nobody there.
+func (c *Config) serviceWarnings() []string {
+	var found []string
+	for _, service := range BuiltinNotLogins() {
+		if way := c.WayOf(service); way != NotALogin {
+			found = append(found, fmt.Sprintf("services: %s is no login, and with ask: %s whoever is required or enrolled cannot use it", service, way))
+		}
+	}
+	return found
 }
 
 // warnings names what common apps do not follow. Google Authenticator's own
