@@ -96,9 +96,9 @@ func (s Server) connect() (*smtp.Client, error) {
 	if err := conn.SetDeadline(deadline); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	c, err := smtp.NewClient(conn, host)
+	c, err := smtp.NewClient(conn, host) // which closes the connection when it fails
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, err
 	}
 	if err := s.introduce(c, host); err != nil {
 		return nil, errors.Join(err, c.Close())

@@ -11,21 +11,27 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"twokey/internal/mail/mailtest"
 )
 
 var letter = Message{From: "twokey@example.org", To: "eva@example.org", Subject: "Ihr zweiter Faktor für host",
 	Body: "Guten Tag,\n\nSie brauchen für host\n.\neinen zweiten Faktor. " + strings.Repeat("ü", 600) + "\n", Date: time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)}
 
+func clientOf(s *mailtest.Server) Server {
+	return Server{Address: s.Address, Timeout: 20 * time.Second}
+}
+
 func TestAMessageArrivesAsItWasWritten(t *testing.T) {
-	s := newServer(t, behaviour{})
-	if err := s.client().Send(letter); err != nil {
+	s := mailtest.New(t, mailtest.Behaviour{})
+	if err := clientOf(s).Send(letter); err != nil {
 		t.Fatal(err)
 	}
-	mail := s.taken()
-	if len(mail) != 1 || mail[0].from != "FROM:<twokey@example.org>" || mail[0].to != "TO:<eva@example.org>" {
+	mail := s.Taken()
+	if len(mail) != 1 || mail[0].From != "FROM:<twokey@example.org>" || mail[0].To != "TO:<eva@example.org>" {
 		t.Fatalf("%+v", mail)
 	}
-	got, err := netmail.ReadMessage(strings.NewReader(mail[0].data))
+	got, err := netmail.ReadMessage(strings.NewReader(mail[0].Data))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +52,7 @@ func TestAMessageArrivesAsItWasWritten(t *testing.T) {
 	if body, err := io.ReadAll(quotedprintable.NewReader(got.Body)); err != nil || string(body) != letter.Body {
 		t.Errorf("body %q, %v", body, err)
 	}
-	for line := range strings.Lines(mail[0].data) {
+	for line := range strings.Lines(mail[0].Data) {
 		if len(line) > 998 {
 			t.Errorf("a line of %d bytes", len(line))
 		}
@@ -76,13 +82,13 @@ func TestNoAddressAndNoSubjectAddsAHeaderARecipientOrACommand(t *testing.T) {
 		"an address that is too long":  func(m *Message) { m.To = strings.Repeat("a", 251) + "@b.c" },
 		"a sender with a header in it": func(m *Message) { m.From = "a@example.org\nX: y" },
 	} {
-		s := newServer(t, behaviour{})
+		s := mailtest.New(t, mailtest.Behaviour{})
 		m := letter
 		spoil(&m)
-		if err := s.client().Send(m); err == nil || errors.Is(err, ErrServer) {
+		if err := clientOf(s).Send(m); err == nil || errors.Is(err, ErrServer) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if heard := s.commands(); heard != "" {
+		if heard := s.Commands(); heard != "" {
 			t.Errorf("%s: the server heard %q", name, heard)
 		}
 	}
@@ -95,71 +101,71 @@ func TestNoAddressAndNoSubjectAddsAHeaderARecipientOrACommand(t *testing.T) {
 
 func TestAPasswordIsSentUnderTLSToTheRightServerOnly(t *testing.T) {
 	for name, c := range map[string]struct {
-		is       behaviour
+		is       mailtest.Behaviour
 		password string
 		trust    bool
 		want     string // in the error; "": sent
 	}{
-		"right":                            {behaviour{starttls: true, auth: true}, "right", true, ""},
-		"no STARTTLS":                      {behaviour{auth: true}, "right", true, "no STARTTLS"},
-		"a certificate that nobody signed": {behaviour{starttls: true, auth: true}, "right", false, "certificate"},
-		"it takes no password":             {behaviour{starttls: true}, "right", true, "takes no password"},
-		"a wrong password":                 {behaviour{starttls: true, auth: true}, "wrong", true, "535"},
+		"right":                            {mailtest.Behaviour{STARTTLS: true, Auth: true}, "right", true, ""},
+		"no STARTTLS":                      {mailtest.Behaviour{Auth: true}, "right", true, "no STARTTLS"},
+		"a certificate that nobody signed": {mailtest.Behaviour{STARTTLS: true, Auth: true}, "right", false, "certificate"},
+		"it takes no password":             {mailtest.Behaviour{STARTTLS: true}, "right", true, "takes no password"},
+		"a wrong password":                 {mailtest.Behaviour{STARTTLS: true, Auth: true}, "wrong", true, "535"},
 	} {
-		s := newServer(t, c.is)
-		client := s.client()
+		s := mailtest.New(t, c.is)
+		client := clientOf(s)
 		client.User, client.Password = "carol", c.password
 		if c.trust {
-			client.Roots = s.roots
+			client.Roots = s.Roots
 		}
 		err := client.Send(letter)
 		if c.want == "" {
-			if mail := s.taken(); err != nil || len(mail) != 1 || !mail[0].encrypted || mail[0].login != "\x00carol\x00right" {
+			if mail := s.Taken(); err != nil || len(mail) != 1 || !mail[0].Encrypted || mail[0].Login != "\x00carol\x00right" {
 				t.Errorf("%s: %v, %+v", name, err, mail)
 			}
 			continue
 		}
-		if !errors.Is(err, ErrServer) || !strings.Contains(err.Error(), c.want) || len(s.taken()) != 0 {
-			t.Errorf("%s: %v, %+v", name, err, s.taken())
+		if !errors.Is(err, ErrServer) || !strings.Contains(err.Error(), c.want) || len(s.Taken()) != 0 {
+			t.Errorf("%s: %v, %+v", name, err, s.Taken())
 		}
-		if c.want != "535" && strings.Contains(s.commands(), "AUTH") {
+		if c.want != "535" && strings.Contains(s.Commands(), "AUTH") {
 			t.Errorf("%s: the password was sent", name)
 		}
 	}
 }
 
 func TestTLSIsUsedWhereItIsOffered(t *testing.T) {
-	s := newServer(t, behaviour{starttls: true})
-	if err := s.client().Send(letter); err != nil {
+	s := mailtest.New(t, mailtest.Behaviour{STARTTLS: true})
+	if err := clientOf(s).Send(letter); err != nil {
 		t.Fatal(err)
 	}
-	if mail := s.taken(); len(mail) != 1 || !mail[0].encrypted {
+	if mail := s.Taken(); len(mail) != 1 || !mail[0].Encrypted {
 		t.Errorf("%+v", mail)
 	}
 }
 
 func TestItEndsWhateverTheServerDoes(t *testing.T) {
 	for name, c := range map[string]struct {
-		is     behaviour
+		is     mailtest.Behaviour
 		server bool // no other message would go either
 	}{
-		"hangs before the greeting": {behaviour{hangAt: "greeting"}, true},
-		"hangs at the recipient":    {behaviour{hangAt: "RCPT"}, true},
-		"hangs after the message":   {behaviour{hangAt: "."}, true},
-		"answers without an end":    {behaviour{trickle: true}, true},
-		"drops the greeting":        {behaviour{dropAt: "greeting"}, true},
-		"drops the recipient":       {behaviour{dropAt: "RCPT"}, false},
-		"drops the message":         {behaviour{dropAt: "."}, false},
+		"hangs before the greeting": {mailtest.Behaviour{HangAt: "greeting"}, true},
+		"hangs at the recipient":    {mailtest.Behaviour{HangAt: "RCPT"}, true},
+		"hangs after the message":   {mailtest.Behaviour{HangAt: "."}, true},
+		"answers without an end":    {mailtest.Behaviour{Trickle: true}, true},
+		"drops the greeting":        {mailtest.Behaviour{DropAt: "greeting"}, true},
+		"drops the recipient":       {mailtest.Behaviour{DropAt: "RCPT"}, false},
+		"drops the message":         {mailtest.Behaviour{DropAt: "."}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t, c.is)
-			client := s.client()
-			if c.is.hangAt != "" || c.is.trickle {
+			s := mailtest.New(t, c.is)
+			client := clientOf(s)
+			if c.is.HangAt != "" || c.is.Trickle {
 				client.Timeout = 300 * time.Millisecond
 			}
 			err := client.Send(letter)
-			if err == nil || errors.Is(err, ErrServer) != c.server || len(s.taken()) != 0 {
-				t.Errorf("%v, %+v", err, s.taken())
+			if err == nil || errors.Is(err, ErrServer) != c.server || len(s.Taken()) != 0 {
+				t.Errorf("%v, %+v", err, s.Taken())
 			}
 		})
 	}
@@ -167,29 +173,29 @@ func TestItEndsWhateverTheServerDoes(t *testing.T) {
 
 func TestAMessageThatWasTakenIsSent(t *testing.T) {
 	for _, at := range []string{"drop", "hang"} {
-		b := behaviour{dropAt: "QUIT"}
+		b := mailtest.Behaviour{DropAt: "QUIT"}
 		if at == "hang" {
-			b = behaviour{hangAt: "QUIT"}
+			b = mailtest.Behaviour{HangAt: "QUIT"}
 		}
-		s := newServer(t, b)
-		client := s.client()
+		s := mailtest.New(t, b)
+		client := clientOf(s)
 		client.Timeout = 2 * time.Second
-		if err := client.Send(letter); err != nil || len(s.taken()) != 1 {
+		if err := client.Send(letter); err != nil || len(s.Taken()) != 1 {
 			t.Errorf("%s at QUIT: %v", at, err)
 		}
 	}
 }
 
 func TestARefusedRecipientIsNotTheServersFault(t *testing.T) {
-	s := newServer(t, behaviour{refuse: "eva@"})
-	err := s.client().Send(letter)
+	s := mailtest.New(t, mailtest.Behaviour{Refuse: "eva@"})
+	err := clientOf(s).Send(letter)
 	var said *textproto.Error
 	if !errors.As(err, &said) || said.Code != 550 || errors.Is(err, ErrServer) {
 		t.Errorf("%v", err)
 	}
 	other := letter
 	other.To = "bob@example.org"
-	if err := s.client().Send(other); err != nil || len(s.taken()) != 1 {
+	if err := clientOf(s).Send(other); err != nil || len(s.Taken()) != 1 {
 		t.Errorf("the next one: %v", err)
 	}
 }

@@ -1,4 +1,5 @@
-package mail
+// Package mailtest is a mail server for tests: a real SMTP listener on loopback that can misbehave.
+package mailtest
 
 import (
 	"crypto/ecdsa"
@@ -7,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"math/big"
 	"net"
 	"net/textproto"
@@ -16,42 +18,48 @@ import (
 	"time"
 )
 
-// behaviour is what a test's mail server does otherwise than it should.
-type behaviour struct {
-	starttls bool
-	auth     bool
-	refuse   string // the recipient that it does not know
-	hangAt   string // the command that it never answers; "greeting"
-	dropAt   string // the command at which it closes the line
-	trickle  bool   // it answers the first command a byte at a time, and never ends
+// Behaviour is what a server offers, and what it does otherwise than it should. A command is EHLO, MAIL and so on, "." the end of a
+// message, "greeting" what comes before the first.
+type Behaviour struct {
+	STARTTLS bool
+	Auth     bool   // takes the password "right" of carol
+	Refuse   string // the recipient that it does not know
+	HangAt   string // the command that it never answers
+	DropAt   string // the command at which it closes the line
+	Times    int    // how often it drops the line; 0: always
+	Trickle  bool   // it answers the first command a byte at a time, and never ends
 }
 
-// received is a message that the server has taken.
-type received struct {
-	from, to, data string
-	encrypted      bool
-	login          string // what AUTH PLAIN gave
+// Received is a message that the server has taken.
+type Received struct {
+	From, To, Data string // the arguments of MAIL and RCPT, and the message
+	Encrypted      bool
+	Login          string // what AUTH PLAIN gave
 }
 
-// server is a real SMTP listener on loopback.
-type server struct {
-	behaviour
-	address string
-	cert    tls.Certificate
-	roots   *x509.CertPool
-	mu      sync.Mutex
-	mail    []received
-	heard   []string // every command, of all connections
+// Server is the listener. It ends with the test.
+type Server struct {
+	Address string
+	PEM     []byte         // its certificate, which it has signed itself
+	Roots   *x509.CertPool // which trusts that
+
+	is    Behaviour
+	cert  tls.Certificate
+	mu    sync.Mutex
+	mail  []Received
+	heard []string // every command, of all connections
+	drops int
 }
 
-func newServer(t *testing.T, b behaviour) *server {
+// New starts a server.
+func New(t *testing.T, b Behaviour) *Server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{behaviour: b, address: listener.Addr().String()}
-	s.cert, s.roots = certificate(t, net.IPv4(127, 0, 0, 1))
+	s := &Server{is: b, Address: listener.Addr().String()}
+	s.makeCertificate(t, net.IPv4(127, 0, 0, 1))
 	var open sync.WaitGroup
 	closing := make(chan struct{})
 	open.Go(func() {
@@ -60,7 +68,7 @@ func newServer(t *testing.T, b behaviour) *server {
 			if err != nil {
 				return
 			}
-			open.Go(func() { (&session{server: s, conn: conn, closing: closing}).serve() })
+			open.Go(func() { (&session{Server: s, conn: conn, closing: closing}).serve() })
 		}
 	})
 	t.Cleanup(func() {
@@ -71,21 +79,21 @@ func newServer(t *testing.T, b behaviour) *server {
 	return s
 }
 
-func (s *server) client() Server { return Server{Address: s.address, Timeout: 20 * time.Second} }
-
-func (s *server) taken() []received {
+// Taken lists the messages that the server has taken, oldest first.
+func (s *Server) Taken() []Received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]received(nil), s.mail...)
+	return append([]Received(nil), s.mail...)
 }
 
-func (s *server) commands() string {
+// Commands lists what the server was told, one line each.
+func (s *Server) Commands() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return strings.Join(s.heard, "\n")
 }
 
-func certificate(t *testing.T, ip net.IP) (tls.Certificate, *x509.CertPool) {
+func (s *Server) makeCertificate(t *testing.T, ip net.IP) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -101,18 +109,19 @@ func certificate(t *testing.T, ip net.IP) (tls.Certificate, *x509.CertPool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(parsed)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
+	s.Roots = x509.NewCertPool()
+	s.Roots.AddCert(parsed)
+	s.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	s.cert = tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // session is one connection.
 type session struct {
-	*server
+	*Server
 	conn    net.Conn
 	closing chan struct{}
 	text    *textproto.Conn
-	now     received
+	now     Received
 }
 
 func (c *session) serve() {
@@ -139,12 +148,12 @@ func (c *session) serve() {
 // answer says something, or does not where this server is known for that; false ends the connection.
 func (c *session) answer(verb, text string) bool {
 	switch {
-	case c.hangAt == verb:
+	case c.is.HangAt == verb:
 		<-c.closing
 		return false
-	case c.dropAt == verb:
+	case c.is.DropAt == verb && c.drop():
 		return false
-	case c.trickle:
+	case c.is.Trickle:
 		for {
 			select {
 			case <-c.closing:
@@ -159,6 +168,14 @@ func (c *session) answer(verb, text string) bool {
 	return c.text.PrintfLine("%s", text) == nil
 }
 
+// drop reports whether the line is to be closed once more.
+func (c *session) drop() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drops++
+	return c.is.Times == 0 || c.drops <= c.is.Times
+}
+
 func (c *session) obey(verb, rest string) bool {
 	switch verb {
 	case "EHLO":
@@ -168,18 +185,18 @@ func (c *session) obey(verb, rest string) bool {
 			return false
 		}
 		c.conn = tls.Server(c.conn, &tls.Config{Certificates: []tls.Certificate{c.cert}})
-		c.text, c.now.encrypted = textproto.NewConn(c.conn), true
+		c.text, c.now.Encrypted = textproto.NewConn(c.conn), true
 		return true
 	case "AUTH":
 		return c.login(strings.TrimPrefix(rest, "PLAIN "))
 	case "MAIL":
-		c.now.from = rest
+		c.now.From = rest
 		return c.answer(verb, "250 ok")
 	case "RCPT":
-		if c.refuse != "" && strings.Contains(rest, c.refuse) {
+		if c.is.Refuse != "" && strings.Contains(rest, c.is.Refuse) {
 			return c.answer(verb, "550 5.1.1 no such mailbox")
 		}
-		c.now.to = rest
+		c.now.To = rest
 		return c.answer(verb, "250 ok")
 	case "DATA":
 		return c.answer(verb, "354 go on") && c.data()
@@ -192,10 +209,10 @@ func (c *session) obey(verb, rest string) bool {
 
 func (c *session) extensions() string {
 	lines := []string{"test"}
-	if c.starttls && !c.now.encrypted {
+	if c.is.STARTTLS && !c.now.Encrypted {
 		lines = append(lines, "STARTTLS")
 	}
-	if c.auth {
+	if c.is.Auth {
 		lines = append(lines, "AUTH PLAIN")
 	}
 	return "250-" + strings.Join(lines, "\r\n250-") + "\r\n250 SIZE 100000"
@@ -206,7 +223,7 @@ func (c *session) login(encoded string) bool {
 	if err != nil || string(plain) != "\x00carol\x00right" {
 		return c.answer("AUTH", "535 5.7.8 no")
 	}
-	c.now.login = string(plain)
+	c.now.Login = string(plain)
 	return c.answer("AUTH", "235 ok")
 }
 
@@ -218,7 +235,7 @@ func (c *session) data() bool {
 	if !c.answer(".", "250 taken") {
 		return false
 	}
-	c.now.data = string(data)
+	c.now.Data = string(data)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.mail = append(c.mail, c.now)
