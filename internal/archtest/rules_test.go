@@ -34,11 +34,12 @@ var mayImport = []struct {
 	{[]string{"deliver/..."}, []string{"internal/..."}},
 	{[]string{"policy/inforce"}, []string{"policy", "internal/..."}},
 	{[]string{"device"}, []string{"secrets", "factor", "state"}},
+	{[]string{"doctor"}, []string{"policy", "policy/inforce", "secrets", "state", "audit", "internal/..."}},
 	{[]string{"pamhook"}, []string{"policy", "policy/inforce", "secrets", "factor", "state", "audit", "device", "pamhook/wire", "internal/..."}},
 	{[]string{"enroll/..."}, []string{"secrets", "factor", "state", "audit", "device", "enroll/...", "internal/..."}},
 	{[]string{"cmd/twokey-verify"}, []string{"pamhook", "pamhook/wire", "policy/inforce", "secrets", "state", "audit", "enroll", "internal/..."}},
 	{[]string{"cmd/twokey-notify"}, []string{"deliver/...", "internal/..."}},
-	{[]string{"cmd/twokey"}, []string{"enroll/...", "device", "factor", "policy", "policy/inforce", "secrets", "state", "audit", "deliver/...", "internal/..."}},
+	{[]string{"cmd/twokey"}, []string{"enroll/...", "device", "doctor", "factor", "policy", "policy/inforce", "secrets", "state", "audit", "deliver/...", "internal/..."}},
 }
 
 func importTable(tr *tree) (found []string) {
@@ -75,6 +76,8 @@ var mustNotReach = []struct {
 	{[]string{"pamhook"}, []string{"os/exec", "net", "net/http", "log/syslog", cliLibrary, pamLibrary, module + "/enroll", module + "/internal/sysuser"}},
 	{[]string{"enroll/..."}, []string{"net/http", cliLibrary, module + "/pamhook", module + "/pamhook/wire"}},
 	{[]string{"deliver/..."}, []string{module + "/secrets", module + "/state", module + "/policy", module + "/audit"}},
+	// It only looks: no network, no login, nothing that enrols or prints.
+	{[]string{"doctor"}, []string{"net", "net/http", "log/syslog", cliLibrary, pamLibrary, module + "/pamhook", module + "/enroll"}},
 	// It runs as root in every login: no network, and as little as can be that somebody could make it do.
 	{[]string{"cmd/twokey-verify"}, []string{"net", "net/http", "log/syslog", "os/exec", "os/user", "plugin", cliLibrary, pamLibrary}},
 	{[]string{"cmd/twokey-notify"}, []string{module + "/secrets", module + "/state", module + "/policy", module + "/audit", cliLibrary}},
@@ -180,7 +183,7 @@ func onlySafefileOpens(tr *tree) (found []string) {
 // noClock: where the time is an argument, a test can say what time it is, and a login has one time.
 func noClock(tr *tree) (found []string) {
 	for _, p := range tr.packages {
-		if !p.is("factor", "policy/...", "pamhook", "pamhook/wire", "secrets", "state", "audit", "device", "enroll/...") || p.forTests() {
+		if !p.is("factor", "policy/...", "pamhook", "pamhook/wire", "secrets", "state", "audit", "device", "doctor", "enroll/...") || p.forTests() {
 			continue
 		}
 		for _, f := range p.files {

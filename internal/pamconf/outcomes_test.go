@@ -45,7 +45,7 @@ func TestOutcomesFindsAllThatTryingFindsAndTellsHow(t *testing.T) {
 	for range 600 {
 		var s Stack
 		for i := range 1 + r.IntN(5) {
-			line := Line{Number: i, Phase: Auth, Control: parseControl(strings.Trim(randomControl(r), "[]"))}
+			line := Line{Place: Place{Number: i}, Phase: Auth, Control: parseControl(strings.Trim(randomControl(r), "[]"))}
 			if line.Level = r.IntN(3); i == 0 || line.Level > s[i-1].Level+1 {
 				line.Level = 0
 			}
@@ -79,7 +79,7 @@ func (s Stack) replay(steps []Step) Result {
 func TestOutcomesGivesUpWhatIsTooLarge(t *testing.T) {
 	var s Stack
 	for i := range 24 {
-		s = append(s, Line{Number: i, Phase: Auth, Control: parseControl("optional")})
+		s = append(s, Line{Place: Place{Number: i}, Phase: Auth, Control: parseControl("optional")})
 	}
 	if _, complete := s.Outcomes(everyOption); complete {
 		t.Error("16 million ways were walked")

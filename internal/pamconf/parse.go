@@ -35,9 +35,16 @@ type Line struct {
 	Module  string   // as it is written; of a substack the file
 	Args    []string // without the brackets that hold one with blanks together
 	Level   int      // how many substacks it is in
-	File    string   // where it stands, as the host names it
-	Number  int      // of its first line in the file, from 1
+	Place            // where it stands
+	Via     []Place  // the lines that include its file, the outermost first
+	Text    string   // the line as it is written, in one
 	Broken  string   // why it fails
+}
+
+// Place is a line of a file.
+type Place struct {
+	File   string // as the host names it
+	Number int    // from 1; of a line that goes on the first
 }
 
 // Name is the module without its folder.
@@ -48,6 +55,9 @@ type rawLine struct {
 	number int
 	text   string
 }
+
+// plain is the line with single blanks.
+func (l rawLine) plain() string { return strings.Join(strings.Fields(l.text), " ") }
 
 const blanks = " \t\n"
 

@@ -135,6 +135,7 @@ type reader struct {
 	host  Host
 	s     *Service
 	stack Stack
+	via   []Place // the lines that include the file that is read
 	files int
 	err   error // of reading
 }
@@ -173,7 +174,7 @@ func (r *reader) file(name string, only Phase, depth, level int) (path, why stri
 	lines, path, why := r.lines(name)
 	for _, line := range lines {
 		if e, mine := parseEntry(line.text, only); mine {
-			e.File, e.Number, e.Level = path, line.number, level
+			e.Place, e.Level, e.Via, e.Text = Place{path, line.number}, level, r.via, line.plain()
 			r.add(e, depth)
 		}
 	}
@@ -189,7 +190,7 @@ func (r *reader) oneFile(name string) (path, why string) {
 			continue
 		}
 		if e, mine := parseEntry(rest, anyPhase); mine {
-			e.File, e.Number = path, line.number
+			e.Place, e.Text = Place{path, line.number}, line.plain()
 			r.add(e, 0)
 		}
 	}
@@ -220,7 +221,10 @@ func (r *reader) add(e entry, depth int) {
 	}
 	why := e.Broken
 	if why == "" {
+		outer := r.via
+		r.via = append(slices.Clone(outer), e.Place)
 		why = r.include(e.Module, only, depth+1, level)
+		r.via = outer
 	}
 	if why == "" {
 		return

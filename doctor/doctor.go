@@ -1,0 +1,187 @@
+// Package doctor examines a host and says whether a login would work, whether it would be asked for a second factor, what is wrong,
+// and what to write or to type to mend it. It changes nothing: it reads files, and runs sshd -T and chronyc.
+//
+// # Findings
+//
+// A finding has a severity, an id that stays the same, one sentence, and a fix. An error is broken: somebody who should get in does
+// not, or the other way round. A warning is a weakness, or will be an error when something else happens. What is only good to know
+// is an info. A fix is a command, or lines of files in a form that is always the same, so that they can be carried out:
+//
+//	/etc/pam.d/sshd line 4: write "auth required pam_twokey.so after=password"
+//	/etc/pam.d/sshd line 7: put before it "account required pam_twokey.so"; /etc/pam.d/sshd line 9: take it out
+//	run: chmod 0600 /etc/twokey/host.key
+//
+// # What counts as not asked
+//
+// [Report.NotAsked] is set when somebody for whom the policy in force says "required" would get in without being asked: a service
+// without the module, a way past it, a setting of sshd or sudo by which PAM is not called. For users who are only optional that is a
+// warning. Logins by SSH key alone are an info while ssh_keys_alone is accept, since that says that they need not be asked; with
+// deny they count as not asked when the session line, which refuses them, is missing or has no effect.
+package doctor
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"twokey/internal/pamconf"
+	"twokey/policy"
+)
+
+// Severity says how bad a finding is.
+type Severity string
+
+// The severities, the worst first.
+const (
+	Error   Severity = "error"
+	Warning Severity = "warning"
+	Info    Severity = "info"
+)
+
+// Finding is one thing that is wrong, or good to know.
+type Finding struct {
+	Severity Severity `json:"severity"`
+	ID       string   `json:"id"`
+	Message  string   `json:"message"`
+	Fix      string   `json:"fix"`
+
+	About    string `json:"-"` // the PAM service, or "host", "clock", "files"
+	NotAsked bool   `json:"-"` // by it somebody who is required gets in without being asked
+}
+
+// Report is what doctor found out, sorted by what it is about, the worst first.
+type Report struct {
+	Findings []Finding
+}
+
+// OK reports whether nothing is broken.
+func (r *Report) OK() bool { return r.count(Error) == 0 }
+
+// NotAsked reports whether somebody would not be asked though the policy says so.
+func (r *Report) NotAsked() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.NotAsked })
+}
+
+func (r *Report) count(s Severity) (n int) {
+	for _, f := range r.Findings {
+		if f.Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+// Errors and Warnings count the findings of a severity.
+func (r *Report) Errors() int { return r.count(Error) }
+
+// Warnings counts those that are weaknesses.
+func (r *Report) Warnings() int { return r.count(Warning) }
+
+// Person is an account of the host.
+type Person struct {
+	Name     string
+	Shell    string
+	Enrolled bool
+	Facts    func(service, from string) policy.Facts // of a login now
+}
+
+// Host is what is examined.
+type Host struct {
+	Root   string         // "" or the folder in which the host's file system lies
+	Config string         // the configuration, Root included
+	Policy *policy.Config // in force; nil: there is none
+	// Problem is why the configuration is not what is in force, or why no policy is; nil: all is well.
+	Problem error
+	People  []Person
+	Now     time.Time
+
+	Service, User, From string // what the examination is narrowed to; "": everything
+
+	SSHD       string                                  // the program; "": /usr/sbin/sshd
+	SSHDConfig string                                  // its configuration; "": that of the host
+	Helper     string                                  // the login helper where no line names one; "": the usual one
+	Clock      func(context.Context) (Clock, error)    // nil: [MachineClock]
+	FileSystem func(folder string) (FileSystem, error) // nil: not looked at
+}
+
+// Examine looks at everything. What cannot be found out is a finding. ctx bounds the programs that are run.
+func Examine(ctx context.Context, h Host) *Report {
+	e := &examination{Host: h, ctx: ctx, pam: pamconf.Host{Root: h.Root}}
+	e.policyInForce()
+	if h.Policy != nil {
+		e.services()
+		e.sshd()
+		e.sudo()
+		e.loginDefs()
+	}
+	if h.Service == "" {
+		e.files()
+		e.programs()
+		e.clock()
+	}
+	slices.SortStableFunc(e.found, worstFirst)
+	return &Report{Findings: e.found}
+}
+
+// examination is one run.
+type examination struct {
+	Host
+	ctx   context.Context
+	pam   pamconf.Host
+	found []Finding
+}
+
+func (e *examination) add(f Finding) {
+	if !slices.Contains(e.found, f) {
+		e.found = append(e.found, f)
+	}
+}
+
+func worstFirst(a, b Finding) int {
+	if c := slices.Index(severities(), a.Severity) - slices.Index(severities(), b.Severity); c != 0 {
+		return c
+	}
+	return strings.Compare(a.About, b.About)
+}
+
+func severities() []Severity { return []Severity{Error, Warning, Info} }
+
+// within reports whether a service is examined.
+func (e *examination) within(service string) bool { return e.Service == "" || e.Service == service }
+
+// concerned are the people whom the policy asks on a service: those who are required, and those who are only asked because they have
+// a device. A source narrows it, "" is none.
+func (e *examination) concerned(service, from string) (required, asked []Person) {
+	if e.Policy.SwitchedOff(e.Now) || e.Policy.AsksNobody(policy.Facts{Service: service, RHost: from, Time: e.Now}) {
+		return nil, nil
+	}
+	for _, p := range e.People {
+		if e.User != "" && p.Name != e.User {
+			continue
+		}
+		outcome := e.Policy.Decide(p.Facts(service, from))
+		switch {
+		case outcome.Way == policy.NotALogin || outcome.Decision == policy.Exempt:
+		case outcome.Decision == policy.Required || outcome.Decision == policy.Deny:
+			required = append(required, p)
+		case outcome.Action == policy.Ask:
+			asked = append(asked, p)
+		}
+	}
+	return required, asked
+}
+
+// names are a few of the people, for a sentence.
+func names(people []Person) string {
+	const few = 3
+	var all []string
+	for i, p := range people {
+		if i == few {
+			all = append(all, "...")
+			break
+		}
+		all = append(all, p.Name)
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,277 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"twokey/internal/pamconf"
+	"twokey/policy"
+)
+
+// loginServices are the PAM services by which people come in, or become somebody else.
+func loginServices() []string {
+	return []string{"sshd", "login", "remote", "sudo", "sudo-i", "su", "su-l", "doas", "gdm-password", "gdm-autologin", "gdm-fingerprint",
+		"gdm-smartcard", "lightdm", "lightdm-autologin", "sddm", "sddm-autologin", "lxdm", "xdm", "kde", "greetd", "xrdp-sesman", "cockpit",
+		"vsftpd", "proftpd", "webmin"}
+}
+
+// othersSession are services whose session is another user's than the one who was asked: ours does nothing there.
+func othersSession(service string) bool {
+	return slices.Contains([]string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l"}, service)
+}
+
+// services examines every stack that calls our module, and the services that should.
+func (e *examination) services() {
+	names, err := e.pam.Services()
+	if err != nil {
+		e.unreadable("pam-unreadable", "the PAM services", err)
+		return
+	}
+	all := map[string]*pamconf.Service{}
+	included := map[string]bool{}
+	for _, name := range names {
+		s, err := e.pam.Read(name)
+		if err != nil {
+			e.unreadable("pam-unreadable", "the PAM service "+name, err)
+			continue
+		}
+		all[name] = s
+		for _, line := range everyLine(s) {
+			included[line.File] = included[line.File] || len(line.Via) > 0
+		}
+	}
+	for _, name := range names {
+		if s := all[name]; s != nil && e.within(name) && !isBackup(name) && (isLogin(name) || !included[s.File]) {
+			e.service(s)
+		}
+	}
+}
+
+func isLogin(name string) bool { return slices.Contains(loginServices(), name) }
+
+// isBackup tells what editors and packages leave behind; libpam never asks for it.
+func isBackup(name string) bool {
+	for _, end := range []string{"~", ".bak", ".orig", ".old", ".rpmsave", ".rpmnew", ".pam-new", ".pam-old"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return strings.Contains(name, ".dpkg-") || strings.Contains(name, ".ucf-") || name == "other"
+}
+
+func everyLine(s *pamconf.Service) (all []pamconf.Line) {
+	for _, phase := range []pamconf.Phase{pamconf.Auth, pamconf.Account, pamconf.Session, pamconf.Password} {
+		all = append(all, s.Stacks[phase]...)
+	}
+	return all
+}
+
+func (e *examination) unreadable(id, what string, err error) {
+	e.add(Finding{Severity: Warning, ID: id, About: "host", Message: fmt.Sprintf("%s cannot be examined: %v", what, err),
+		Fix: "run doctor again as root when the file can be read"})
+}
+
+// check is the examination of one service.
+type check struct {
+	*examination
+	s               *pamconf.Service
+	required, asked []Person
+	way             policy.Way
+}
+
+func (e *examination) service(s *pamconf.Service) {
+	c := &check{examination: e, s: s, way: e.Policy.WayOf(s.Name)}
+	c.required, c.asked = e.concerned(s.Name, e.From)
+	wired := slices.ContainsFunc(everyLine(s), isOurs)
+	switch {
+	case !wired && !isLogin(s.Name) && !e.named(s.Name):
+		return
+	case !wired:
+		c.notWired()
+		return
+	}
+	if s.Broken != "" {
+		c.report(Error, "service-broken", "nobody gets in: "+s.Broken, "mend the file, then run doctor again")
+		return
+	}
+	c.arguments()
+	c.brokenLines()
+	c.auth()
+	c.phase(pamconf.Account)
+	if !othersSession(s.Name) {
+		c.phase(pamconf.Session)
+	}
+	c.environment()
+}
+
+// named reports whether the policy speaks of a service as one of logins.
+func (e *examination) named(service string) bool {
+	if way, ok := e.Policy.Services[service]; ok && way != policy.NotALogin {
+		return true
+	}
+	for _, entry := range e.Policy.Require {
+		if slices.Contains(entry.Services, service) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(e.Policy.Rules, func(r policy.Rule) bool { return slices.Contains(r.Services, service) })
+}
+
+func (c *check) report(severity Severity, id, message, fix string) {
+	c.add(Finding{Severity: severity, ID: id, About: c.s.Name, Message: c.s.Name + ": " + message, Fix: fix})
+}
+
+// notAsked reports a way in that does not lead past our module: an error when somebody has to show a code here, a warning when somebody
+// could.
+func (c *check) notAsked(id, message, fix string) {
+	f := Finding{Severity: Info, ID: id, About: c.s.Name, Message: c.s.Name + ": " + message, Fix: fix}
+	switch {
+	case len(c.required) > 0:
+		f.Severity, f.NotAsked = Error, true
+		f.Message += "; required are " + names(c.required)
+	case len(c.asked) > 0:
+		f.Severity = Warning
+		f.Message += "; enrolled are " + names(c.asked)
+	}
+	c.add(f)
+}
+
+// notWired is a service of logins that does not call the module.
+func (c *check) notWired() {
+	if len(c.required)+len(c.asked) == 0 {
+		return
+	}
+	c.notAsked("not-wired", "nobody is asked for a code, since its PAM stack does not call "+moduleName,
+		both(c.addAuth(), c.addPhase(pamconf.Account), c.addPhase(pamconf.Session))+
+			"; or say in the policy that nobody is asked here: services: {"+c.s.Name+": {ask: exempt}}")
+}
+
+// addAuth is where our line of the auth phase goes: behind what is there.
+func (c *check) addAuth() string {
+	line := "auth required " + moduleName
+	if place, ok := c.lastPlace(pamconf.Auth); ok {
+		if c.passwordHolds() {
+			line += " after=password"
+		}
+		return behind(place, line)
+	}
+	return fmt.Sprintf("write %q into /etc/pam.d/%s", line, c.s.Name)
+}
+
+// passwordHolds reports whether the end of the auth stack, as it is, is reached only with a right password.
+func (c *check) passwordHolds() bool {
+	with := append(slices.Clone(c.s.Stacks[pamconf.Auth]), realLine())
+	found := c.walk(with, subject)
+	return found.complete && !found.any(func(o pamconf.Outcome) bool { return o.Marks&unguarded != 0 })
+}
+
+// realLine is ours as a fix writes it.
+func realLine() pamconf.Line {
+	c := pamconf.Control{}
+	for i := range c {
+		c[i] = pamconf.Bad
+	}
+	c[pamconf.Success], c[pamconf.NewAuthtok], c[pamconf.Ignore] = pamconf.OK, pamconf.OK, pamconf.DoNothing
+	return pamconf.Line{Phase: pamconf.Auth, Word: "required", Module: moduleName, Control: c}
+}
+
+// addPhase is where our line of the account or session phase goes: before everything else of the phase.
+func (c *check) addPhase(phase pamconf.Phase) string {
+	if phase == pamconf.Session && othersSession(c.s.Name) {
+		return ""
+	}
+	line := strings.Join(append([]string{string(phase), "required", c.module()}, c.usualArguments()...), " ")
+	if place, ok := c.firstPlace(phase); ok {
+		return before(place, line)
+	}
+	if place, ok := c.lastPlace(pamconf.Auth); ok {
+		return behind(place, line)
+	}
+	return fmt.Sprintf("write %q into /etc/pam.d/%s", line, c.s.Name)
+}
+
+// module is how the service names our module, and usualArguments are those that all its lines have.
+func (c *check) module() string {
+	for _, line := range everyLine(c.s) {
+		if isOurs(line) {
+			return line.Module
+		}
+	}
+	return moduleName
+}
+
+func (c *check) usualArguments() (args []string) {
+	for _, line := range everyLine(c.s) {
+		if !isReal(line) {
+			continue
+		}
+		for _, arg := range line.Args {
+			if strings.HasPrefix(arg, "config=") || strings.HasPrefix(arg, "helper=") {
+				args = append(args, arg)
+			}
+		}
+		return args
+	}
+	return nil
+}
+
+// outer is where a line stands in the service's own file: itself, or the line that includes it.
+func (c *check) outer(line pamconf.Line) (pamconf.Place, bool) {
+	place := line.Place
+	if len(line.Via) > 0 {
+		place = line.Via[0]
+	}
+	return place, place.File == c.s.File
+}
+
+func (c *check) firstPlace(phase pamconf.Phase) (pamconf.Place, bool) {
+	for _, line := range c.s.Stacks[phase] {
+		return c.outer(line)
+	}
+	return pamconf.Place{}, false
+}
+
+func (c *check) lastPlace(phase pamconf.Phase) (pamconf.Place, bool) {
+	stack := c.s.Stacks[phase]
+	if len(stack) == 0 {
+		return pamconf.Place{}, false
+	}
+	return c.outer(stack[len(stack)-1])
+}
+
+// arguments: our module refuses everybody on a line that it does not understand.
+func (c *check) arguments() {
+	for _, line := range everyLine(c.s) {
+		if !isOurs(line) || line.Phase == pamconf.Password {
+			continue
+		}
+		if why, better := argumentProblem(line); why != "" {
+			c.report(Error, "unknown-argument", fmt.Sprintf("nobody gets in, since %s (%s)", why, at(line.Place)), write(line.Place, better))
+		}
+	}
+}
+
+func (c *check) brokenLines() {
+	for _, line := range everyLine(c.s) {
+		if line.Kind == pamconf.Failing && line.Phase != pamconf.Password {
+			c.report(Warning, "broken-line", fmt.Sprintf("%s fails whoever logs in, since %s", at(line.Place), line.Broken), takeOut(line.Place))
+		}
+	}
+}
+
+// environment: a user's own file is read by root before the second factor, and becomes the environment of what comes behind.
+func (c *check) environment() {
+	for _, phase := range []pamconf.Phase{pamconf.Auth, pamconf.Session} {
+		stack := c.s.Stacks[phase]
+		ours := slices.IndexFunc(stack, isReal)
+		for _, line := range stack[:max(0, ours)] {
+			if line.Name() != "pam_env.so" || !slices.Contains(line.Args, "user_readenv=1") {
+				continue
+			}
+			rest := slices.DeleteFunc(slices.Clone(line.Args), func(arg string) bool { return arg == "user_readenv=1" })
+			c.report(Warning, "user-environment", fmt.Sprintf("%s lets users set the environment from a file of their own before they are asked",
+				at(line.Place)), write(line.Place, withArgs(line, rest)))
+		}
+	}
+}
