@@ -17,19 +17,20 @@ func TestWhoIsRemembered(t *testing.T) {
 		within time.Duration
 		want   bool
 	}{
-		"at once":                                {0, within, true},
-		"just before the time is over":           {within - time.Millisecond, within, true},
-		"when the time is over":                  {within, within, false},
-		"a year later":                           {365 * day, within, false},
-		"for no time at all":                     {0, 0, false},
-		"for less than no time":                  {0, -within, false},
-		"for as long as a duration can be":       {365 * day, 1<<63 - 1, true},
-		"the clock was set back by five minutes": {-5 * time.Minute, within, true},
-		"set back by five minutes, for a minute": {-5 * time.Minute, time.Minute, true},
-		"the clock was set back by more":         {-5*time.Minute - time.Millisecond, within, false},
-		"the clock was set back by a year":       {-365 * day, within, false},
-		"the clock is at 1970":                   {-noon.Sub(time.Unix(0, 0)), within, false},
-		"for as long as that, when it is over":   {1<<63 - 1, 1<<63 - 1, false},
+		"at once":                                 {0, within, true},
+		"just before the time is over":            {within - time.Millisecond, within, true},
+		"when the time is over":                   {within, within, false},
+		"a year later":                            {365 * day, within, false},
+		"for no time at all":                      {0, 0, false},
+		"for no time, and the clock was set back": {-time.Minute, 0, false},
+		"for less than no time":                   {0, -within, false},
+		"for as long as a duration can be":        {365 * day, 1<<63 - 1, true},
+		"the clock was set back by five minutes":  {-5 * time.Minute, within, true},
+		"set back by five minutes, for a minute":  {-5 * time.Minute, time.Minute, true},
+		"the clock was set back by more":          {-5*time.Minute - time.Millisecond, within, false},
+		"the clock was set back by a year":        {-365 * day, within, false},
+		"the clock is at 1970":                    {-noon.Sub(time.Unix(0, 0)), within, false},
+		"for as long as that, when it is over":    {1<<63 - 1, 1<<63 - 1, false},
 	} {
 		s := newBench(t).State
 		s.Remember(atHome, noon)
