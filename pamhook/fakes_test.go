@@ -53,8 +53,9 @@ type world struct {
 	system  bool
 	hello   wire.Hello
 
-	fault fault
-	hit   bool // the fault has come about
+	fault   fault
+	failure error // that the fault is; nil: errFault
+	hit     bool  // the fault has come about
 
 	calls    []string // of the dependencies, in their order
 	log      []audit.Record
@@ -248,6 +249,9 @@ func (w *world) call(name string) error {
 	w.hit = true
 	if w.fault.panics {
 		panic(errFault)
+	}
+	if w.failure != nil {
+		return w.failure
 	}
 	return errFault
 }

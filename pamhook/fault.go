@@ -10,6 +10,7 @@ import (
 	"twokey/device"
 	"twokey/factor"
 	"twokey/policy"
+	"twokey/state"
 )
 
 // When a disk has failed or is full, nothing can be used up and nothing recorded, and everybody is denied: also who comes to mend it.
@@ -26,10 +27,10 @@ func (r *run) mayForgive() bool {
 }
 
 // isWriteFault tells a disk that cannot be written from everything else that can be wrong. A file size limit is not among it: that is
-// set by whoever starts the application, as in "ulimit -f 0; su".
+// set by whoever starts the application, as in "ulimit -f 0; su". Neither is a state that was read and found damaged.
 func isWriteFault(err error) bool {
 	faults := []error{unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.EIO}
-	return !isRefusal(err) && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
+	return !isRefusal(err) && !state.IsDamaged(err) && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
 }
 
 // forgive drops the error when it is one that is forgiven here.

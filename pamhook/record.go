@@ -91,14 +91,15 @@ func (r *run) append(rec audit.Record) {
 
 // recordOf records a login with a right code.
 func (r *run) recordOf(u device.Used) audit.Record {
-	rec := r.record(audit.ActionLogin, audit.Success, "right code")
-	rec.Method, rec.Device = u.Method, u.Device
+	reason := "right code"
 	if u.Left >= 0 {
-		rec.Reason = fmt.Sprintf("recovery code; %d left", u.Left)
+		reason = fmt.Sprintf("recovery code; %d left", u.Left)
 	}
 	if r.forgiven != nil {
-		rec.Reason += "; " + r.forgiven.Error()
+		reason += "; " + r.forgiven.Error()
 	}
+	rec := r.record(audit.ActionLogin, audit.Success, reason)
+	rec.Method, rec.Device = u.Method, u.Device
 	return rec
 }
 

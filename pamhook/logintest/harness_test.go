@@ -2,6 +2,7 @@ package logintest
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -70,6 +71,8 @@ type outcome struct {
 	prompts []string
 	infos   []string
 	groups  []string
+	fields  []string // the texts with which password and code were asked for in one field
+	cut     int      // how many bytes of that the modules behind ours do not get
 }
 
 // allowed is what the module demands of a run that lets in.
@@ -78,6 +81,7 @@ func (o outcome) allowed() bool { return o.verdict == wire.TypeAllow && o.exit =
 // talk is the module's side of a run: it answers prompts in order, and the group lookups from members.
 type talk struct {
 	answers []any // string, or wire.NoAnswer
+	field   any   // what is typed into one field, likewise
 	members map[string]wire.Membership
 	limit   func(*exec.Cmd)
 	asked   func() // called when the first prompt has come, before it is answered
@@ -145,6 +149,11 @@ func (k talk) speak(socket *os.File, hello *wire.Hello) (out outcome, err error)
 				k.asked()
 			}
 			k.answer(len(out.prompts)-1, send)
+		case wire.TypeGetAuthtok:
+			out.fields = append(out.fields, string(f.Payload))
+			give(k.field, send)
+		case wire.TypeCutAuthtok:
+			out.cut = int(binary.BigEndian.Uint16(f.Payload))
 		case wire.TypeInfo:
 			out.infos = append(out.infos, string(f.Payload[1:]))
 		case wire.TypeLookupGroup:
@@ -164,7 +173,11 @@ func (k talk) answer(i int, send func(wire.Type, []byte)) {
 		send(wire.TypeNoAnswer, []byte{byte(wire.ConversationFailed)})
 		return
 	}
-	switch a := k.answers[i].(type) {
+	give(k.answers[i], send)
+}
+
+func give(answer any, send func(wire.Type, []byte)) {
+	switch a := answer.(type) {
 	case string:
 		send(wire.TypeAnswer, []byte(a))
 	case wire.NoAnswer:
