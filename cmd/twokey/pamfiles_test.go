@@ -4,58 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"testing"
 )
-
-// lines of PAM stacks and what they are: phase, control, module, arguments.
-var pamSamples = map[string][4]string{
-	"auth required pam_twokey.so":                               {"auth", "required", "pam_twokey.so", ""},
-	"auth\trequired\t pam_twokey.so  decoy   after=password ":   {"auth", "required", "pam_twokey.so", "decoy after=password"},
-	"  -AUTH REQUIRED pam_twokey.so":                            {"auth", "required", "pam_twokey.so", ""},
-	"auth [success=1 default=ignore] pam_unix.so nullok":        {"auth", "[success=1 default=ignore]", "pam_unix.so", "nullok"},
-	"auth [success=1 default=ignore]pam_unix.so":                {"auth", "[success=1 default=ignore]", "pam_unix.so", ""},
-	"auth [success=1 default=ignore":                            {"auth", "[success=1", "default=ignore", ""},
-	"@include common-auth":                                      {"@include", "common-auth", "", ""},
-	"session optional /lib/security/pam_twokey.so config=/a[b]": {"session", "optional", "/lib/security/pam_twokey.so", "config=/a[b]"},
-	"":                 {},
-	"   ":              {},
-	"auth":             {"auth", "", "", ""},
-	"auth required":    {"auth", "required", "", ""},
-	"[a] [b] [c] [d e": {"[a]", "[b]", "[c]", "[d e"},
-}
-
-func TestSplitPAM(t *testing.T) {
-	for line, want := range pamSamples {
-		var got [4]string
-		got[0], got[1], got[2], got[3] = splitPAM(line)
-		if got != want {
-			t.Errorf("%q: %q, want %q", line, got, want)
-		}
-	}
-}
-
-func FuzzSplitPAM(f *testing.F) {
-	for line := range pamSamples {
-		f.Add(line)
-	}
-	f.Fuzz(func(t *testing.T, line string) {
-		phase, control, module, arguments := splitPAM(line)
-		if n := len(phase) + len(control) + len(module) + len(arguments); n > 3*len(line) { // lower case can be longer
-			t.Errorf("%q: %q %q %q %q", line, phase, control, module, arguments)
-		}
-		if strings.ContainsAny(phase+module, " \t") {
-			t.Errorf("%q: %q, %q", line, phase, module)
-		}
-	})
-}
-
-func TestThereAreSamplesOfPAMLines(t *testing.T) {
-	if len(pamSamples) != 13 {
-		t.Errorf("%d samples", len(pamSamples))
-	}
-}
 
 // pamHost is a host with these files below its root.
 func pamHost(t *testing.T, files map[string]string) *host {
@@ -128,8 +79,5 @@ func TestPhasesShowTheArguments(t *testing.T) {
 	w := wiring{Service: "sshd", Auth: []string{"decoy", "after=password debug"}, Account: []string{""}, Session: []string{}}
 	if got := w.phases(); got != "auth (decoy), auth (after=password debug), account" {
 		t.Error(got)
-	}
-	if !reflect.DeepEqual(pamFolders(), []string{"/etc/pam.d", "/usr/lib/pam.d"}) {
-		t.Error(pamFolders())
 	}
 }
