@@ -77,7 +77,7 @@ var notAppended = map[string]struct {
 	"a recovery code with a letter of two bytes":    {"secret7k3f-9qxz-0mé", []int{6}},
 	"a recovery code with something behind it":      {"secret7k3f-9qxz-0m2t.", []int{6}},
 	"1025 bytes":                                    {strings.Repeat("p", 1019) + "123456", []int{6}},
-	"a megabyte":                                    {strings.Repeat("p", 1<<20) + "123456", []int{6}},
+	"twice as many":                                 {strings.Repeat("p", 2042) + "123456", []int{6}},
 }
 
 func TestSplitAppendedFindsTheCode(t *testing.T) {
