@@ -76,14 +76,16 @@ static void check_cut(const struct login *l)
 		abort();
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void run(enum phase phase, const uint8_t *data, size_t size)
 {
 	static struct frame verdict;
 	static char handle; /* nothing looks inside */
-	struct login l = {.pamh = (pam_handle_t *)&handle, .client = -1, .silence_end = now_ms() + SILENCE_MS, .total_end = now_ms() + TOTAL_MS};
+	struct login l = {
+		.pamh = (pam_handle_t *)&handle, .phase = phase, .client = -1,
+		.silence_end = now_ms() + SILENCE_MS, .total_end = now_ms() + TOTAL_MS,
+	};
 	int ends[2];
 
-	l.phase = size % 4 == 0 ? ACCOUNT : AUTHENTICATE;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
 		abort();
 	l.fd = ends[0];
@@ -97,5 +99,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	wipe(l.authtok);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	run(AUTHENTICATE, data, size);
+	run(ACCOUNT, data, size);
 	return 0;
 }
