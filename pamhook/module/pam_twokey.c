@@ -98,14 +98,16 @@ static int refusal(enum phase phase)
 /* Leaves to the modules behind us what was typed before the code. */
 static bool cut_authtok(const struct login *l)
 {
+	bool same;
+
 	if (l->cut == 0)
 		return true;
-	if (!is_authtok(l, l->authtok)) {
-		pam_syslog(l->pamh, LOG_ERR, "refused: the password changed during the conversation");
-		return false;
-	}
+	same = is_authtok(l, l->authtok);
 	explicit_bzero(l->authtok + strlen(l->authtok) - l->cut, l->cut);
-	return pam_set_item(l->pamh, PAM_AUTHTOK, l->authtok) == PAM_SUCCESS;
+	if (same && pam_set_item(l->pamh, PAM_AUTHTOK, l->authtok) == PAM_SUCCESS)
+		return true;
+	pam_syslog(l->pamh, LOG_ERR, "refused: the password %s", same ? "could not be cut" : "changed during the conversation");
+	return false;
 }
 
 /* The one door to success. */

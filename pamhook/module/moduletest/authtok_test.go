@@ -148,10 +148,16 @@ func TestCodeIsCutOnlyToSucceed(t *testing.T) {
 	}
 }
 
-func TestPasswordThatChangesIsLogged(t *testing.T) {
-	o := try{kit: sanitized(t), helper: "cut-prompt", answers: []string{"hunter2123456", "@authtok:hunter3123456"}}.run(t)
-	o.expect(authErr)
-	o.expectLog("the password changed during the conversation")
+func TestPasswordThatCannotBeCutIsLogged(t *testing.T) {
+	for fault, want := range map[string]string{
+		"none": "the password changed during the conversation", "pam_set_item": "the password could not be cut",
+	} {
+		o := try{
+			kit: sanitized(t), helper: "cut-prompt", answers: []string{"hunter2123456", "@authtok:hunter3123456"}, options: []string{"-f", fault},
+		}.run(t)
+		o.expect(authErr)
+		o.expectLog(want)
+	}
 }
 
 // TestPasswordIsNoAnswerEither: what was given to GET_AUTHTOK is not given to a prompt again.
