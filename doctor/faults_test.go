@@ -65,6 +65,14 @@ func aClock(c Clock) func(*scratch) {
 	return func(s *scratch) { s.host.Clock = func(context.Context) (Clock, error) { return c, nil } }
 }
 
+// oneField is a service that asks for password and code together.
+func oneField(auth string) func(*scratch) {
+	return func(s *scratch) {
+		s.write("etc/twokey/twokey.yaml", goodFiles()["etc/twokey/twokey.yaml"]+"services:\n  vsftpd: {ask: appended}\n")
+		s.write("etc/pam.d/vsftpd", auth+"account required pam_twokey.so\naccount required pam_unix.so\nsession required pam_twokey.so\n")
+	}
+}
+
 const (
 	sshdPAM  = "etc/pam.d/sshd"
 	sudoPAM  = "etc/pam.d/sudo"
@@ -82,6 +90,14 @@ var faults = map[string]fault{
 			`/etc/pam.d/gdm-password line 2: put before it "account required pam_twokey.so"; ` +
 			`/etc/pam.d/gdm-password line 3: put before it "session required pam_twokey.so"; ` +
 			`or say in the policy that nobody is asked here: services: {gdm-password: {ask: exempt}}`,
+	},
+	"two login services do not call the module, of which one includes the other": {
+		plant: all(withFile("etc/pam.d/su", "auth sufficient pam_rootok.so\n@include common-auth\n@include common-account\n"),
+			withFile("etc/pam.d/su-l", "auth include su\naccount include su\n")),
+		id: "not-wired", severity: Error, notAsked: true,
+		fix: `/etc/pam.d/su line 2: put behind it "auth required pam_twokey.so after=password"; ` +
+			`/etc/pam.d/su line 3: put before it "account required pam_twokey.so"; ` +
+			`or say in the policy that nobody is asked here: services: {su: {ask: exempt}}`,
 	},
 	"the auth lines are gone, account and session are there": {
 		plant: all(swap(sudoPAM, unixOne+decoyOne+realAuth+"auth required pam_permit.so\n", "@include common-auth\n")),
@@ -159,13 +175,29 @@ var faults = map[string]fault{
 	},
 	"the account line is missing": {
 		plant: swap(sudoPAM, "account required pam_twokey.so\n", ""),
+		id:    "account-missing", severity: Warning,
+		fix: `/etc/pam.d/sudo line 5: put before it "account required pam_twokey.so"`,
+	},
+	"the account line is missing, and somebody must enrol": {
+		plant: all(func(s *scratch) { s.people[0].Enrolled = false }, swap(sudoPAM, "account required pam_twokey.so\n", "")),
 		id:    "account-missing", severity: Error,
 		fix: `/etc/pam.d/sudo line 5: put before it "account required pam_twokey.so"`,
+	},
+	"a service with one field checks the password too early": {
+		plant: oneField("auth required pam_unix.so\nauth required pam_twokey.so\n"),
+		id:    "appended-too-late", severity: Error,
+		fix:  `/etc/pam.d/vsftpd line 1: put before it "auth required pam_twokey.so"; /etc/pam.d/vsftpd line 2: take it out`,
+		mend: oneField("auth required pam_twokey.so\nauth required pam_unix.so try_first_pass\n"),
+	},
+	"a service with one field asks for the password again": {
+		plant: oneField("auth required pam_twokey.so\nauth required pam_unix.so nullok\n"),
+		id:    "appended-asks-again", severity: Error,
+		fix: `/etc/pam.d/vsftpd line 2: write "auth required pam_unix.so nullok try_first_pass"`,
 	},
 	"the account line stands behind common-account": {
 		plant: swap(sshdPAM, "account required pam_twokey.so\naccount required pam_nologin.so\n@include common-account\n",
 			"account required pam_nologin.so\n@include common-account\naccount required pam_twokey.so\n"),
-		id: "account-passed-by", severity: Error,
+		id: "account-passed-by", severity: Warning,
 		fix: `/etc/pam.d/sshd line 5: put before it "account required pam_twokey.so"; /etc/pam.d/sshd line 7: take it out`,
 	},
 	"the session line is missing": {
@@ -351,7 +383,7 @@ var faults = map[string]fault{
 }
 
 func TestThereAreAtLeastTwentyFaults(t *testing.T) {
-	if len(faults) < 20 || len(faults) != 53 {
+	if len(faults) < 20 || len(faults) != 57 {
 		t.Errorf("%d faults", len(faults))
 	}
 }

@@ -37,18 +37,21 @@ func (e *examination) policyInForce() {
 	check := command("twokey policy check")
 	switch {
 	case e.Policy == nil && errors.Is(e.Problem, fs.ErrNotExist):
-		e.add(Finding{Severity: Error, ID: "no-policy", About: "policy", Message: fmt.Sprintf("every login that calls twokey is denied, since there is no configuration: %v", e.Problem),
+		e.add(Finding{Severity: Error, ID: "no-policy", About: "policy", Message: "every login that calls twokey is denied, since there is no " + e.Config,
 			Fix: command("twokey init")})
 	case e.Policy == nil:
-		e.add(Finding{Severity: Error, ID: "no-policy", About: "policy", Message: fmt.Sprintf("every login that calls twokey is denied: %v", e.Problem), Fix: check})
+		e.add(Finding{Severity: Error, ID: "no-policy", About: "policy", Message: "every login that calls twokey is denied: " + oneLine(e.Problem), Fix: check})
 	case e.Problem != nil:
-		e.add(Finding{Severity: Error, ID: "last-good-policy", About: "policy", Message: fmt.Sprintf("logins go by the last good policy: %v", e.Problem), Fix: check})
+		e.add(Finding{Severity: Error, ID: "last-good-policy", About: "policy", Message: "logins go by the last good policy: " + oneLine(e.Problem), Fix: check})
 	case e.Policy.SwitchedOff(e.Now):
 		e.add(Finding{Severity: Info, ID: "switched-off", About: "policy", Message: "twokey is switched off: nobody is asked", Fix: command("twokey enable")})
 	case e.Policy.Observe:
 		e.add(Finding{Severity: Info, ID: "observing", About: "policy", Message: "the policy only observes: nobody is refused", Fix: command("twokey config set observe false")})
 	}
 }
+
+// oneLine makes one line of an error that was joined from several.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // place is a file or folder of ours.
 type place struct {

@@ -85,7 +85,7 @@ func (e *examination) service(s *pamconf.Service) {
 	c.required, c.asked = e.concerned(s.Name, e.From)
 	wired := slices.ContainsFunc(everyLine(s), isOurs)
 	switch {
-	case !wired && !isLogin(s.Name) && !e.named(s.Name):
+	case !wired && !isLogin(s.Name) && !e.named(s.Name), !wired && c.byAnother():
 		return
 	case !wired:
 		c.notWired()
@@ -103,6 +103,15 @@ func (e *examination) service(s *pamconf.Service) {
 		c.phase(pamconf.Session)
 	}
 	c.environment()
+}
+
+// byAnother reports whether the auth stack comes from another service of logins, of which the same is told: su-l includes su, and with
+// lines in both a code would be asked for twice.
+func (c *check) byAnother() bool {
+	return slices.ContainsFunc(c.s.Stacks[pamconf.Auth], func(line pamconf.Line) bool {
+		name := line.File[strings.LastIndexByte(line.File, '/')+1:]
+		return len(line.Via) > 0 && isLogin(name) && c.within(name)
+	})
 }
 
 // named reports whether the policy speaks of a service as one of logins.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"twokey/internal/pamconf"
+	"twokey/policy"
 )
 
 // walked is what can become of a stack.
@@ -71,7 +72,29 @@ func (c *check) auth() {
 	if found.any(letIn) {
 		c.notSubject(stack)
 	}
+	if c.way == policy.Appended {
+		c.appended(stack)
+		return
+	}
 	c.password(stack, found)
+}
+
+// appended: where password and code come in one field, our line has to cut the code off before anything looks at the password, and what
+// looks at it must not ask again.
+func (c *check) appended(stack pamconf.Stack) {
+	ours := slices.IndexFunc(stack, isReal)
+	for i, line := range stack {
+		switch takes := slices.Contains(line.Args, "try_first_pass") || slices.Contains(line.Args, "use_first_pass"); {
+		case !slices.Contains(passwordModules(), line.Name()):
+		case i < ours:
+			c.report(Error, "appended-too-late", fmt.Sprintf("%s checks the password before the code is cut off it (ask: appended)", at(line.Place)),
+				both(before(line.Place, withArgs(stack[ours], stack[ours].Args)), takeOut(stack[ours].Place)))
+			return
+		case !takes:
+			c.report(Error, "appended-asks-again", fmt.Sprintf("%s asks for the password again, which the service cannot (ask: appended)", at(line.Place)),
+				write(line.Place, withArgs(line, append(slices.Clone(line.Args), "try_first_pass"))))
+		}
+	}
 }
 
 // asRequired writes our lines with a control by which their failure counts.
@@ -127,7 +150,7 @@ func (c *check) password(stack pamconf.Stack, found walked) {
 		}
 	}
 	switch {
-	case c.way != 0 || slices.ContainsFunc(stack, isDecoy): // a service that does not prompt has nothing to give away
+	case c.way != policy.Prompt || slices.ContainsFunc(stack, isDecoy): // a service that does not prompt has nothing to give away
 	case unguardedWay:
 		c.report(Info, "asked-without-password", "a stranger without the password is asked too, and can use up a user's tries",
 			"the recommended stack in the README asks him by the decoy, which counts nothing")
@@ -278,12 +301,14 @@ func (c *check) phaseMissing(phase pamconf.Phase) {
 	c.phaseFault(phase, string(phase)+"-missing", fmt.Sprintf("no %s line calls %s: %s", phase, moduleName, what), c.addPhase(phase))
 }
 
-// phaseFault: without the account line users who have to enrol stay out. The session line refuses logins by key alone, where those are
+// phaseFault: without the account line users who have to enrol stay out, and nobody is harmed before there is one. The session line refuses logins by key alone, where those are
 // not accepted: then it is what asks.
 func (c *check) phaseFault(phase pamconf.Phase, id, message, fix string) {
 	switch {
-	case phase == pamconf.Account:
+	case phase == pamconf.Account && slices.ContainsFunc(c.required, func(p Person) bool { return !p.Enrolled }):
 		c.report(Error, id, message, fix)
+	case phase == pamconf.Account:
+		c.report(Warning, id, message, fix)
 	case c.keysDenied():
 		c.notAsked(id, message+", so ssh_keys_alone: deny has no effect", fix)
 	default:
