@@ -10,14 +10,21 @@ import (
 // or named in the configuration, is looked up by name beside this.
 
 // loginNames lists the accounts that somebody can log in to.
-func loginNames() ([]string, error) {
+func loginNames() ([]string, error) { return accountNames(sysuser.Account.MayLogIn) }
+
+// allNames lists all accounts.
+func allNames() ([]string, error) {
+	return accountNames(func(sysuser.Account) bool { return true })
+}
+
+func accountNames(keep func(sysuser.Account) bool) ([]string, error) {
 	all, err := sysuser.All()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, account := range all {
-		if account.MayLogIn() {
+		if keep(account) {
 			names = append(names, account.Name)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"twokey/audit"
 	"twokey/device"
 	"twokey/enroll"
 	"twokey/factor"
@@ -26,7 +27,8 @@ import (
 // TestScriptsWithAccounts runs testdata/accounts/*.txtar. Each has a host as the others have it, in a machine of its own with the
 // accounts alice, bob and carol (uid 11001 to 11003) and the group wheel, to which alice belongs. Its accounts can be changed:
 // they are in $ETC. "run =3 …" runs twokey there with the script's configuration and demands the exit status 3; without a
-// number it is 0. "login USER CODE SOURCE" uses a code up as a login does, "throttle USER" uses up the strangers' attempts.
+// number it is 0. "login USER CODE SOURCE" uses a code up as a login does, "throttle USER" uses up the strangers' attempts,
+// "session USER SERVICE FACTOR [SSH-AUTH]" records a session as a login does.
 func TestScriptsWithAccounts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/accounts/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -50,7 +52,7 @@ func runScript(t *testing.T, script string) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"run": runTwokey(machine), "login": loginCommand, "throttle": throttleCommand,
+			"run": runTwokey(machine), "login": loginCommand, "throttle": throttleCommand, "session": sessionCommand,
 			"refused": refusedCommand(machine), "forged": forgedCommand,
 		},
 		Setup: func(env *testscript.Env) error {
@@ -154,6 +156,7 @@ func loginCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if err == nil {
 			tx.Succeeded(state.Attempt{Source: args[2], Cost: state.One, Now: now})
+			tx.Remember(state.RememberKey(args[2], "sshd", ""), now)
 		}
 		return err
 	}))
@@ -168,6 +171,17 @@ func throttleCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return nil
 	}))
+}
+
+func sessionCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 || len(args) > 4 {
+		ts.Fatalf("usage: session USER SERVICE FACTOR [SSH-AUTH]")
+	}
+	r := audit.Record{Time: time.Now(), Action: audit.ActionSession, Outcome: audit.Success, User: args[0], Service: args[1], SecondFactor: args[2]}
+	if len(args) == 4 {
+		r.Details = []audit.Detail{{Key: detailSSHAuth, Value: args[3]}}
+	}
+	ts.Check(audit.Append(ts.MkAbs("log/audit.jsonl"), r))
 }
 
 func usersOf(ts *testscript.TestScript) *enroll.Users {

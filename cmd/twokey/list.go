@@ -16,14 +16,16 @@ func listCommand(ui *ui) *cli.Command {
 		Name:  "list",
 		Usage: "who has a second factor, by which method, under which policy, last used",
 		Description: "Lists the accounts with a login shell, and whoever else is enrolled or required. Filters can be joined.\n" +
-			"2FA is \"pending\" for a user who was reset and has to enrol before he gets in again.",
+			"2FA is \"pending\" for a user who was reset and has to enrol before he gets in again. POLICY is what counts for a\n" +
+			"login now, from nowhere in particular: policy explain has the rest. LOGIN is how the last logins came in, of the\n" +
+			"newest 10000 records of the audit log.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "missing", Usage: "only who is required and has no device"},
 			&cli.BoolFlag{Name: "required", Usage: "only who is required"},
 			&cli.BoolFlag{Name: "throttled", Usage: "only whose attempts are used up"},
 			&cli.StringFlag{Name: "unused", Usage: "only who has a device and has not used it for `TIME`, such as 90d"},
 			&cli.StringFlag{Name: "method", Usage: "only who has a device of this `METHOD`"},
-			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values"},
+			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values, with full name and mail address (mail: {to: …})"},
 		},
 		Action: func(c *cli.Context) error { return listAction(c, ui) },
 	}
@@ -46,9 +48,10 @@ func listAction(c *cli.Context, ui *ui) error {
 		return err
 	}
 	h.warnOff()
+	h.addLogins(people)
 	now := time.Now()
 	people = slices.DeleteFunc(people, func(p person) bool { return !f.keeps(&p, now) })
-	return errors.Join(ui.list(people, now, c.Bool("csv")), problems(people))
+	return errors.Join(h.list(people, now, c.Bool("csv")), problems(people))
 }
 
 // filter keeps whoever all of its conditions hold for.
@@ -100,6 +103,10 @@ type listed struct {
 	Policy    string         `json:"policy"`
 	Devices   []listedDevice `json:"devices"`
 	Throttled bool           `json:"throttled"`
+	Pending   bool           `json:"pending"` // reset, and not enrolled since
+	FullName  string         `json:"full_name"`
+	Mail      string         `json:"mail"` // "": no address is configured
+	Logins    []cameIn       `json:"logins"`
 }
 
 type listedDevice struct {
@@ -107,34 +114,58 @@ type listedDevice struct {
 	Method   string     `json:"method"`
 	Created  *time.Time `json:"created"`
 	LastUsed *time.Time `json:"last_used"` // null: never
+	LastFrom string     `json:"last_from"`
 }
 
-func (u *ui) list(people []person, now time.Time, csv bool) error {
-	if u.json {
+func (h *host) list(people []person, now time.Time, csv bool) error {
+	switch {
+	case h.ui.json:
 		all := []listed{}
 		for _, p := range people {
-			all = append(all, p.listed(now))
+			all = append(all, p.listed(h.mailAddress(p.name), now))
 		}
-		return u.object(all)
-	}
-	rows := [][]string{{"USER", "2FA", "METHOD", "POLICY", "LAST USED", "FROM"}}
-	for _, p := range people {
-		rows = append(rows, p.row(now))
-	}
-	switch {
+		return h.ui.object(all)
 	case csv:
-		return u.csv(rows)
+		return h.ui.csv(h.csvRows(people, now))
 	case len(people) == 0:
-		u.say("Nobody.")
+		h.ui.say("Nobody.")
 		return nil
 	}
-	return u.table(rows)
+	rows := [][]string{{"USER", "2FA", "METHOD", "POLICY", "LAST USED", "FROM", "LOGIN"}}
+	sign := inUTF8()
+	for _, p := range people {
+		row := p.row(now)
+		if sign && p.enrolled {
+			row[1] = "⚿ " + row[1]
+		}
+		for i, cell := range row {
+			row[i] = or(cell, "-")
+		}
+		rows = append(rows, row)
+	}
+	return h.ui.table(rows)
 }
 
-func (p *person) listed(now time.Time) listed {
-	l := listed{User: p.name, Enrolled: p.enrolled, Policy: p.policy(), Devices: []listedDevice{}, Throttled: p.throttled(now)}
+// csvRows have what the table has, and how to reach the people.
+func (h *host) csvRows(people []person, now time.Time) [][]string {
+	rows := [][]string{{"USER", "FULL NAME", "MAIL", "2FA", "METHOD", "POLICY", "LAST USED", "FROM", "LOGIN"}}
+	for _, p := range people {
+		row := p.row(now)
+		rows = append(rows, slices.Concat(row[:1], []string{p.fullName(), h.mailAddress(p.name)}, row[1:]))
+	}
+	return rows
+}
+
+// mailAddress is where remind writes to; "" when no address is configured.
+func (h *host) mailAddress(user string) string {
+	return strings.ReplaceAll(h.policy.Mail.To, "%USER%", user)
+}
+
+func (p *person) listed(mail string, now time.Time) listed {
+	l := listed{User: p.name, Enrolled: p.enrolled, Policy: p.policy(), Devices: []listedDevice{}, Throttled: p.throttled(now),
+		Pending: p.mustEnroll(), FullName: p.fullName(), Mail: mail, Logins: append([]cameIn{}, p.logins...)}
 	for _, d := range p.devices() {
-		l.Devices = append(l.Devices, listedDevice{d.Name, d.Method, timeOrNull(d.Created), timeOrNull(d.Used)})
+		l.Devices = append(l.Devices, listedDevice{d.Name, d.Method, timeOrNull(d.Created), timeOrNull(d.Used), d.From})
 	}
 	return l
 }
@@ -147,6 +178,7 @@ func timeOrNull(t time.Time) *time.Time {
 	return &t
 }
 
+// row is the user's line of the table; what there is not is "".
 func (p *person) row(now time.Time) []string {
 	factor := "no"
 	switch {
@@ -164,17 +196,14 @@ func (p *person) row(now time.Time) []string {
 	for _, d := range p.devices() {
 		methods = append(methods, d.Method)
 	}
-	method, used, from := "-", "-", "-"
+	method, used, from := strings.Join(methods, ", "), "", ""
 	if p.enrolled {
-		method, used = "?", "never" // a file that no login and no command has looked at yet
-	}
-	if len(methods) > 0 {
-		method = strings.Join(methods, ", ")
+		method, used = or(method, "?"), "never" // "?": a file that no login and no command has looked at yet
 	}
 	if last, ever := p.lastUsed(); ever {
 		used, from = last.Used.Local().Format("2006-01-02 15:04"), last.From
 	}
-	return []string{p.name, factor, method, p.policy(), used, from}
+	return []string{p.name, factor, method, p.policy(), used, from, loginsText(p.logins)}
 }
 
 // problems are the states that could not be read; the others are listed all the same.

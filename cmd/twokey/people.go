@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"twokey/enroll"
+	"twokey/internal/logindefs"
 	"twokey/internal/sysuser"
 	"twokey/policy"
 	"twokey/state"
@@ -17,14 +18,16 @@ import (
 type person struct {
 	name     string
 	account  *sysuser.Account // nil: there is no such account, or not any more
+	system   bool             // a system account
 	enrolled bool             // has a secret file
 	state    *state.State     // nil: none
 	problem  error            // the state is there and cannot be used
-	outcome  policy.Outcome   // on a service that no entry names
-	services []service        // where the decision is another
+	outcome  policy.Outcome   // on a service that nothing names
+	services []service        // and on each that the policy names
+	logins   []cameIn         // the last ones, where they were looked for
 }
 
-// service is one on which a user's decision is not that of the others.
+// service is what the policy says of a user on one service.
 type service struct {
 	name    string
 	outcome policy.Outcome
@@ -46,35 +49,79 @@ func (h *host) person(u *enroll.Users, name string) (person, error) {
 	if errors.Is(p.problem, fs.ErrNotExist) {
 		p.problem = nil
 	}
-	p.decide(h.policy)
+	if p.account != nil {
+		p.system = h.isSystem(*p.account)
+	}
+	p.decide(h.policy, time.Now())
 	return p, nil
 }
 
-// decide asks the policy, for a service that no entry names and for each that one does, as if it was switched on.
-func (p *person) decide(c *policy.Config) {
-	facts := policy.Facts{User: p.name, Known: p.account != nil, Enrolled: p.enrolled, MustEnroll: p.mustEnroll()}
-	if p.account != nil {
-		facts.UID, facts.InGroup = p.account.UID, p.inGroup
+// isSystem tells the accounts of services from those of people. One of which that cannot be found out is taken for a person's, as at a
+// login.
+func (h *host) isSystem(account sysuser.Account) bool {
+	least, err := logindefs.UIDMin()
+	if err != nil {
+		h.ui.warnOnce("no account is taken for a system account: %s", oneLine(err))
 	}
+	return account.UID < least && logindefs.NoLogin(account.Shell)
+}
+
+// visit is a login that is thought up. The zero value is on no service in particular and from nowhere.
+type visit struct {
+	service string
+	rhost   string
+	console bool
+	sshAuth []string
+	at      time.Time
+}
+
+// facts are what a login of the user would find.
+func (p *person) facts(v visit) policy.Facts {
+	f := policy.Facts{User: p.name, Known: p.account != nil, System: p.system, Service: v.service, RHost: v.rhost, Console: v.console,
+		SSHAuth: v.sshAuth, Time: v.at, Enrolled: p.enrolled, MustEnroll: p.mustEnroll()}
+	if p.account != nil {
+		f.UID, f.InGroup = p.account.UID, p.inGroup
+	}
+	return f
+}
+
+// decide asks the policy for a login at this moment, for a service that nothing names and for each that something does, as if it
+// was switched on.
+func (p *person) decide(c *policy.Config, now time.Time) {
 	on := *c
-	on.Off = false // who is missing has to be seen before twokey is switched on
-	p.outcome = on.Decide(facts)
+	on.Off, on.OffUntil = false, time.Time{} // who is missing has to be seen before twokey is switched on
+	p.outcome = on.Decide(p.facts(visit{at: now}))
 	for _, name := range namedServices(c) {
-		facts.Service = name
-		if outcome := on.Decide(facts); outcome.Decision != p.outcome.Decision {
-			p.services = append(p.services, service{name, outcome})
-		}
+		outcome := on.Decide(p.facts(visit{service: name, at: now}))
+		p.services = append(p.services, service{name, outcome})
 	}
 }
 
+// namedServices are those that an entry, a rule or the table of services names.
 func namedServices(c *policy.Config) []string {
-	names := map[string]bool{}
-	for _, e := range slices.Concat(c.Require, c.Exempt) {
-		for _, name := range e.Services {
-			names[name] = true
+	names := maps.Clone(c.Services)
+	if names == nil {
+		names = map[string]policy.Way{}
+	}
+	add := func(services []string) {
+		for _, name := range services {
+			names[name] = c.WayOf(name)
 		}
 	}
+	for _, e := range slices.Concat(c.Require, c.Exempt) {
+		add(e.Services)
+	}
+	for _, r := range c.Rules {
+		add(r.Services)
+	}
 	return slices.Sorted(maps.Keys(names))
+}
+
+// apart are the logins on which the decision is another than elsewhere.
+func (p *person) apart() []service {
+	return slices.DeleteFunc(slices.Clone(p.services), func(s service) bool {
+		return s.outcome.Decision == p.outcome.Decision || s.outcome.Way == policy.NotALogin
+	})
 }
 
 // inGroup is what the policy asks. A group that does not exist has no members.
@@ -94,17 +141,51 @@ func (p *person) required() bool {
 		slices.ContainsFunc(p.services, func(s service) bool { return s.outcome.Decision == policy.Required })
 }
 
-// policy is the decision in words: "optional, sshd: required".
+// grace is when the first service is closed to a user who is required and has no device; zero: it is already, or never will be.
+func (p *person) grace() time.Time {
+	first := time.Time{}
+	for _, s := range append([]service{{"", p.outcome}}, p.services...) {
+		switch end := s.outcome.Grace; {
+		case s.outcome.Decision != policy.Required:
+		case end.IsZero():
+			return time.Time{}
+		case first.IsZero() || end.Before(first):
+			first = end
+		}
+	}
+	return first
+}
+
+// lastDay is the last day on which a user who is required and has no device is let in; "": there is none, or it was before.
+func (p *person) lastDay() string {
+	if end := p.grace(); !end.IsZero() {
+		return lastDay(end).String()
+	}
+	return ""
+}
+
+// policy is the decision in words: "optional, sshd: required by 2026-12-31".
 func (p *person) policy() string {
 	if p.account == nil {
 		return "no account"
 	}
-	text := p.outcome.Decision.String()
-	for _, s := range p.services {
-		text += ", " + s.name + ": " + s.outcome.Decision.String()
+	text := decisionText(p.outcome)
+	for _, s := range p.apart() {
+		text += ", " + s.name + ": " + decisionText(s.outcome)
 	}
 	return text
 }
+
+// decisionText is the decision, and for somebody who is let in without a device the last day of that.
+func decisionText(o policy.Outcome) string {
+	if o.Grace.IsZero() {
+		return o.Decision.String()
+	}
+	return o.Decision.String() + " by " + lastDay(o.Grace).String()
+}
+
+// lastDay is the day that ends at a moment, as it stands in the configuration.
+func lastDay(end time.Time) policy.Date { return policy.DateOf(end.Local().Add(-time.Nanosecond)) }
 
 // devices are those of somebody who is enrolled, as the state knows them.
 func (p *person) devices() []state.Device {
@@ -122,6 +203,14 @@ func (p *person) lastUsed() (last state.Device, used bool) {
 		}
 	}
 	return last, used
+}
+
+// fullName is what the name service calls the user; whoever it is about can often change it himself (chfn).
+func (p *person) fullName() string {
+	if p.account == nil {
+		return ""
+	}
+	return p.account.FullName
 }
 
 func (p *person) throttled(now time.Time) bool {
@@ -155,7 +244,6 @@ func (h *host) people(u *enroll.Users) ([]person, error) {
 }
 
 func (h *host) names(u *enroll.Users) ([]string, error) {
-	names := map[string]bool{}
 	lists := []func() ([]string, error){loginNames, u.Secrets.Users, func() ([]string, error) { return pending(u) }}
 	for _, e := range h.policy.Require {
 		lists = append(lists, func() ([]string, error) { return e.Users, nil })
@@ -163,6 +251,12 @@ func (h *host) names(u *enroll.Users) ([]string, error) {
 			lists = append(lists, func() ([]string, error) { return groupNames(group) })
 		}
 	}
+	return union(lists...)
+}
+
+// union joins lists of names, sorted, each name once.
+func union(lists ...func() ([]string, error)) ([]string, error) {
+	names := map[string]bool{}
 	for _, list := range lists {
 		found, err := list()
 		if err != nil {

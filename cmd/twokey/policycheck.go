@@ -3,20 +3,25 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"twokey/internal/safefile"
 	"twokey/internal/sysuser"
 	"twokey/policy"
 )
 
 func policyCheckCommand(ui *ui) *cli.Command {
 	return &cli.Command{
-		Name:  "check",
-		Usage: "is the configuration file right, and what is dangerous in it",
+		Name:      "check",
+		Usage:     "is the configuration file, or another one, right, and what is dangerous in it",
+		ArgsUsage: "[FILE]",
 		Description: "Reads the file and changes nothing. Exit status 1 with line and column when it is wrong: logins then go by the last\n" +
-			"good policy. Warnings, also of names that this host does not know, leave the exit status at 0. Needs no root.",
+			"good policy. Warnings, also of names that this host does not know, leave the exit status at 0. FILE is a draft, which\n" +
+			"may lie anywhere and belong to anybody. Needs no root.",
 		Action: func(c *cli.Context) error { return policyCheckAction(c, ui) },
 	}
 }
@@ -32,15 +37,21 @@ type checked struct {
 }
 
 func policyCheckAction(c *cli.Context, ui *ui) error {
-	if err := noArguments(c); err != nil {
-		return err
+	if c.NArg() > 1 {
+		return badUsage("policy check takes one file, %q is one too many", c.Args().Get(1))
 	}
 	h, err := locate(c, ui)
 	if err != nil {
 		return err
 	}
+	if c.Args().Present() {
+		h.config = c.Args().First()
+		err = h.readDraft()
+	} else {
+		err = h.readConfig()
+	}
 	result := checked{File: h.config, Warnings: []string{}}
-	if err := h.readConfig(); err != nil {
+	if err != nil {
 		result.Error = err.Error()
 		var where *policy.Error
 		if errors.As(err, &where) {
@@ -59,24 +70,52 @@ func policyCheckAction(c *cli.Context, ui *ui) error {
 	return ui.object(result)
 }
 
+// readDraft reads a configuration that is not in force, from wherever it lies.
+func (h *host) readDraft() error {
+	draft, err := safefile.ReadImport(h.config, policy.MaxSource)
+	if err != nil {
+		return err
+	}
+	return h.understand(draft.Content)
+}
+
 // warnings are what the policy itself finds dangerous, and what only this host can tell: names that mean nobody here.
 func (h *host) warnings() ([]string, error) {
 	found := append([]string{}, h.policy.Warnings(time.Now())...)
-	for _, list := range []struct {
-		name    string
-		entries []policy.Entry
-	}{{"require", h.policy.Require}, {"exempt", h.policy.Exempt}} {
-		for i, e := range list.entries {
-			unknown, err := h.unknownNames(e)
-			if err != nil {
-				return nil, err
-			}
-			for _, name := range unknown {
-				found = append(found, fmt.Sprintf("%s: this host has no %s", ruleName(list.name, i), name))
-			}
+	for _, named := range h.named() {
+		unknown, err := h.unknownNames(named.entry)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range unknown {
+			found = append(found, fmt.Sprintf("%s: this host has no %s", named.rule, name))
 		}
 	}
 	return found, nil
+}
+
+// namedIn are the names that a part of the configuration has.
+type namedIn struct {
+	rule  string
+	entry policy.Entry
+}
+
+// named lists all names of the configuration, in its order.
+func (h *host) named() []namedIn {
+	var all []namedIn
+	for i, e := range h.policy.Require {
+		all = append(all, namedIn{ruleName("require", i), e})
+	}
+	for i, e := range h.policy.Exempt {
+		all = append(all, namedIn{ruleName("exempt", i), e})
+	}
+	for i, r := range h.policy.Rules {
+		all = append(all, namedIn{h.policy.RuleName(i), policy.Entry{Users: r.Users, Groups: r.Groups, Services: r.Services}})
+	}
+	if services := slices.Sorted(maps.Keys(h.policy.Services)); len(services) > 0 {
+		all = append(all, namedIn{"services", policy.Entry{Services: services}})
+	}
+	return all
 }
 
 // ruleName is what policy.Explain calls an entry.

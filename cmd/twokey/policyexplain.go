@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -12,54 +14,31 @@ import (
 	"twokey/enroll"
 	"twokey/internal/sysuser"
 	"twokey/policy"
+	"twokey/secrets"
+	"twokey/state"
 )
 
 func policyExplainCommand(ui *ui) *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
-		Usage:     "is this user asked, and which line says so",
+		Usage:     "is this user asked, which line says so, and what does he see",
 		ArgsUsage: "USER",
 		Description: "Decides a login as the policy in force decides it, and shows every rule with its reason. Nobody logs in, nothing is\n" +
-			"recorded or used up.",
+			"recorded or used up. With --all it prints one line for every account.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "service", Usage: "the PAM `SERVICE`", Value: "sshd"},
-			&cli.StringFlag{Name: "from", Usage: "the client's `ADDRESS`"},
+			&cli.StringFlag{Name: "from", Usage: "the client's `ADDRESS`, or its name where the service tells names"},
+			&cli.StringSliceFlag{Name: "ssh-auth", Usage: "what sshd has asked for before: a `METHOD` such as publickey; may stand several times"},
+			&cli.StringFlag{Name: "at", Usage: "the `TIME`, as \"2026-12-31 23:59\" (this host's) or 2026-12-31T23:59:00Z; default: now"},
+			&cli.StringFlag{Name: "tty", Usage: "where the user sits: console or remote", Value: "remote"},
+			&cli.BoolFlag{Name: "all", Usage: "every account, one line each"},
 		},
 		Action: func(c *cli.Context) error { return policyExplainAction(c, ui) },
 	}
 }
 
-// explanation is what policy explain --json prints.
-type explanation struct {
-	Decision string          `json:"decision"` // required, optional, exempt or deny
-	Ask      string          `json:"ask"`      // prompt, or none
-	LetsIn   string          `json:"lets_in"`  // a right code, everybody, or nobody
-	Rule     string          `json:"rule"`
-	Reason   string          `json:"reason"`
-	Observe  bool            `json:"observe"`
-	Problem  string          `json:"problem,omitempty"`
-	Facts    explainedFacts  `json:"facts"`
-	Rules    []explainedRule `json:"rules"`
-	Sees     string          `json:"sees"`
-}
-
-type explainedFacts struct {
-	User       string  `json:"user"`
-	UID        *uint32 `json:"uid"` // null: there is no such account
-	Service    string  `json:"service"`
-	Source     string  `json:"source"`
-	Enrolled   bool    `json:"enrolled"`
-	MustEnroll bool    `json:"must_enroll"`
-}
-
-type explainedRule struct {
-	Rule  string `json:"rule"`
-	Match string `json:"match"`
-	Why   string `json:"why"`
-}
-
 func policyExplainAction(c *cli.Context, ui *ui) error {
-	name, err := oneUser(c)
+	name, v, err := explainArguments(c)
 	if err != nil {
 		return err
 	}
@@ -71,7 +50,10 @@ func policyExplainAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	login, err := h.attempt(u, name, c.String("service"), c.String("from"))
+	if c.Bool("all") {
+		return h.explainAll(u, v)
+	}
+	login, err := h.attempt(u, name, v)
 	if err != nil {
 		return err
 	}
@@ -82,67 +64,139 @@ func policyExplainAction(c *cli.Context, ui *ui) error {
 	return ui.object(x)
 }
 
+// explainArguments are who logs in, "" for everybody, and how.
+func explainArguments(c *cli.Context) (name string, v visit, err error) {
+	if !c.Bool("all") {
+		name, err = oneUser(c)
+	} else if c.Args().Present() {
+		err = badUsage("--all is every user, and %q is one", c.Args().First())
+	}
+	if err != nil {
+		return "", visit{}, err
+	}
+	v = visit{service: strings.ToLower(c.String("service")), rhost: c.String("from")} // libpam makes small letters of it
+	for _, flag := range []string{"service", "from"} {
+		value := c.String(flag)
+		if c.IsSet(flag) && (value == "" || len(value) > 255 || visible(value) != value || strings.Contains(value, " ")) {
+			return "", visit{}, badUsage("--%s cannot be %q", flag, value)
+		}
+	}
+	for _, method := range c.StringSlice("ssh-auth") {
+		if !slices.Contains(policy.SSHAuthMethods(), method) {
+			return "", visit{}, badUsage("--ssh-auth: there is no method %q", method).hint("the methods are %s", strings.Join(policy.SSHAuthMethods(), ", "))
+		}
+		v.sshAuth = append(v.sshAuth, method)
+	}
+	v.console = c.String("tty") == "console"
+	switch tty := c.String("tty"); {
+	case tty != "console" && tty != "remote":
+		return "", visit{}, badUsage("--tty: want console or remote, not %q", tty)
+	case v.console && (v.rhost != "" || v.sshAuth != nil):
+		return "", visit{}, badUsage("who sits at the console comes from nowhere: --tty console goes without --from and --ssh-auth")
+	}
+	v.at, err = moment(c)
+	return name, v, err
+}
+
+// moment reads --at.
+func moment(c *cli.Context) (time.Time, error) {
+	text := c.String("at")
+	if !c.IsSet("at") {
+		return time.Now(), nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.Local(), nil
+	}
+	if t, err := time.ParseInLocation("2006-01-02 15:04", text, time.Local); err == nil {
+		return t, nil
+	}
+	return time.Time{}, badUsage("--at: want a time such as \"2026-12-31 23:59\" or 2026-12-31T23:59:00Z, not %q", text)
+}
+
 // attempt is a login that is thought up.
 type attempt struct {
 	facts   policy.Facts
-	problem error // why it would be refused whatever the answer is
-	late    bool  // which is found out when the question has been asked
+	state   *state.State // nil: none, or none that can be read
+	problem error        // why it would be refused whatever the answer is
+	late    bool         // which is found out when the question has been asked
+	methods []string     // of the devices and codes that the user has
 }
 
+// errFileGone is what a login finds when the state knows of devices and there is no secret file.
+var errFileGone = errors.New("the secret file of an enrolled user is gone")
+
 // attempt finds out about a user what a login would.
-func (h *host) attempt(u *enroll.Users, name, service, from string) (attempt, error) {
-	f := policy.Facts{User: name, Service: strings.ToLower(service), RHost: from} // as libpam does with a service's name
+func (h *host) attempt(u *enroll.Users, name string, v visit) (attempt, error) {
 	account, err := sysuser.Lookup(name)
 	if errors.Is(err, sysuser.ErrUnknown) {
-		return attempt{facts: f}, nil
+		return attempt{facts: (&person{name: name}).facts(v)}, nil
 	}
 	if err != nil {
 		return attempt{}, err
 	}
-	p := person{name: account.Name, account: &account}
-	f.User, f.UID, f.Known, f.InGroup = account.Name, account.UID, true, p.inGroup
-	enrolled, err := u.Secrets.Enrolled(f.User)
-	if err != nil {
-		f.Enrolled = true // what cannot be found out counts as enrolled, and is refused
-		return attempt{facts: f, problem: err}, nil
+	p := person{name: account.Name, account: &account, system: h.isSystem(account)}
+	if p.enrolled, err = u.Secrets.Enrolled(p.name); err != nil {
+		p.enrolled = true // what cannot be found out counts as enrolled, and is refused
+		return attempt{facts: p.facts(v), problem: err}, nil
 	}
-	if f.Enrolled = enrolled; enrolled {
-		return attempt{f, problemOfEnrolled(u, account), true}, nil
+	st, err := u.State.Read(p.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		st, err = nil, nil
 	}
-	f.MustEnroll, err = withoutDevice(u, account)
-	return attempt{facts: f, problem: err}, nil
+	p.state = st
+	login := attempt{state: st, late: p.enrolled}
+	if p.enrolled {
+		login.problem = login.problemOfEnrolled(u, account, err)
+	} else {
+		login.problem = login.problemWithout(u, account, err)
+	}
+	login.facts = p.facts(v)
+	login.facts.MustEnroll = login.facts.MustEnroll && login.problem == nil
+	return login, nil
 }
 
 // problemOfEnrolled is why no code of a user would be looked at.
-func problemOfEnrolled(u *enroll.Users, account sysuser.Account) error {
+func (a *attempt) problemOfEnrolled(u *enroll.Users, account sysuser.Account, stateErr error) error {
 	record, err := u.Secrets.Load(account.Name)
-	if err != nil {
-		return err
-	}
-	st, err := u.State.Read(account.Name)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return ownerProblem(u, account)
 	case err != nil:
 		return err
-	case st.UID != account.UID:
+	case stateErr != nil:
+		return stateErr
+	}
+	a.methods = methodsOf(record)
+	switch {
+	case a.state == nil:
+		return ownerProblem(u, account)
+	case a.state.UID != account.UID:
 		return enroll.ErrOtherUID
-	case record.Serial < st.Serial:
+	case record.Serial < a.state.Serial:
 		return device.ErrRolledBack
 	}
 	return nil
 }
 
-// withoutDevice tells a user who was reset, and one whose device is under another name.
-func withoutDevice(u *enroll.Users, account sysuser.Account) (mustEnroll bool, problem error) {
-	if err := ownerProblem(u, account); err != nil {
-		return false, err
+// problemWithout tells somebody who never had a device from somebody whose device is under another name, or lost.
+func (a *attempt) problemWithout(u *enroll.Users, account sysuser.Account, stateErr error) error {
+	if err := errors.Join(ownerProblem(u, account), stateErr); err != nil {
+		return err
 	}
-	st, err := u.State.Read(account.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+	if a.state != nil && len(a.state.Devices) > 0 {
+		return errFileGone
 	}
-	return err == nil && st.MustEnroll, err
+	return nil
+}
+
+// methodsOf are what a user could answer with.
+func methodsOf(record *secrets.Record) []string {
+	var methods []string
+	for _, d := range record.Devices {
+		methods = append(methods, d.Method)
+	}
+	if record.Recovery != nil {
+		methods = append(methods, "recovery")
+	}
+	return methods
 }
 
 func ownerProblem(u *enroll.Users, account sysuser.Account) error {
@@ -154,91 +208,4 @@ func ownerProblem(u *enroll.Users, account sysuser.Account) error {
 		return err
 	}
 	return fmt.Errorf("%w: %q", enroll.ErrOtherName, owner)
-}
-
-// explain puts the policy's own account of a decision into words.
-func explain(c *policy.Config, login attempt) explanation {
-	f, outcome := login.facts, c.Decide(login.facts)
-	x := explanation{Decision: outcome.Decision.String(), Rule: outcome.Rule, Reason: outcome.Reason, Observe: outcome.Observe}
-	x.Facts = explainedFacts{User: f.User, Service: f.Service, Source: f.RHost, Enrolled: f.Enrolled, MustEnroll: f.MustEnroll}
-	if f.Known {
-		x.Facts.UID = &f.UID
-	}
-	for _, step := range c.Explain(f) {
-		x.Rules = append(x.Rules, explainedRule{step.Rule, string(step.Match), step.Why})
-	}
-	action := outcome.Action
-	if login.problem != nil && outcome.Decision != policy.Exempt {
-		x.Problem = login.problem.Error()
-		if !login.late || !outcome.Observe {
-			action = policy.AskThenDeny
-		}
-	}
-	x.Ask, x.LetsIn, x.Sees = consequences(action, outcome.Observe && f.Known)
-	return x
-}
-
-// consequences says what a user meets.
-func consequences(action policy.Action, observe bool) (ask, letsIn, sees string) {
-	switch {
-	case action == policy.Ignore:
-		return "none", "everybody", "No question from twokey: the rest of the PAM stack decides."
-	case action == policy.Ask && observe:
-		return "prompt", "everybody", "\"Verification code: \". Any answer lets in; a wrong one is recorded (observe)."
-	case action == policy.Ask:
-		return "prompt", "a right code", "\"Verification code: \". A right code lets in, anything else is refused."
-	case observe:
-		return "none", "everybody", "No question. It is recorded that the login would have been refused (observe)."
-	}
-	return "prompt", "nobody", "\"Verification code: \", as for everybody, and a refusal whatever the answer is."
-}
-
-func (x explanation) print(ui *ui) error {
-	who := x.Facts.User + " on " + x.Facts.Service
-	if x.Facts.Source != "" {
-		who += " from " + x.Facts.Source
-	}
-	ui.say("%s: %s (%s by %s)", visible(who), x.inShort(), x.Decision, x.Rule)
-	ui.say("")
-	account := "no such account"
-	if x.Facts.UID != nil {
-		account = fmt.Sprintf("uid %d", *x.Facts.UID)
-	}
-	device := "no device"
-	switch {
-	case x.Facts.Enrolled:
-		device = "enrolled"
-	case x.Facts.MustEnroll:
-		device = "no device since a reset"
-	}
-	if err := ui.table([][]string{{"account", account}, {"device", device}, {"reason", x.Reason}}); err != nil {
-		return err
-	}
-	ui.say("")
-	rows := [][]string{{"RULE", "MATCHES", "WHY"}}
-	for _, r := range x.Rules {
-		rows = append(rows, []string{r.Rule, r.Match, r.Why})
-	}
-	if err := ui.table(rows); err != nil {
-		return err
-	}
-	ui.say("")
-	if x.Problem != "" {
-		ui.say("No answer is right: %s", visible(x.Problem))
-	}
-	ui.say("At the prompt: %s", x.Sees)
-	return nil
-}
-
-func (x explanation) inShort() string {
-	switch x.LetsIn {
-	case "nobody":
-		return "refused"
-	case "a right code":
-		return "asked"
-	}
-	if x.Ask == "prompt" {
-		return "asked, and let in whatever the answer is"
-	}
-	return "not asked"
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -19,7 +20,8 @@ type ui struct {
 	in       *input
 	out, err io.Writer
 	json     bool
-	failed   error // of the first write to standard output that failed
+	warned   []string // by warnOnce
+	failed   error    // of the first write to standard output that failed
 }
 
 // say prints lines for people; with --json nothing.
@@ -46,6 +48,15 @@ func (u *ui) print(text string) {
 // warn prints a line on standard error, with --json too.
 func (u *ui) warn(format string, args ...any) {
 	fmt.Fprintf(u.err, "twokey: warning: %s\n", visible(fmt.Sprintf(format, args...)))
+}
+
+// warnOnce is warn for what is found out about each of many users anew.
+func (u *ui) warnOnce(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(u.warned, text) {
+		u.warned = append(u.warned, text)
+		u.warn("%s", text)
+	}
 }
 
 // object prints one JSON value when --json was given.

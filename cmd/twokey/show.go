@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -16,7 +17,7 @@ import (
 func showCommand(ui *ui) *cli.Command {
 	return &cli.Command{
 		Name:      "show",
-		Usage:     "all about one user: devices, recovery codes, throttle, policy",
+		Usage:     "all about one user: devices, recovery codes, throttle, and what the policy says on each service",
 		ArgsUsage: "USER",
 		Action:    func(c *cli.Context) error { return showAction(c, ui) },
 	}
@@ -38,12 +39,46 @@ func showAction(c *cli.Context, ui *ui) error {
 	p := found[0]
 	record, secretsErr := recordOf(u, p)
 	h.warnOff()
+	h.addLogins(found)
+	p = found[0]
 	v := p.view(record, time.Now())
+	if v.Services, err = h.onServices(u, p); err != nil {
+		return err
+	}
 	if err := ui.object(v); err != nil {
 		return err
 	}
-	v.print(ui, p)
+	if err := v.print(ui, p); err != nil {
+		return err
+	}
 	return about(p.name, errors.Join(p.problem, secretsErr))
+}
+
+// onServices is what a login meets, now and from nowhere in particular, on each service that calls the module or that the policy names.
+func (h *host) onServices(u *enroll.Users, p person) ([]viewService, error) {
+	found, err := h.wirings()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, w := range found {
+		included := slices.ContainsFunc(found, func(other wiring) bool { return other.Through == w.Service })
+		if !included {
+			names = append(names, w.Service)
+		}
+	}
+	names = append(names, namedServices(h.policy)...)
+	slices.Sort(names)
+	services := []viewService{}
+	for _, name := range slices.Compact(names) {
+		login, err := h.attempt(u, p.name, visit{service: name, at: time.Now()})
+		if err != nil {
+			return nil, err
+		}
+		x := explain(h.policy, login)
+		services = append(services, viewService{name, x.Decision, x.Ask, x.LetsIn, x.Rule, x.inShort()})
+	}
+	return services, nil
 }
 
 // recordOf opens the secrets of a user who is enrolled.
@@ -56,17 +91,37 @@ func recordOf(u *enroll.Users, p person) (*secrets.Record, error) {
 
 // view is what show --json prints.
 type view struct {
-	User       string       `json:"user"`
-	FullName   string       `json:"full_name"`
-	UID        *uint32      `json:"uid"` // null: there is no such account
-	Enrolled   bool         `json:"enrolled"`
-	MustEnroll bool         `json:"must_enroll"` // reset, and not enrolled since
-	Policy     string       `json:"policy"`
-	Rule       string       `json:"rule"`
-	Reason     string       `json:"reason"`
-	Devices    []viewDevice `json:"devices"`
-	Recovery   viewRecovery `json:"recovery_codes"`
-	Throttle   viewThrottle `json:"throttled"`
+	User       string        `json:"user"`
+	FullName   string        `json:"full_name"`
+	UID        *uint32       `json:"uid"` // null: there is no such account
+	Enrolled   bool          `json:"enrolled"`
+	MustEnroll bool          `json:"must_enroll"` // reset, and not enrolled since
+	Policy     string        `json:"policy"`
+	Rule       string        `json:"rule"`
+	Reason     string        `json:"reason"`
+	Services   []viewService `json:"services"`
+	Devices    []viewDevice  `json:"devices"`
+	Recovery   viewRecovery  `json:"recovery_codes"`
+	Throttle   viewThrottle  `json:"throttled"`
+	Sources    int           `json:"known_sources"`
+	Remembered int           `json:"remembered"` // logins that may not be asked again for a while
+	Notices    []viewNotice  `json:"notices"`    // of which the user is told when his next session opens
+	Restored   bool          `json:"restored"`   // the state was lost
+	Logins     []cameIn      `json:"logins"`
+}
+
+type viewService struct {
+	Service  string `json:"service"`
+	Decision string `json:"decision"`
+	Ask      string `json:"ask"`
+	LetsIn   string `json:"lets_in"`
+	Rule     string `json:"rule"`
+	inShort  string
+}
+
+type viewNotice struct {
+	Device string `json:"device"`
+	By     string `json:"by"`
 }
 
 type viewDevice struct {
@@ -95,7 +150,7 @@ type viewThrottle struct {
 // would make of it counts.
 func (p *person) view(record *secrets.Record, now time.Time) view {
 	v := view{User: p.name, Enrolled: p.enrolled, MustEnroll: p.mustEnroll(), Policy: p.policy(), Rule: p.outcome.Rule,
-		Reason: p.outcome.Reason, Devices: []viewDevice{}}
+		Reason: p.outcome.Reason, Devices: []viewDevice{}, Notices: []viewNotice{}, Logins: append([]cameIn{}, p.logins...)}
 	if p.account != nil {
 		v.UID, v.FullName = &p.account.UID, p.account.FullName
 	}
@@ -105,6 +160,13 @@ func (p *person) view(record *secrets.Record, now time.Time) view {
 	}
 	v.Throttle.Strangers, v.Throttle.Known = st.Throttled(state.One, now)
 	v.Recovery = viewRecovery{st.Recovery.Total, st.Recovery.Left()}
+	v.Sources, v.Remembered = st.Kept()
+	v.Restored = st.Restored
+	for _, waiting := range st.TakeNotices() { // of this copy: the user is still told
+		if d := st.Device(waiting.Device); d != nil {
+			v.Notices = append(v.Notices, viewNotice{d.Name, waiting.By})
+		}
+	}
 	if record == nil {
 		return v
 	}
@@ -141,35 +203,73 @@ func (p *person) uid() uint32 {
 	return p.account.UID
 }
 
-func (v *view) print(ui *ui, p person) {
-	head := visible(v.User)
+func (v *view) print(ui *ui, p person) error {
+	head := v.User
 	if v.FullName != "" {
-		head += " (" + visible(v.FullName) + ")"
+		head += " (" + v.FullName + ")"
 	}
 	if v.UID == nil {
 		head += ", no account of this host any more"
 	} else {
 		head += fmt.Sprintf(", uid %d", *v.UID)
 	}
-	ui.say("%s\n", head)
-	ui.say("  Second factor   %s", v.standing())
-	ui.say("  Policy          %s: %s", visible(v.Policy), visible(v.Reason))
-	for _, d := range v.Devices {
-		ui.say("  Device          %s: %s", visible(d.Name), d.about)
-		ui.say("                  made %s, %s", at(d.Created), d.used())
+	ui.say("%s\n", visible(head))
+	var rows [][]string
+	add := func(label, text string) { rows = append(rows, []string{"  " + label, text}) }
+	add("Second factor", v.standing())
+	add("Policy", v.Policy+": "+v.Reason)
+	label := "Services"
+	for _, s := range v.Services {
+		add(label, fmt.Sprintf("%s: %s (%s by %s)", s.Service, s.inShort, s.Decision, s.Rule))
+		label = ""
 	}
+	for _, d := range v.Devices {
+		add("Device", d.Name+": "+d.about)
+		add("", "made "+at(d.Created)+", "+d.used())
+	}
+	v.addState(add, p)
+	return ui.table(rows)
+}
+
+// addState adds what changes from login to login.
+func (v *view) addState(add func(label, text string), p person) {
 	if v.Enrolled && v.Recovery.Total > 0 {
-		ui.say("  Recovery codes  %d of %d left", v.Recovery.Left, v.Recovery.Total)
+		add("Recovery codes", fmt.Sprintf("%d of %d left", v.Recovery.Left, v.Recovery.Total))
 	} else if v.Enrolled && p.problem == nil {
-		ui.say("  Recovery codes  none")
+		add("Recovery codes", "none")
 	}
 	if v.Enrolled && p.problem == nil {
-		ui.say("  Throttle        %s", v.Throttle.String())
+		add("Throttle", v.Throttle.String())
 	}
+	if v.Sources+v.Remembered > 0 {
+		add("Known places", fmt.Sprintf("%d, and %s: twokey forget %s ends them", v.Sources, rememberedLogins(v.Remembered), v.User))
+	}
+	for _, n := range v.Notices {
+		add("To be told", fmt.Sprintf("device %q was added by %s", n.Device, n.By))
+	}
+	for _, l := range v.Logins {
+		from := ""
+		if l.From != "" {
+			from = " from " + l.From
+		}
+		add("Last login", at(l.Time)+" "+l.String()+from)
+	}
+}
+
+func rememberedLogins(n int) string {
+	switch n {
+	case 0:
+		return "no remembered logins"
+	case 1:
+		return "1 remembered login"
+	}
+	return fmt.Sprintf("%d remembered logins", n)
 }
 
 func (v *view) standing() string {
 	switch {
+	case v.Enrolled && v.Restored:
+		return fmt.Sprintf("enrolled; the state was lost, so hotp and recovery codes are closed until twokey adopt %s", v.User)
 	case v.Enrolled:
 		return "enrolled"
 	case v.MustEnroll:
@@ -182,7 +282,7 @@ func (d viewDevice) used() string {
 	if d.LastUsed == nil {
 		return "never used"
 	}
-	return "last used " + at(d.LastUsed) + " from " + visible(d.LastFrom)
+	return "last used " + at(d.LastUsed) + " from " + d.LastFrom
 }
 
 func at(t *time.Time) string {
