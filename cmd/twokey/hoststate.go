@@ -21,6 +21,7 @@ import (
 type hostState struct {
 	On       bool        `json:"on"` // somebody can be asked
 	Observe  bool        `json:"observe"`
+	OffUntil *time.Time  `json:"off_until"` // null: not switched off, or for good
 	Verdict  string      `json:"verdict"`
 	Policy   policyState `json:"policy"`
 	Users    userState   `json:"users"`
@@ -31,7 +32,7 @@ type hostState struct {
 	Next     string      `json:"next"`
 
 	setUp bool // there is a configuration
-	off   bool // enabled: false
+	off   bool // switched off
 }
 
 type policyState struct {
@@ -51,6 +52,8 @@ type userState struct {
 	Missing          []string `json:"missing"` // required, without a device
 	Throttled        []string `json:"throttled"`
 	Pending          []string `json:"pending"` // reset, and not enrolled since
+
+	Grace map[string]string `json:"grace"` // of some who are missing the last day on which they are let in all the same
 
 	known bool // could be found out
 }
@@ -83,14 +86,14 @@ const (
 // look finds out what it can; what it cannot find out is a problem too, or needs root.
 func (h *host) look(root bool) *hostState {
 	s := &hostState{Problems: []problem{}, Services: []wiring{}, Policy: policyState{File: h.config}}
-	s.Users.Missing, s.Users.Throttled, s.Users.Pending = []string{}, []string{}, []string{}
+	s.Users.Missing, s.Users.Throttled, s.Users.Pending, s.Users.Grace = []string{}, []string{}, []string{}, map[string]string{}
 	services, err := h.wirings()
 	if err != nil {
 		s.problem(limited, "the PAM services cannot be read", err)
 	}
 	s.Services = append(s.Services, services...)
 	if s.lookAtPolicy(h, root); s.Policy.InForce {
-		s.Observe, s.off, s.Policy.Default = h.policy.Observe, h.policy.Off, h.policy.Default.String()
+		s.lookAtSwitch(h.policy, time.Now())
 		s.HostKey.Path, s.Audit.Path = h.path(h.policy.Paths.Key), h.path(h.policy.Paths.Audit)
 		if root && s.lookAtFolders(h) {
 			s.lookAtKey()
@@ -136,6 +139,13 @@ func (s *hostState) lookAtPolicy(h *host, root bool) {
 		if found.LastGood {
 			s.problem(limited, "the last good policy is in force", found.Problem)
 		}
+	}
+}
+
+func (s *hostState) lookAtSwitch(p *policy.Config, now time.Time) {
+	s.Observe, s.off, s.Policy.Default = p.Observe, p.SwitchedOff(now), p.Default.String()
+	if s.off && !p.Off {
+		s.OffUntil = timeOrNull(p.OffUntil)
 	}
 }
 
@@ -258,7 +268,7 @@ func (s *hostState) count(p *person, now time.Time) {
 		if p.enrolled {
 			users.RequiredEnrolled++
 		} else {
-			users.Missing = append(users.Missing, p.name)
+			users.addMissing(p)
 		}
 	}
 	if p.throttled(now) {
@@ -272,15 +282,40 @@ func (s *hostState) count(p *person, now time.Time) {
 	}
 }
 
+func (u *userState) addMissing(p *person) {
+	u.Missing = append(u.Missing, p.name)
+	if day := p.lastDay(); day != "" {
+		if u.Grace == nil {
+			u.Grace = map[string]string{}
+		}
+		u.Grace[p.name] = day
+	}
+}
+
+// missing names them, with the last day on which they are let in all the same.
+func (u userState) missing() []string {
+	names := slices.Clone(u.Missing)
+	for i, name := range names {
+		if day := u.Grace[name]; day != "" {
+			names[i] += " (let in until " + day + ")"
+		}
+	}
+	return names
+}
+
 // verdict is the state in one line.
 func (s *hostState) verdict() string {
 	switch {
 	case !s.setUp:
 		return "OFF: twokey is not set up on this host"
+	case s.OffUntil != nil:
+		return "OFF until " + at(s.OffUntil) + ": nobody is asked (off_until)"
 	case s.off:
 		return "OFF: nobody is asked (enabled: false)"
 	}
-	if p, broken := s.broken(); broken {
+	if p, broken := s.broken(); broken && s.Observe {
+		return "OBSERVING, nobody is refused; BROKEN when that ends: " + p.Message
+	} else if broken {
 		return "BROKEN: " + p.Message
 	}
 	text := s.enrolled() + "; wired into " + s.wiredInto()

@@ -63,7 +63,7 @@ func (s *hostState) details() [][]string {
 	for _, list := range []struct {
 		name  string
 		users []string
-	}{{"missing", s.Users.Missing}, {"pending", s.Users.Pending}, {"throttled", s.Users.Throttled}} {
+	}{{"missing", s.Users.missing()}, {"pending", s.Users.Pending}, {"throttled", s.Users.Throttled}} {
 		if len(list.users) > 0 {
 			rows = append(rows, []string{list.name, shortList(list.users, 8)})
 		}
@@ -132,6 +132,8 @@ func (s *hostState) overview(root bool) [][]string {
 	switch {
 	case !s.Policy.InForce:
 		on = "no usable policy"
+	case s.OffUntil != nil:
+		on = "OFF until " + at(s.OffUntil)
 	case s.off:
 		on = "OFF"
 	case s.Observe:
