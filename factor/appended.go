@@ -55,7 +55,7 @@ func lastRecovery(typed []byte) (code string, found bool) {
 		return "", false
 	}
 	printed := string(typed[len(typed)-printedRecovery:])
-	if printed[4] != '-' || printed[9] != '-' || strings.Count(printed, "-") != 2 {
+	if printed[4] != '-' || printed[9] != '-' {
 		return "", false
 	}
 	return canonicalRecovery(strings.ReplaceAll(printed, "-", ""))

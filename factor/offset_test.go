@@ -2,9 +2,11 @@ package factor
 
 import (
 	"crypto/hmac"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -125,28 +127,44 @@ func TestOffsetFindsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	zero, err := token.Code(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := with(func(p *Params) { p.Digits = 12 })
+	number, err := strconv.ParseInt(shownAt(t, long, now.Add(time.Hour)), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begins := now // when a code begins with a zero
+	for shownAt(t, usual, begins)[0] != '0' {
+		begins = begins.Add(30 * time.Second)
+	}
 	for sentence, c := range map[string]struct {
 		p     Params
 		typed string
 		now   time.Time
 	}{
-		"for a device that counts":            {token, first, now},
-		"for nothing typed":                   {usual, "", now},
-		"for a recovery code":                 {usual, "7k3f-9qxz-0m2t", now},
-		"for a code with a digit less":        {usual, right[1:], now},
-		"for a code with a zero more":         {usual, "0" + right, now},
-		"for a code with a sign":              {usual, "+" + right[1:], now},
-		"for more digits than a number holds": {usual, "99999999999999999999999", now},
-		"for two codes in a row":              {usual, right + right, now},
-		"for a number beyond every code's":    {with(func(p *Params) { p.Digits = 12 }), "999999999999", now},
-		"for the number of no code":           {with(func(p *Params) { p.Digits = 12 }), "004294967295", now},
-		"without a secret":                    {with(func(p *Params) { p.Secret = nil }), right, now},
-		"without a period":                    {with(func(p *Params) { p.Period = 0 }), right, now},
-		"with an unknown algorithm":           {with(func(p *Params) { p.Algorithm = "MD5" }), right, now},
-		"with an unknown method":              {with(func(p *Params) { p.Method = "sms" }), right, now},
-		"long before 1970":                    {usual, right, time.Unix(-1<<40, 0)},
-		"at the beginning of time":            {usual, right, time.Time{}},
-		"at the end of time":                  {usual, right, time.Unix(math.MaxInt64, 0)},
+		"for a device that counts, in 1970":           {token, zero, time.Unix(10, 0)},
+		"for a number that is as a code's in 32 bits": {long, fmt.Sprintf("%012d", number+1<<32), now},
+		"for a sign in the place of a zero":           {usual, "+" + shownAt(t, usual, begins)[1:], now},
+		"for a device that counts":                    {token, first, now},
+		"for nothing typed":                           {usual, "", now},
+		"for a recovery code":                         {usual, "7k3f-9qxz-0m2t", now},
+		"for a code with a digit less":                {usual, right[1:], now},
+		"for a code with a zero more":                 {usual, "0" + right, now},
+		"for a code with a sign":                      {usual, "+" + right[1:], now},
+		"for more digits than a number holds":         {usual, "99999999999999999999999", now},
+		"for two codes in a row":                      {usual, right + right, now},
+		"for a number beyond every code's":            {with(func(p *Params) { p.Digits = 12 }), "999999999999", now},
+		"for the number of no code":                   {with(func(p *Params) { p.Digits = 12 }), "004294967295", now},
+		"without a secret":                            {with(func(p *Params) { p.Secret = nil }), right, now},
+		"without a period":                            {with(func(p *Params) { p.Period = 0 }), right, now},
+		"with an unknown algorithm":                   {with(func(p *Params) { p.Algorithm = "MD5" }), right, now},
+		"with an unknown method":                      {with(func(p *Params) { p.Method = "sms" }), right, now},
+		"long before 1970":                            {usual, right, time.Unix(-1<<40, 0)},
+		"at the beginning of time":                    {usual, right, time.Time{}},
+		"at the end of time":                          {usual, right, time.Unix(math.MaxInt64, 0)},
 	} {
 		if off, found := c.p.Offset(c.typed, c.now); found || off != 0 {
 			t.Errorf("%s: %v, %v", sentence, found, off)
