@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -171,149 +170,6 @@ func TestTheReasonSaysWhyInOneClause(t *testing.T) {
 	}
 }
 
-func TestMust1ZeroValuesRefuse(t *testing.T) {
-	var none *Config
-	for name, got := range map[string]Outcome{
-		"the zero Outcome": {},
-		"the zero Config":  new(Config).Decide(known("alice").with()),
-		"no Config":        none.Decide(known("alice").with()),
-	} {
-		if got.Action != AskThenDeny || got.Decision != Deny || got.Observe {
-			t.Errorf("%s: %+v", name, got)
-		}
-	}
-	if none.ServiceExempt("cron") || Decision(99).String() != "deny" || Action(99).String() != "ask then deny" {
-		t.Error("something without a meaning is not the strictest")
-	}
-	if got := (&Config{Default: 99}).Decide(known("alice").with()); got.Action != AskThenDeny {
-		t.Errorf("a decision that does not exist: %+v", got)
-	}
-}
-
-func TestMust3OnlyTheSwitchOrAWholeServiceLetAnUnknownAccountPass(t *testing.T) {
-	random := rand.New(rand.NewPCG(3, 1))
-	for range 2000 {
-		c, f := anyConfig(random), anyFacts(random).unknown()
-		passes := c.Decide(f).Action != AskThenDeny
-		if passes && !c.AsksNobody(f) {
-			t.Fatalf("passes where others are asked\n%s%+v", c.Compile(zeros), f)
-		}
-	}
-}
-
-func TestMust4AnEntryWithoutListsMatchesNobody(t *testing.T) {
-	c := Config{Default: Required, Exempt: []Entry{{}}}
-	if got := c.Decide(known("dave")); got.Action != AskThenDeny || c.ServiceExempt("sshd") || c.ServiceExempt("") {
-		t.Errorf("%+v", got)
-	}
-	c = Config{Default: Exempt, Require: []Entry{{}}}
-	if got := c.Decide(known("dave")); got.Rule != "default" {
-		t.Errorf("%+v", got)
-	}
-}
-
-func TestMust5AResetUserDoesNotGetInWithoutADevice(t *testing.T) {
-	random := rand.New(rand.NewPCG(5, 1))
-	for range 2000 {
-		c, f := anyConfig(random), anyFacts(random).reset()
-		f.Enrolled = false
-		if out := c.Decide(f); out.Action == Ask || out.Action == Ignore && out.Decision != Exempt {
-			t.Fatalf("%+v\n%s%+v", out, c.Compile(zeros), f)
-		}
-	}
-}
-
-// Must 2, and that nobody is refused for a lookup that does not matter: with
-// failing lookups the action is the one that every combination of answers leads
-// to, or a refusal if they lead to different ones.
-func TestMust2AFailedLookupIsNeverLaxerThanAnAnswer(t *testing.T) {
-	random := rand.New(rand.NewPCG(2, 1))
-	counts := map[string]int{}
-	for range 5000 {
-		c, f := anyConfig(random), anyFacts(random)
-		failing, answers := groupNames[:random.IntN(len(groupNames)+1)], f.InGroup
-		actions := map[Action]bool{}
-		for bits := range 1 << len(failing) {
-			f.InGroup = func(g string) (bool, error) {
-				if i := slices.Index(failing, g); i >= 0 {
-					return bits>>i&1 == 1, nil
-				}
-				return answers(g)
-			}
-			actions[c.Decide(f).Action] = true
-		}
-		f.InGroup = func(g string) (bool, error) {
-			if slices.Contains(failing, g) {
-				return random.IntN(2) == 0, errors.New("down") // an answer beside an error is none
-			}
-			return answers(g)
-		}
-		got := c.Decide(f)
-		switch {
-		case len(actions) > 1 && got.Action != AskThenDeny:
-			t.Fatalf("the answers lead to %v, without them: %+v\n%s%+v", actions, got, c.Compile(zeros), f)
-		case len(actions) > 1 && (got.Decision != Deny || !strings.HasPrefix(got.Reason, "group lookup failed: ")):
-			t.Fatalf("refused for a lookup, but says %+v", got)
-		case len(actions) == 1 && !actions[got.Action]:
-			t.Fatalf("every answer leads to %v, without one: %+v\n%s%+v", actions, got, c.Compile(zeros), f)
-		}
-		counts[fmt.Sprint(len(actions) > 1, len(failing) > 0)]++
-	}
-	if counts["true true"] < 200 || counts["false true"] < 200 {
-		t.Errorf("too few cases of a kind: %v", counts)
-	}
-}
-
-// The names of which random policies are made. A group stands in one entry at
-// most: else two lookups of one group hang together, and refusing is stricter than
-// the combinations of answers show.
-var (
-	userNames    = []string{"alice", "bob", "carol"}
-	groupNames   = []string{"g1", "g2", "g3", "g4"}
-	serviceNames = []string{"sshd", "sudo", "cron"}
-)
-
-func anyConfig(random *rand.Rand) *Config {
-	c := defaults()
-	c.Off = random.IntN(10) == 0
-	c.Default = Decision(random.IntN(4))
-	groups := slices.Clone(groupNames)
-	entry := func() Entry {
-		var e Entry
-		if random.IntN(2) == 0 {
-			e.Users = userNames[random.IntN(3):]
-		}
-		if n := random.IntN(2); n <= len(groups) {
-			e.Groups, groups = groups[:n], groups[n:]
-		}
-		if random.IntN(2) == 0 {
-			e.Services = serviceNames[random.IntN(3):]
-		}
-		return e
-	}
-	for range random.IntN(3) {
-		c.Exempt = append(c.Exempt, entry())
-	}
-	for range random.IntN(4) {
-		c.Require = append(c.Require, entry())
-	}
-	return &c
-}
-
-func anyFacts(random *rand.Rand) Facts {
-	var member []string
-	for _, g := range groupNames {
-		if random.IntN(3) == 0 {
-			member = append(member, g)
-		}
-	}
-	f := known(append(userNames, "dave")[random.IntN(4)], member...)
-	f.Known = random.IntN(10) > 0
-	f.Service = serviceNames[random.IntN(3)]
-	f.Enrolled, f.MustEnroll = random.IntN(2) == 0, random.IntN(4) == 0
-	return f
-}
-
 func TestAGroupIsLookedUpOnceAndOnlyIfItMatters(t *testing.T) {
 	src := "version: 1\nexempt: [{users: [robot]}, {groups: [a, b]}]\nrequire: [{groups: [b, c], services: [sshd]}, {groups: [d], services: [su]}]\n"
 	for user, want := range map[string]string{"robot": "", "dave": "a b c"} {
@@ -323,34 +179,6 @@ func TestAGroupIsLookedUpOnceAndOnlyIfItMatters(t *testing.T) {
 		mustParse(t, src).Decide(f)
 		if got := strings.Join(asked, " "); got != want {
 			t.Errorf("%s: asked for %q, want %q", user, got, want)
-		}
-	}
-}
-
-func TestMust6ExplainAgreesWithDecide(t *testing.T) {
-	random := rand.New(rand.NewPCG(6, 1))
-	for range 2000 {
-		c, f := anyConfig(random), anyFacts(random)
-		if random.IntN(2) == 0 {
-			f.InGroup = nil
-		}
-		out, steps := c.Decide(f), c.Explain(f)
-		if len(steps) != len(c.Exempt)+len(c.Require)+len(c.Rules)+4 {
-			t.Fatalf("%d steps: %+v", len(steps), steps)
-		}
-		unknown, decided := 0, ""
-		for _, s := range steps {
-			switch {
-			case decided != "" && s.Match != NotReached, decided == "" && s.Match == NotReached, s.Why == "":
-				t.Fatalf("%+v", steps)
-			case s.Match == Yes:
-				decided = s.Rule
-			case s.Match == Unknown:
-				unknown++
-			}
-		}
-		if unknown == 0 && out.Rule != decided {
-			t.Fatalf("decided by %q\n%+v\n%+v", decided, out, steps)
 		}
 	}
 }

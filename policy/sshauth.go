@@ -10,7 +10,7 @@ import (
 // SSHAuth is by which methods a client has proved itself to sshd so far.
 type SSHAuth struct {
 	Methods     []string // each once, in the order in which they come: the words of [SSHAuthMethods]
-	Fingerprint string   // SHA256:... of the first key as ssh-keygen -l shows it; "": none
+	Fingerprint string   // SHA256:... of the first key as ssh-keygen -l shows it, or of a certificate as a whole; "": none
 }
 
 // SSHAuthMethods lists the words that ssh_auth knows. A key is exactly "publickey", unless it lies in a security key (sk-, FIDO),
