@@ -21,6 +21,7 @@ func commands(ui *ui) []*cli.Command {
 		policyCommand(ui),
 		testCommand(ui),
 		auditCommand(ui),
+		remindCommand(ui),
 		versionCommand(ui),
 	}
 }
