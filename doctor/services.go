@@ -138,10 +138,10 @@ func (c *check) notAsked(id, message, fix string) {
 	switch {
 	case len(c.required) > 0:
 		f.Severity, f.NotAsked = Error, true
-		f.Message += "; required are " + names(c.required)
+		f.Message += " (required: " + names(c.required) + ")"
 	case len(c.asked) > 0:
 		f.Severity = Warning
-		f.Message += "; enrolled are " + names(c.asked)
+		f.Message += " (enrolled: " + names(c.asked) + ")"
 	}
 	c.add(f)
 }

@@ -143,9 +143,9 @@ func (s *sudoers) rule(place pamconf.Place, text string) {
 	}
 	if required := meant(s.required); len(required) > 0 {
 		f.Severity, f.NotAsked = Error, true
-		f.Message += "; required are " + names(required)
+		f.Message += " (required: " + names(required) + ")"
 	} else if asked := meant(s.asked); len(asked) > 0 {
-		f.Message += "; enrolled are " + names(asked)
+		f.Message += " (enrolled: " + names(asked) + ")"
 	} else {
 		return
 	}

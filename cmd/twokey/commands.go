@@ -20,6 +20,7 @@ func commands(ui *ui) []*cli.Command {
 		adoptCommand(ui),
 		policyCommand(ui),
 		testCommand(ui),
+		doctorCommand(ui),
 		auditCommand(ui),
 		remindCommand(ui),
 		versionCommand(ui),
