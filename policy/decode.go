@@ -244,12 +244,20 @@ func (d *decoder) duration(n *yaml.Node, least, most time.Duration) time.Duratio
 			return p
 		}
 	}
-	d.fail(n, "want a time with its unit, whole seconds from %s to %s, found %s", seconds(least), seconds(most), describe(n))
+	d.fail(n, "want a time with its unit, whole seconds from %s to %s, found %s", shortly(least), shortly(most), describe(n))
 	return 0
 }
 
 // seconds writes a time as the compiled form has it.
 func seconds(p time.Duration) string { return fmt.Sprintf("%ds", int64(p/time.Second)) }
+
+// shortly writes a time as a person would.
+func shortly(p time.Duration) string {
+	if p >= time.Hour && p%time.Hour == 0 {
+		return fmt.Sprintf("%dh", int64(p/time.Hour))
+	}
+	return seconds(p)
+}
 
 // date takes a day with quotes or without, which to YAML are a text and a time.
 func (d *decoder) date(n *yaml.Node) Date {

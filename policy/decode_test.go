@@ -8,12 +8,14 @@ import (
 	"time"
 )
 
-// refusals are configurations that are wrong, each with where and what is said.
-var refusals = []struct {
+type refusal struct {
 	sentence, src string
 	line, column  int
 	says          string
-}{
+}
+
+// refusals are configurations that are wrong, each with where and what is said.
+var refusals = []refusal{
 	{"an empty file", "", 1, 1, "the configuration is empty"},
 	{"comments alone", "# twokey\n", 1, 1, "the configuration is empty"},
 	{"a document without anything", "---\n", 2, 1, "want settings such as version: 1, found nothing"},
@@ -177,7 +179,7 @@ var refusals = []struct {
 }
 
 func TestParseRefuses(t *testing.T) {
-	for _, test := range refusals {
+	for _, test := range allRefusals() {
 		t.Run(test.sentence, func(t *testing.T) {
 			c, err := Parse([]byte(test.src))
 			var e *Error

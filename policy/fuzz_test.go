@@ -16,7 +16,7 @@ func sources() []string {
 	list := []string{site, house, everyKey, string(Default()), "version: 1\n", `{"version":1,"exempt":[{"users":["a","b"]}]}`,
 		"version: 1\nrequire:\n- users: [a]\n  groups:\n  - g # x\n  # y\n  - h\n- {users: [b],}\n# end",
 		"version: 1\nexempt: [\n  {users: ['a', \"b\",c],groups: [ d ]}, # x\n\n  {services: [sshd]}\n]\ndefault: 'deny'\n"}
-	for _, test := range refusals {
+	for _, test := range allRefusals() {
 		if len(test.src) < 4096 {
 			list = append(list, test.src)
 		}
