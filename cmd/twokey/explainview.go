@@ -298,7 +298,7 @@ func (h *host) explainAll(u *enroll.Users, v visit) error {
 		return err
 	}
 	all := []explanation{}
-	rows := [][]string{{"USER", "DEVICE", "DECISION", "LOGIN", "RULE", "WHY"}}
+	rows := [][]string{{"USER", "DEVICE", "DECISION", "LOGIN", "RULE"}}
 	for _, name := range names {
 		login, err := h.attempt(u, name, v)
 		if err != nil {
@@ -310,7 +310,11 @@ func (h *host) explainAll(u *enroll.Users, v visit) error {
 		if x.Facts.Enrolled {
 			device = "yes"
 		}
-		rows = append(rows, []string{name, device, x.Decision, x.inShort(), x.Rule, or(x.Problem, x.Reason)})
+		rule := x.Rule
+		if x.Problem != "" {
+			rule += "; PROBLEM: " + x.Problem
+		}
+		rows = append(rows, []string{name, device, x.Decision, x.inShort(), rule})
 	}
 	if err := h.ui.table(rows); err != nil {
 		return err

@@ -2,15 +2,13 @@ package main
 
 import (
 	"encoding/csv"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
 
-// leastFold is the narrowest last column that a table is folded to; below it the terminal breaks the lines as it likes.
-const leastFold = 20
-
-// table prints rows in columns; with --json nothing. The cells may be anybody's text. On a terminal that is too narrow the last
-// column is folded between words.
+// table prints rows in columns; with --json nothing. The cells may be anybody's text. On a terminal that is too narrow the widest
+// columns are folded between words.
 func (u *ui) table(rows [][]string) error {
 	if u.json {
 		return nil
@@ -25,42 +23,73 @@ func (u *ui) table(rows [][]string) error {
 	return nil
 }
 
-// tableLines lays rows out in at most so many columns, 0 for any number.
+// between are the blanks between two columns.
+const between = 2
+
+// tableLines lays rows out in at most so many columns of a terminal, 0 for any number.
 func tableLines(rows [][]string, columns int) []string {
-	var widths []int // of every column but a row's last
-	for _, row := range rows {
-		for i, cell := range row[:max(0, len(row)-1)] {
-			if i == len(widths) {
-				widths = append(widths, 0)
-			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
+	widths := columnWidths(rows, columns)
 	var lines []string
 	for _, row := range rows {
-		head, indent := "", 0
-		for i, cell := range row[:max(0, len(row)-1)] {
-			cell = visible(cell)
-			head += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2)
-			indent += widths[i] + 2
+		folded := make([][]string, len(row))
+		height := 1
+		for i, cell := range row {
+			folded[i] = fold(visible(cell), widths[i])
+			height = max(height, len(folded[i]))
 		}
-		if len(row) == 0 {
-			lines = append(lines, "")
-			continue
-		}
-		for i, part := range fold(visible(row[len(row)-1]), columns-indent) {
-			if i > 0 {
-				head = strings.Repeat(" ", indent)
+		for n := range height {
+			line := ""
+			for i, parts := range folded {
+				part := ""
+				if n < len(parts) {
+					part = parts[n]
+				}
+				line += part + strings.Repeat(" ", max(0, widths[i]-utf8.RuneCountInString(part))+between)
 			}
-			lines = append(lines, strings.TrimRight(head+part, " "))
+			lines = append(lines, strings.TrimRight(line, " "))
 		}
 	}
 	return lines
 }
 
+// columnWidths makes the widest column narrower as long as the table is too wide, but none narrower than its longest word. A table that
+// cannot be made to fit stays as wide as it is.
+func columnWidths(rows [][]string, columns int) []int {
+	var widths, least []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths, least = append(widths, 0), append(least, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			for _, word := range strings.Fields(cell) {
+				least[i] = max(least[i], utf8.RuneCountInString(word))
+			}
+		}
+	}
+	narrow, total := slices.Clone(widths), between*(len(widths)-1)
+	for _, width := range widths {
+		total += width
+	}
+	for columns > 0 && total > columns {
+		widest := -1
+		for i, width := range narrow {
+			if width > least[i] && (widest < 0 || width >= narrow[widest]) {
+				widest = i
+			}
+		}
+		if widest < 0 {
+			return widths
+		}
+		narrow[widest]--
+		total--
+	}
+	return narrow
+}
+
 // fold breaks text between words into lines of at most width columns; a longer word stays whole.
 func fold(text string, width int) []string {
-	if width < leastFold || utf8.RuneCountInString(text) <= width {
+	if utf8.RuneCountInString(text) <= width {
 		return []string{text}
 	}
 	var lines []string

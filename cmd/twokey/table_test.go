@@ -7,13 +7,17 @@ import (
 )
 
 func TestTablesAreFoldedToTheTerminal(t *testing.T) {
-	rows := [][]string{{"USER", "WHY"}, {"alice", "the rule is about group wheel and not about her"}, {"käthe", "-"}, {}, {"bob", ""}}
+	rows := [][]string{{"USER", "POLICY", "WHY"}, {"alice", "optional, vnc: deny", "the rule is about group wheel and not about her"},
+		{"käthe", "-", "-"}, {}, {"bob", ""}}
 	for columns, want := range map[int][]string{
-		0: {"USER   WHY", "alice  the rule is about group wheel and not about her", "käthe  -", "", "bob"},
-		// 5 letters, 2 blanks, and what remains of 30 columns.
-		30: {"USER   WHY", "alice  the rule is about group", "       wheel and not about her", "käthe  -", "", "bob"},
-		// So narrow that folding would not help.
-		26: {"USER   WHY", "alice  the rule is about group wheel and not about her", "käthe  -", "", "bob"},
+		0: {"USER   POLICY               WHY", "alice  optional, vnc: deny  the rule is about group wheel and not about her", "käthe  -                    -", "", "bob"},
+		58: {"USER   POLICY               WHY", "alice  optional, vnc: deny  the rule is about group wheel", "                            and not about her",
+			"käthe  -                    -", "", "bob"},
+		// Two columns are wide.
+		35: {"USER   POLICY         WHY", "alice  optional,      the rule is", "       vnc: deny      about group", "                      wheel and not",
+			"                      about her", "käthe  -              -", "", "bob"},
+		// So narrow that folding does not help.
+		15: {"USER   POLICY               WHY", "alice  optional, vnc: deny  the rule is about group wheel and not about her", "käthe  -                    -", "", "bob"},
 	} {
 		if got := tableLines(rows, columns); !slices.Equal(got, want) {
 			t.Errorf("%d columns:\n%s\nwant\n%s", columns, strings.Join(got, "\n"), strings.Join(want, "\n"))
