@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 )
@@ -92,6 +93,9 @@ func asPlain(n *yaml.Node) *yaml.Node {
 	copied := *n
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!str" && resolvesToText(n.Value) {
 		copied.Style = 0
+	}
+	if _, err := time.Parse(time.RFC3339, n.Value); n.Kind == yaml.ScalarNode && err == nil {
+		copied.Tag = "!!timestamp" // no name has a colon in it
 	}
 	copied.Content = nil
 	for _, child := range n.Content {

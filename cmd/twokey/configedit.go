@@ -3,12 +3,11 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +15,7 @@ import (
 	"twokey/internal/safefile"
 	"twokey/policy"
 	"twokey/policy/inforce"
+	"twokey/secrets"
 )
 
 // errChangedMeanwhile is returned when the configuration is no longer the one that was asked about, and the edit would now do
@@ -26,7 +26,7 @@ var errChangedMeanwhile = failed("the configuration was changed by somebody else
 // configEdit is a change of the configuration file that is not written yet: it can be shown and asked about first.
 type configEdit struct {
 	path          string
-	wanted        []policy.Change
+	wanted        []policy.Change // nil: it was written by hand, and cannot be made again in another file
 	before, after []byte
 	was, is       *policy.Config
 	lastSeen      [sha256.Size]byte // digest of the policy that was in force until it was written; zero: none, or not written
@@ -63,22 +63,18 @@ func (e *configEdit) empty() bool { return bytes.Equal(e.before, e.after) }
 // diff shows the change as diff(1) -u does.
 func (e *configEdit) diff() string { return unifiedDiff(e.path, e.before, e.after) }
 
-// loosens reports whether somebody may be let in with less than before.
+// loosened is by what somebody may be let in with less than before.
+func (e *configEdit) loosened() []string { return policy.Loosened(e.was, e.is) }
+
 func (e *configEdit) loosens() bool { return len(e.loosened()) > 0 }
 
-// loosened is what lets in with less: whom require no longer names as widely, whom exempt does now, and that twokey is off.
-func (e *configEdit) loosened() []string {
-	var all []string
-	for _, who := range missing(subjects(e.was.Require), subjects(e.is.Require)) {
-		all = append(all, "not required: "+who)
+// allowed refuses to edit a file that another program writes: what is changed here would be gone with its next run.
+func (e *configEdit) allowed() error {
+	if e.was.ManagedBy == "" {
+		return nil
 	}
-	for _, who := range missing(subjects(e.is.Exempt), subjects(e.was.Exempt)) {
-		all = append(all, "exempt: "+who)
-	}
-	if e.is.Off && !e.was.Off {
-		all = append(all, "off")
-	}
-	return all
+	return failed("%s is managed by %s (managed_by), nothing was changed", e.path, e.was.ManagedBy).
+		hint("edit it with %s; to see what this would change: --dry-run", e.was.ManagedBy)
 }
 
 // renew makes the edit again in what the file has become since it was planned. It must not then let anybody in whom the diff that was
@@ -86,6 +82,9 @@ func (e *configEdit) loosened() []string {
 func (e *configEdit) renew(now []byte) error {
 	if bytes.Equal(now, e.before) {
 		return nil
+	}
+	if e.wanted == nil {
+		return errChangedMeanwhile
 	}
 	fresh, err := planIn(e.path, now, e.wanted)
 	if err != nil {
@@ -99,107 +98,32 @@ func (e *configEdit) renew(now []byte) error {
 	return nil
 }
 
-// changes are what the edit changes, for the audit log.
-func (e *configEdit) changes() []audit.Change {
-	var all []audit.Change
-	if e.was.Off != e.is.Off {
-		all = append(all, audit.Change{Field: "enabled", Old: fmt.Sprint(!e.was.Off), New: fmt.Sprint(!e.is.Off)})
-	}
-	for _, list := range []struct {
-		name    string
-		was, is []policy.Entry
-	}{{"require", e.was.Require, e.is.Require}, {"exempt", e.was.Exempt, e.is.Exempt}} {
-		was, is := entryTexts(list.was), entryTexts(list.is)
-		for _, entry := range missing(was, is) {
-			all = append(all, audit.Change{Field: list.name, Old: entry})
-		}
-		for _, entry := range missing(is, was) {
-			all = append(all, audit.Change{Field: list.name, New: entry})
-		}
-	}
-	return append(all, e.digests()...)
-}
-
-// digests tie the record to the files. The compiled policy is new, so that no login will see a change by hand that came before:
-// it is told here.
-func (e *configEdit) digests() []audit.Change {
-	before, after := sha256.Sum256(e.before), sha256.Sum256(e.after)
-	changes := []audit.Change{{Field: "sha256", Old: hex.EncodeToString(before[:]), New: hex.EncodeToString(after[:])}}
-	if e.lastSeen != [sha256.Size]byte{} && e.lastSeen != before {
-		changes = append(changes, audit.Change{Field: "sha256 before, by hand", Old: hex.EncodeToString(e.lastSeen[:]), New: hex.EncodeToString(before[:])})
-	}
-	return changes
-}
-
-// missing are the texts that the other list does not have as often.
-func missing(from, in []string) []string {
-	left := map[string]int{}
-	for _, text := range in {
-		left[text]++
-	}
-	var found []string
-	for _, text := range from {
-		if left[text]--; left[text] < 0 {
-			found = append(found, text)
-		}
-	}
-	return found
-}
-
-// entryTexts are entries on one line each.
-func entryTexts(entries []policy.Entry) []string {
-	var texts []string
-	for _, e := range entries {
-		texts = append(texts, entryText(e))
-	}
-	return texts
-}
-
-// subjects are the entries taken apart: one text for every user or group, and for every service of which everybody is meant.
-func subjects(entries []policy.Entry) []string {
-	var texts []string
-	for _, e := range entries {
-		for _, user := range e.Users {
-			texts = append(texts, entryText(policy.Entry{Users: []string{user}, Services: e.Services}))
-		}
-		for _, group := range e.Groups {
-			texts = append(texts, entryText(policy.Entry{Groups: []string{group}, Services: e.Services}))
-		}
-		for _, service := range e.Services {
-			if len(e.Users)+len(e.Groups) == 0 {
-				texts = append(texts, entryText(policy.Entry{Services: []string{service}}))
-			}
-		}
-	}
-	return texts
-}
-
-// entryText is an entry on one line: "groups wheel, users alice, services sshd".
-func entryText(e policy.Entry) string {
-	var parts []string
-	for _, list := range []struct {
-		kind  string
-		names []string
-	}{{"groups", e.Groups}, {"users", e.Users}, {"services", e.Services}} {
-		if len(list.names) > 0 {
-			parts = append(parts, list.kind+" "+strings.Join(list.names, " "))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
 // apply puts the edit in force and records it. It is made in what the file is when nobody else can edit it, so that of several
 // commands at once each succeeds, and the log has them in their order. The edit is then what was done, which is nothing (empty)
 // when another was faster with the same.
 func (h *host) apply(e *configEdit, action, target string) error {
-	lock, err := lockData(h.path(e.was.Paths.Data))
-	if errors.Is(err, fs.ErrNotExist) {
-		return notSetUp(err)
-	}
+	lock, err := h.lockEdits(e)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
+	return h.applyLocked(e, action, target)
+}
+
+// lockEdits takes the lock of the host that the edit finds. Where the data folder has been moved already, it is that of the new place.
+func (h *host) lockEdits(e *configEdit) (*safefile.Dir, error) {
+	lock, err := lockData(h.path(e.was.Paths.Data))
+	if errors.Is(err, fs.ErrNotExist) && e.is.Paths.Data != e.was.Paths.Data {
+		lock, err = lockData(h.path(e.is.Paths.Data))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notSetUp(err)
+	}
+	return lock, err
+}
+
+// applyLocked is apply for who has the lock.
+func (h *host) applyLocked(e *configEdit, action, target string) error {
 	if err := e.write(); err != nil || e.empty() {
 		return err
 	}
@@ -208,14 +132,27 @@ func (h *host) apply(e *configEdit, action, target string) error {
 	return errors.Join(notInForce, h.record(action, target, e.changes()...))
 }
 
+// lockWait is how long a command waits for another one that edits the configuration. Only "policy edit" takes longer.
+const lockWait = 20 * time.Second
+
 // lockData waits until no other command edits the configuration or sets the host up, and keeps them from it until the folder is
 // closed. It is the data folder: nobody but root can open it, and so lock it.
-func lockData(data string) (*safefile.Dir, error) {
+func lockData(data string) (*safefile.Dir, error) { return lockWithin(data, lockWait) }
+
+func lockWithin(data string, wait time.Duration) (*safefile.Dir, error) {
 	dir, err := safefile.OpenDir(data)
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(dir.Fd(), unix.LOCK_EX); err != nil {
+	locked := make(chan error, 1)
+	go func() { locked <- unix.Flock(dir.Fd(), unix.LOCK_EX) }()
+	select {
+	case err = <-locked:
+	case <-time.After(wait):
+		// The folder stays open: its number must not become another file's while somebody waits for it. The program ends now.
+		return nil, failed("somebody else is editing the configuration at this moment").hint("is \"twokey policy edit\" open at another terminal? try again when it is done")
+	}
+	if err != nil {
 		return nil, errors.Join(&fs.PathError{Op: "lock", Path: data, Err: err}, dir.Close())
 	}
 	return dir, nil
@@ -233,6 +170,9 @@ func (e *configEdit) write() error {
 		return err
 	}
 	if err := e.renew(now); err != nil || e.empty() {
+		return err
+	}
+	if err := e.allowed(); err != nil {
 		return err
 	}
 	return dir.Replace(filepath.Base(e.path), e.after, perm)
@@ -275,39 +215,96 @@ func readWithMode(dir *safefile.Dir, name string) ([]byte, fs.FileMode, error) {
 // wording is what a command that edits the configuration says.
 type wording struct {
 	action   string // in the audit log
-	question string // asked before anything is written; "": none
+	question string // asked before anything is written that lets in with less; "": a question of all such edits
+	always   bool   // the question is asked whatever the edit is
 	already  string // nothing had to be changed
 	done     string
 }
 
-// commit shows an edit, asks where there is something to ask, and, without --dry-run, writes it.
+// edited is what a command that edits the configuration prints with --json.
+type edited struct {
+	Changed bool   `json:"changed"`
+	DryRun  bool   `json:"dry_run,omitempty"`
+	Diff    string `json:"diff"`
+}
+
+// commit is carryOut for commands that have nothing else to print.
 func (h *host) commit(e *configEdit, w wording) error {
-	result := struct {
-		Changed bool   `json:"changed"`
-		DryRun  bool   `json:"dry_run,omitempty"`
-		Diff    string `json:"diff"`
-	}{!e.empty(), h.dryRun, e.diff()}
+	result, err := h.carryOut(e, w)
+	if err != nil {
+		return err
+	}
+	return h.ui.object(result)
+}
+
+// carryOut shows an edit, asks where there is something to ask, and, without --dry-run, writes it.
+func (h *host) carryOut(e *configEdit, w wording) (edited, error) {
 	h.ui.lines(e.diff())
 	switch {
 	case e.empty():
-		h.ui.say("%s", w.already)
-		return h.ui.object(result)
+		h.ui.say("%s", visible(w.already))
+		return edited{DryRun: h.dryRun}, nil
 	case h.dryRun:
 		h.ui.say("Nothing was changed (--dry-run).")
-		return h.ui.object(result)
+		return edited{Changed: true, DryRun: true, Diff: e.diff()}, nil
 	}
-	if w.question != "" {
-		if err := h.ui.confirm(h.yes, "%s", w.question); err != nil {
-			return err
+	if err := errors.Join(e.allowed(), h.checkMove(e)); err != nil {
+		return edited{}, err
+	}
+	if question := e.question(w); question != "" {
+		if err := h.ui.confirm(h.yes, "%s", question); err != nil {
+			return edited{}, err
 		}
 	}
 	if err := h.apply(e, w.action, ""); err != nil {
-		return err
+		return edited{}, err
 	}
-	if result.Changed, result.Diff = !e.empty(), e.diff(); e.empty() {
-		h.ui.say("%s", w.already)
+	if e.empty() {
+		h.ui.say("%s", visible(w.already))
 	} else {
-		h.ui.say("%s", w.done)
+		h.ui.say("%s", visible(w.done))
 	}
-	return h.ui.object(result)
+	return edited{Changed: !e.empty(), Diff: e.diff()}, nil
+}
+
+// question is what has to be asked before the edit is written; "": nothing.
+func (e *configEdit) question(w wording) string {
+	loosened := e.loosened()
+	switch {
+	case len(loosened) == 0 && !w.always:
+		return ""
+	case w.question != "":
+		return w.question
+	}
+	return "Somebody may get in with less than before (" + firstFew(loosened, "; ", 3) + "). Go on?"
+}
+
+// checkMove refuses paths to where nothing is: the next login would find no host key, no users and no log. The files have to be moved
+// first.
+func (h *host) checkMove(e *configEdit) error {
+	was, is := e.was.Paths, e.is.Paths
+	var wrong error
+	if is.Data != was.Data {
+		dir, err := safefile.OpenDir(h.path(is.Data) + "/users")
+		if err == nil {
+			err = dir.Close()
+		}
+		wrong = errors.Join(wrong, err)
+	}
+	if is.Audit != was.Audit {
+		_, err := audit.ReadCheckpoint(h.path(is.Audit))
+		wrong = errors.Join(wrong, err)
+	}
+	if is.Key != was.Key {
+		key, err := secrets.OpenHostKey(h.path(is.Key))
+		if err == nil {
+			key.Wipe()
+		}
+		wrong = errors.Join(wrong, err)
+	}
+	if wrong == nil {
+		return nil
+	}
+	return failed("paths would lead to where nothing is, nothing was changed: %s", oneLine(wrong)).
+		hint("stop logins, move the files, and then change paths")
 }

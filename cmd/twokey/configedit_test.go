@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -106,10 +109,122 @@ func TestTheRecordTellsWhatChanged(t *testing.T) {
 	e := planned(t, h, policy.AddExempt{Users: []string{"bob"}, Groups: []string{"staff"}}, policy.SetEnabled(false))
 	var got []string
 	for _, c := range e.changes() {
+		if strings.HasPrefix(c.Field, "sha256") {
+			c.Old, c.New = fmt.Sprint(len(c.Old)), fmt.Sprint(len(c.New))
+		}
 		got = append(got, c.Field+"|"+c.Old+"|"+c.New)
 	}
-	want := []string{"enabled|true|false", "require|users alice bob|", "require||users alice", "exempt||groups staff, users bob"}
-	if len(got) != len(want)+1 || !slices.Equal(got[:len(want)], want) || !strings.HasPrefix(got[len(want)], "sha256|") {
-		t.Errorf("%q, want %q and digests", got, want)
+	want := []string{"enabled|true|false", "exempt||groups staff, users bob", "require|users alice bob|", "require||users alice", "sha256|64|64",
+		"@@ -2 +2,2 @@|require: [{users: [alice, bob]}]|enabled: false\nrequire: [{users: [alice]}]",
+		"@@ -3,0 +5,2 @@||exempt:\n  - {users: [bob], groups: [staff]}"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// The digests stay in a record that has no room for everything else.
+func TestTheRecordOfALargeChangeKeepsItsDigests(t *testing.T) {
+	h := editHost(t, t.TempDir(), "")
+	before := content(t, h.config)
+	after := before + "observe: true\nissuer: x\nlanguage: de\ndiscrepancy: 2\nremember: 1h\non_fault: allow-console\ndefault: deny\nopen_within: 2h\n"
+	for i := range 40 {
+		after = strings.Replace(after, "\n", fmt.Sprintf("\n# %d\n", i), 1+i%2)
+	}
+	e := &configEdit{path: h.config, before: []byte(before), after: []byte(after), was: h.policy}
+	var err error
+	if e.is, err = policy.Parse(e.after); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range e.changes() {
+		if c.Field == "sha256" && i < 16 {
+			return
+		}
+	}
+	t.Errorf("%+v", e.changes())
+}
+
+// hunks say what diff -U0 says: the texts under the places, and the places.
+func TestTheLinesInTheRecordAreThoseOfDiff(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		a, b := someLines(random), someLines(random)
+		after := slices.Clone(a)
+		for _, c := range slices.Backward(hunks(diffLines(a, b))) {
+			var at, count, to, many int
+			place := strings.NewReplacer("-", " ", "+", " ", "@", " ").Replace(c.Field)
+			sides := strings.Fields(place)
+			if len(sides) != 2 {
+				t.Fatal(c.Field)
+			}
+			at, count = startAndCount(t, sides[0])
+			to, many = startAndCount(t, sides[1])
+			old, new := strings.Split(c.Old, "\n"), strings.Split(c.New, "\n")
+			if count == 0 {
+				old, at = nil, at+1
+			}
+			if many == 0 {
+				new, to = nil, to+1
+			}
+			if len(old) != count || len(new) != many || to < 1 {
+				t.Fatalf("%q: %d and %d lines", c, len(old), len(new))
+			}
+			for i := range new {
+				new[i] += "\n"
+			}
+			after = slices.Replace(after, at-1, at-1+count, new...)
+		}
+		if !slices.Equal(after, b) {
+			t.Fatalf("%q by %+v is %q, want %q", a, hunks(diffLines(a, b)), after, b)
+		}
+	}
+}
+
+func someLines(random *rand.Rand) []string {
+	lines := []string{}
+	for range random.IntN(12) {
+		lines = append(lines, string(rune('a'+random.IntN(3)))+"\n")
+	}
+	return lines
+}
+
+func startAndCount(t *testing.T, text string) (start, count int) {
+	t.Helper()
+	first, second, found := strings.Cut(text, ",")
+	count = 1
+	start, err := strconv.Atoi(first)
+	if found {
+		count, err = strconv.Atoi(second)
+	}
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return start, count
+}
+
+// Whoever edits for long must not make others wait for ever.
+func TestALockThatIsHeldIsNotWaitedForForEver(t *testing.T) {
+	dir := t.TempDir()
+	held, err := lockData(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := lockWithin(dir, time.Millisecond); second != nil || err == nil || !strings.Contains(err.Error(), "somebody else is editing") {
+		t.Errorf("%v, %v", second, err)
+	}
+	if err := held.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Nothing is edited that would be gone with the next run of a program, also when it has become managed since it was looked at.
+func TestAManagedFileIsNotEdited(t *testing.T) {
+	h := editHost(t, t.TempDir(), "")
+	e := planned(t, h, policy.SetEnabled(false))
+	managed := content(t, h.config) + "managed_by: ansible\n"
+	if err := os.WriteFile(h.config, []byte(managed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.write(); err == nil || !strings.Contains(err.Error(), "is managed by ansible") || content(t, h.config) != managed {
+		t.Errorf("%v: %s", err, content(t, h.config))
 	}
 }

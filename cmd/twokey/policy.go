@@ -2,9 +2,8 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -20,16 +19,21 @@ func policyCommand(ui *ui) *cli.Command {
 			whoCommand(ui, "require", "who must show a second factor",
 				"Adds users, groups and services to \"require\" in the configuration, and takes them off \"exempt\" where that would go\n"+
 					"before. With --service the others count on these services only; --service alone means everybody on them.\n"+
-					"Who is required and has no device is refused at the next login: twokey list --missing."),
+					"Who is required and has no device is refused at the next login (twokey list --missing), with --by from the day after\n"+
+					"DATE on. The same name in the same place with other dates is replaced."),
 			whoCommand(ui, "exempt", "who is never asked for a second factor",
 				"Adds users, groups and services to \"exempt\" in the configuration, and takes them off \"require\".\n"+
-					"With --service the others count on these services only; --service alone means everybody on them."),
+					"With --service and --from the others count there only; alone these mean everybody there."),
 			whoCommand(ui, "unset", "take users and groups off both lists",
-				"Takes users and groups off every entry of \"require\" and \"exempt\"; for them the default counts again.\n"+
-					"--service takes off the entries that mean everybody on these services."),
+				"Takes users and groups off every entry of \"require\" and \"exempt\"; for them the default counts again, so that who has\n"+
+					"a device may still be asked for it: --unenroll takes the devices away too. --service and --from take off the entries\n"+
+					"that mean everybody there."),
 			policyListCommand(ui),
+			policyEditCommand(ui),
 			policyCheckCommand(ui),
+			policyDiffCommand(ui),
 			policyExplainCommand(ui),
+			policyObservedCommand(ui),
 		},
 	}
 }
@@ -38,10 +42,20 @@ func whoCommand(ui *ui, verb, usage, description string) *cli.Command {
 	flags := []cli.Flag{
 		&cli.StringSliceFlag{Name: "group", Usage: "the members of this `GROUP`; may stand several times"},
 		&cli.StringSliceFlag{Name: "service", Usage: "the PAM `SERVICE`, such as sshd or sudo; may stand several times"},
+		&cli.BoolFlag{Name: "allow-missing", Usage: "also names that this host does not know (yet)"},
 		dryRunFlag(),
 	}
-	if verb != "unset" {
-		flags = append(flags, &cli.BoolFlag{Name: "allow-missing", Usage: "also names that this host does not know (yet)"})
+	from := &cli.StringSliceFlag{Name: "from", Usage: "clients at this `ADDRESS`, network or name; may stand several times"}
+	system := &cli.BoolFlag{Name: "system-accounts", Usage: "whoever has a low user id and no login shell"}
+	until := &cli.StringFlag{Name: "until", Usage: "to the end of this `DATE`, as 2026-12-31"}
+	switch verb {
+	case "require":
+		flags = append(flags, until, &cli.StringFlag{Name: "starts", Usage: "from the beginning of this `DATE` on"},
+			&cli.StringFlag{Name: "by", Usage: "who has no device is let in to the end of this `DATE`"})
+	case "exempt":
+		flags = append(flags, until, from, system)
+	default:
+		flags = append(flags, from, system, &cli.BoolFlag{Name: "unenroll", Usage: "take the devices of those who are taken off away too"})
 	}
 	return &cli.Command{
 		Name: verb, Usage: usage, ArgsUsage: "[USER...]", Description: description, Flags: flags,
@@ -60,20 +74,15 @@ func whoAction(c *cli.Context, ui *ui) error {
 		return err
 	}
 	if verb == "unset" {
-		err = h.addCanonical(&entry)
-	} else {
-		err = h.checkExists(&entry, c.Bool("allow-missing"))
+		return h.unset(entry, c.Bool("unenroll"), c.Bool("allow-missing"))
 	}
-	if err != nil {
+	if err := h.checkExists(&entry, c.Bool("allow-missing")); err != nil {
 		return err
 	}
-	change, w := h.whoChange(verb, entry)
+	change, w := whoChange(verb, entry)
 	e, err := h.planEdit(change)
 	if err != nil {
 		return err
-	}
-	if !e.loosens() {
-		w.question = ""
 	}
 	if err := h.commit(e, w); err != nil {
 		return err
@@ -85,26 +94,23 @@ func whoAction(c *cli.Context, ui *ui) error {
 	return h.warnWithoutDevice(entry)
 }
 
-func (h *host) whoChange(verb string, entry policy.Entry) (policy.Change, wording) {
+func whoChange(verb string, entry policy.Entry) (policy.Change, wording) {
 	w := wording{action: "policy-" + verb}
-	switch verb {
-	case "require":
-		w.already = "They are required already: nothing to change."
-		w.done = "Required from the next login on: " + visible(entrySentence(entry)) + "."
-		return policy.AddRequire(entry), w
-	case "exempt":
+	if verb == "exempt" {
 		w.question = "From the next login on they are not asked for a second factor. Go on?"
 		w.already = "They are exempt already: nothing to change."
-		w.done = "Exempt from the next login on: " + visible(entrySentence(entry)) + "."
+		w.done = "Exempt from the next login on: " + entrySentence(entry) + "."
 		return policy.AddExempt(entry), w
 	}
-	w.question = "From the next login on they are no longer required by these entries. Go on?"
-	w.already = "No entry names them: nothing to change."
-	w.done = "Taken off both lists: " + visible(entrySentence(entry)) + ". What counts for them now: twokey policy explain USER --service SERVICE"
-	return policy.Unset(entry), w
+	w.already = "They are required already: nothing to change."
+	w.done = "Required from the next login on: " + entrySentence(entry) + "."
+	if !entry.Starts.IsZero() {
+		w.done = "Required: " + entrySentence(entry) + "."
+	}
+	return policy.AddRequire(entry), w
 }
 
-// warnWithoutDevice names users whom a new requirement locks out until they get a device.
+// warnWithoutDevice names users whom a new requirement locks out until they get a device, at once or in some days.
 func (h *host) warnWithoutDevice(entry policy.Entry) error {
 	u, err := h.users()
 	if err != nil {
@@ -114,14 +120,21 @@ func (h *host) warnWithoutDevice(entry policy.Entry) error {
 	if err != nil {
 		return err
 	}
-	var without []string
+	var now, later []string
 	for _, p := range people {
-		if p.account != nil && !p.enrolled && p.required() && namedBy(entry, &p) {
-			without = append(without, p.name)
+		switch {
+		case p.account == nil || p.enrolled || !p.required() || !namedBy(entry, &p):
+		case p.lastDay() != "":
+			later = append(later, p.name)
+		default:
+			now = append(now, p.name)
 		}
 	}
-	if len(without) > 0 {
-		h.ui.warn("required and without a device, so refused from the next login on: %s", shortList(without, 8))
+	if len(now) > 0 {
+		h.ui.warn("required and without a device, so refused from the next login on: %s", shortList(now, 8))
+	}
+	if len(later) > 0 {
+		h.ui.warn("required and without a device, and let in to the end of %s: %s", entry.By, shortList(later, 8))
 	}
 	return nil
 }
@@ -138,16 +151,13 @@ func namedBy(entry policy.Entry, p *person) bool {
 }
 
 // shortList names the first few and counts the others.
-func shortList(names []string, most int) string {
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("%s and %d others", strings.Join(names[:most], ", "), len(names)-most)
-}
+func shortList(names []string, most int) string { return firstFew(names, ", ", most) }
 
-// who are the users, groups and services on the command line.
+// who are the users, groups, services and sources on the command line, and the days.
 func who(c *cli.Context) (policy.Entry, error) {
-	entry := policy.Entry{Groups: unique(c.StringSlice("group")), Services: unique(c.StringSlice("service"))}
+	verb := c.Command.Name
+	entry := policy.Entry{Groups: unique(c.StringSlice("group")), Services: unique(c.StringSlice("service")),
+		From: unique(c.StringSlice("from")), SystemAccounts: c.Bool("system-accounts")}
 	if c.Args().Present() {
 		users, err := someUsers(c)
 		if err != nil {
@@ -159,11 +169,37 @@ func who(c *cli.Context) (policy.Entry, error) {
 		return policy.Entry{}, badUsage("%s needs users, --group or --service", nameOf(c)).
 			hint("twokey %s alice bob, or: twokey %s --group wheel", nameOf(c), nameOf(c))
 	}
-	// The policy knows which names can stand in a configuration.
-	if _, err := policy.Edit([]byte("version: 1\n"), policy.Unset(entry)); err != nil {
+	for flag, day := range map[string]*policy.Date{"starts": &entry.Starts, "by": &entry.By, "until": &entry.Until} {
+		if err := readDay(c, flag, day); err != nil {
+			return policy.Entry{}, err
+		}
+	}
+	var change policy.Change = policy.Unset(entry)
+	if verb != "unset" {
+		change, _ = whoChange(verb, entry)
+	}
+	// The policy knows which names and days can stand in a configuration.
+	if _, err := policy.Edit([]byte("version: 1\n"), change); err != nil {
 		return policy.Entry{}, badUsage("%v", err)
 	}
 	return entry, nil
+}
+
+// readDay reads a flag, if it is there. A day that is over would be in the file, look right, and do nothing.
+func readDay(c *cli.Context, flag string, day *policy.Date) error {
+	if !c.IsSet(flag) {
+		return nil
+	}
+	text, today := c.String(flag), policy.DateOf(time.Now())
+	read, ok := policy.ParseDate(text)
+	if !ok {
+		return badUsage("--%s: want a day such as 2026-12-31, not %q", flag, text)
+	}
+	if flag != "starts" && read.Before(today) {
+		return badUsage("--%s: %s is over, today is %s", flag, read, today)
+	}
+	*day = read
+	return nil
 }
 
 func unique(names []string) []string {
@@ -207,20 +243,6 @@ func (h *host) checkExists(entry *policy.Entry, allowMissing bool) error {
 		}
 		if !exists && !allowMissing {
 			return failed("no PAM service on this host is called %q", name).hint("ls /etc/pam.d lists the services; %s", advice)
-		}
-	}
-	return nil
-}
-
-// addCanonical adds the name service's own spelling of users' names: either may stand in the file.
-func (h *host) addCanonical(entry *policy.Entry) error {
-	for _, name := range slices.Clone(entry.Users) {
-		found, err := sysuser.Lookup(name)
-		switch {
-		case err == nil && !slices.Contains(entry.Users, found.Name):
-			entry.Users = append(entry.Users, found.Name)
-		case err != nil && !errors.Is(err, sysuser.ErrUnknown):
-			return err
 		}
 	}
 	return nil

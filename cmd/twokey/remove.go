@@ -90,6 +90,12 @@ func unenrollAll(h *host, u *enroll.Users, people []person) error {
 			return err
 		}
 	}
+	done, err := h.unenrollEach(u, people)
+	return errors.Join(h.ui.object(done), err)
+}
+
+// unenrollEach tells of each user, but for --json, what was done.
+func (h *host) unenrollEach(u *enroll.Users, people []person) ([]unenrolled, error) {
 	done := []unenrolled{}
 	err := each(people, func(p person) error {
 		result, err := h.unenroll(u, p)
@@ -101,7 +107,7 @@ func unenrollAll(h *host, u *enroll.Users, people []person) error {
 	for _, d := range done {
 		d.print(h.ui, h.dryRun)
 	}
-	return errors.Join(h.ui.object(done), err)
+	return done, err
 }
 
 // unenroll takes one user out. That his entries can be taken off the lists is found out before anything is done. He loses the
@@ -118,6 +124,11 @@ func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
 	}
 	if h.dryRun {
 		return result, nil
+	}
+	if result.Unlisted {
+		if err := lists.allowed(); err != nil {
+			return result, err
+		}
 	}
 	if result.Removed {
 		if err := h.removeFactor(u, p.name); err != nil {

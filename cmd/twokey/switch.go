@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/urfave/cli/v2"
 
 	"twokey/policy"
@@ -10,10 +12,10 @@ func enableCommand(ui *ui) *cli.Command {
 	return &cli.Command{
 		Name:  "enable",
 		Usage: "switch twokey on",
-		Description: "Sets \"enabled: true\" in the configuration. Who is asked from the next login on, the policy says:\n" +
-			"twokey policy list. Nobody's secret has been touched while it was off.",
+		Description: "Sets \"enabled: true\" in the configuration, and takes \"off_until\" out. Who is asked from the next login on, the policy\n" +
+			"says: twokey policy list. Nobody's secret has been touched while it was off.",
 		Flags:  []cli.Flag{dryRunFlag()},
-		Action: func(c *cli.Context) error { return switchAction(c, ui, true) },
+		Action: func(c *cli.Context) error { return enableAction(c, ui) },
 	}
 }
 
@@ -21,16 +23,15 @@ func disableCommand(ui *ui) *cli.Command {
 	return &cli.Command{
 		Name:  "disable",
 		Usage: "switch twokey off: nobody is asked any more",
-		Description: "Sets \"enabled: false\" in the configuration. From the next login on nobody is asked for a second factor,\n" +
-			"on any service, and nobody is turned away for want of one. Secrets and state are kept: after twokey enable\n" +
-			"everything is as before.",
-		Flags:  []cli.Flag{dryRunFlag()},
-		Action: func(c *cli.Context) error { return switchAction(c, ui, false) },
+		Description: "Sets \"enabled: false\" in the configuration, or with --for \"off_until\", after which it is on again by itself. From the\n" +
+			"next login on nobody is asked for a second factor, on any service, and nobody is turned away for want of one, nor by\n" +
+			"a rule that denies. Secrets and state are kept: after twokey enable everything is as before.",
+		Flags:  []cli.Flag{&cli.StringFlag{Name: "for", Usage: "only for this `TIME`, such as 2h or 3d; 1m to 720h"}, dryRunFlag()},
+		Action: func(c *cli.Context) error { return disableAction(c, ui) },
 	}
 }
 
-// switchAction is the master switch.
-func switchAction(c *cli.Context, ui *ui, on bool) error {
+func enableAction(c *cli.Context, ui *ui) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
@@ -38,21 +39,64 @@ func switchAction(c *cli.Context, ui *ui, on bool) error {
 	if err != nil {
 		return err
 	}
-	e, err := h.planEdit(policy.SetEnabled(on))
+	e, err := h.planEdit(policy.SetEnabled(true))
 	if err != nil {
 		return err
 	}
-	if on {
-		return h.commit(e, wording{
-			action:  "enable",
-			already: "twokey is on already: nothing to change.",
-			done:    "twokey is on: from the next login on the policy counts (twokey policy list).",
-		})
-	}
 	return h.commit(e, wording{
+		action:  "enable",
+		already: "twokey is on already: nothing to change.",
+		done:    "twokey is on: from the next login on the policy counts (twokey policy list).",
+	})
+}
+
+func disableAction(c *cli.Context, ui *ui) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	var change policy.Change = policy.SetEnabled(false)
+	w := wording{
 		action:   "disable",
 		question: "From the next login on a password, or a key, alone lets everybody in. Switch twokey off?",
 		already:  "twokey is off already: nothing to change.",
 		done:     "twokey is OFF: from the next login on nobody is asked for a second factor. To switch it on again: twokey enable",
-	})
+	}
+	if c.IsSet("for") {
+		until, err := offUntil(c.String("for"), time.Now())
+		if err != nil {
+			return err
+		}
+		change = policy.SetOffUntil(until)
+		end := until.Local().Format("2006-01-02 15:04:05")
+		w.question = "From the next login on, until " + end + ", a password, or a key, alone lets everybody in. Switch twokey off?"
+		w.done = "twokey is OFF until " + end + ": nobody is asked for a second factor. Then it is on again by itself; sooner: twokey enable"
+	}
+	h, err := openHost(c, ui)
+	if err != nil {
+		return err
+	}
+	e, err := h.planEdit(change)
+	if err != nil {
+		return err
+	}
+	w.always = !e.was.SwitchedOff(time.Now())
+	return h.commit(e, w)
+}
+
+// The limits of disable --for: shorter is over before anybody logs in, longer is forgotten.
+const (
+	leastOff = time.Minute
+	mostOff  = 720 * time.Hour
+)
+
+// offUntil is the end of a time from now on, in whole seconds.
+func offUntil(text string, now time.Time) (time.Time, error) {
+	d, err := duration("for", text)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if d < leastOff || d > mostOff {
+		return time.Time{}, badUsage("--for: want a time from 1m to 720h, not %s", text).hint("to switch twokey off for good: twokey disable")
+	}
+	return now.Add(d + time.Second - 1).UTC().Truncate(time.Second), nil
 }

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"twokey/enroll"
+	"twokey/internal/sysuser"
+	"twokey/policy"
+)
+
+// taken is what policy unset --json prints.
+type taken struct {
+	edited
+	StillAsked []string     `json:"still_asked"` // taken off, enrolled, and asked all the same
+	Unenrolled []unenrolled `json:"unenrolled,omitempty"`
+}
+
+// unset takes names off both lists, and with them, where that is wanted, the second factor.
+func (h *host) unset(entry policy.Entry, unenrollToo, allowMissing bool) error {
+	if err := h.addCanonical(&entry); err != nil {
+		return err
+	}
+	if !allowMissing {
+		if err := h.checkNamed(entry); err != nil {
+			return err
+		}
+	}
+	e, err := h.planEdit(policy.Unset(entry))
+	if err != nil {
+		return err
+	}
+	u, err := h.users()
+	if err != nil {
+		return err
+	}
+	enrolled, err := h.enrolledAmong(u, entry, e.is)
+	if err != nil {
+		return err
+	}
+	w := wording{
+		action:   "policy-unset",
+		question: "From the next login on they are no longer required by these entries. Go on?",
+		already:  "No entry names them: nothing to change.",
+		done:     "Taken off both lists: " + entrySentence(entry) + ". What counts for them now: twokey policy explain USER --service SERVICE",
+	}
+	unenrollToo = unenrollToo && len(enrolled) > 0
+	if unenrollToo && !h.dryRun {
+		// Before anything is done, and not in two questions of which the second comes when the first is in force.
+		if err := errors.Join(e.allowed(), h.ui.confirm(h.yes, "Take them off both lists, and the second factor away from %s?", namesOf(enrolled))); err != nil {
+			return err
+		}
+		h.yes = true
+	}
+	result, err := h.carryOut(e, w)
+	if err != nil {
+		return err
+	}
+	t := taken{edited: result, StillAsked: stillAsked(enrolled)}
+	if unenrollToo {
+		t.StillAsked = []string{}
+		t.Unenrolled, err = h.unenrollEach(u, enrolled)
+	} else {
+		h.sayStillAsked(t.StillAsked, e.is)
+	}
+	return errors.Join(h.ui.object(t), err)
+}
+
+// enrolledAmong are the users whom an entry names, or who are in its groups, and who have a device, as they will be under a policy.
+func (h *host) enrolledAmong(u *enroll.Users, entry policy.Entry, under *policy.Config) ([]person, error) {
+	found := []person{}
+	if len(entry.Users)+len(entry.Groups) == 0 {
+		return found, nil
+	}
+	names, err := u.Secrets.Users()
+	if err != nil {
+		return nil, err
+	}
+	later := *h
+	later.policy = under
+	for _, name := range names {
+		p, err := later.person(u, name)
+		if err != nil {
+			return nil, err
+		}
+		in := slices.Contains(entry.Users, p.name)
+		for _, group := range entry.Groups {
+			if in || p.account == nil {
+				break
+			}
+			if in, err = p.inGroup(group); err != nil {
+				return nil, err
+			}
+		}
+		if in {
+			found = append(found, p)
+		}
+	}
+	return found, nil
+}
+
+// stillAsked are those who are asked on some service.
+func stillAsked(people []person) []string {
+	asked := []string{}
+	for _, p := range people {
+		if p.account != nil && (p.outcome.Action == policy.Ask ||
+			slices.ContainsFunc(p.services, func(s service) bool { return s.outcome.Action == policy.Ask })) {
+			asked = append(asked, p.name)
+		}
+	}
+	return asked
+}
+
+func (h *host) sayStillAsked(names []string, now *policy.Config) {
+	if len(names) == 0 {
+		return
+	}
+	are := "of them are enrolled and so are still asked"
+	if len(names) == 1 {
+		are = "of them is enrolled and so is still asked"
+	}
+	h.ui.say("%d %s (default: %s): %s. To take the second factor away too: twokey policy unset --unenroll, or twokey unenroll USER",
+		len(names), are, now.Default, visible(shortList(names, 8)))
+}
+
+// checkNamed refuses a name that neither an entry nor this host has: it is misspelt, and who is meant stays on the list.
+func (h *host) checkNamed(entry policy.Entry) error {
+	var listed policy.Entry
+	for _, e := range slices.Concat(h.policy.Require, h.policy.Exempt) {
+		listed.Users, listed.Groups = append(listed.Users, e.Users...), append(listed.Groups, e.Groups...)
+	}
+	const advice = "twokey policy list shows the entries; to go on all the same add --allow-missing"
+	for _, name := range entry.Users {
+		if _, err := sysuser.Lookup(name); errors.Is(err, sysuser.ErrUnknown) && !slices.Contains(listed.Users, name) {
+			return failed("no entry names a user %q, nor is there one on this host", name).hint(advice)
+		}
+	}
+	for _, name := range entry.Groups {
+		exists, err := sysuser.GroupExists(name)
+		if err != nil {
+			return err
+		}
+		if !exists && !slices.Contains(listed.Groups, name) {
+			return failed("no entry names a group %q, nor is there one on this host", name).hint(advice)
+		}
+	}
+	return nil
+}
+
+// addCanonical adds the name service's own spelling of users' names: either may stand in the file.
+func (h *host) addCanonical(entry *policy.Entry) error {
+	for _, name := range slices.Clone(entry.Users) {
+		found, err := sysuser.Lookup(name)
+		switch {
+		case err == nil && !slices.Contains(entry.Users, found.Name):
+			entry.Users = append(entry.Users, found.Name)
+		case err != nil && !errors.Is(err, sysuser.ErrUnknown):
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
