@@ -166,14 +166,22 @@ func (p *person) lastDay() string {
 
 // policy is the decision in words: "optional, sshd: required by 2026-12-31".
 func (p *person) policy() string {
+	text := p.elsewhere()
 	if p.account == nil {
-		return "no account"
+		return text
 	}
-	text := decisionText(p.outcome)
 	for _, s := range p.apart() {
 		text += ", " + s.name + ": " + decisionText(s.outcome)
 	}
 	return text
+}
+
+// elsewhere is the decision on services that nothing names.
+func (p *person) elsewhere() string {
+	if p.account == nil {
+		return "no account"
+	}
+	return decisionText(p.outcome)
 }
 
 // decisionText is the decision, and for somebody who is let in without a device the last day of that.

@@ -57,6 +57,9 @@ func policyCheckAction(c *cli.Context, ui *ui) error {
 		if errors.As(err, &where) {
 			result.Line, result.Column, result.Error = where.Line, where.Column, where.Msg
 		}
+		if c.Args().Present() && result.Line > 0 {
+			err = failed("%v", err).hint("mend it, then: twokey policy check %s", h.config)
+		}
 		return errors.Join(ui.object(result), err)
 	}
 	if result.Warnings, err = h.warnings(); err != nil {

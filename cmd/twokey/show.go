@@ -217,7 +217,7 @@ func (v *view) print(ui *ui, p person) error {
 	var rows [][]string
 	add := func(label, text string) { rows = append(rows, []string{"  " + label, text}) }
 	add("Second factor", v.standing())
-	add("Policy", v.Policy+": "+v.Reason)
+	add("Policy", p.elsewhere()+": "+v.Reason)
 	label := "Services"
 	for _, s := range v.Services {
 		add(label, fmt.Sprintf("%s: %s (%s by %s)", s.Service, s.inShort, s.Decision, s.Rule))
