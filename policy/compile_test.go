@@ -48,18 +48,36 @@ func TestTheExampleOfThePackageCommentHasTheseBytes(t *testing.T) {
 // everyKey uses each key with a value that is not the default.
 const everyKey = `version: 1
 enabled: false
+off_until: 2026-11-21T23:30:00Z
 observe: true
+language: de
+messages: {refused: "Nein. %CONTACT% <hilft>."}
 issuer: "R&D <Ltd> Ünïcode 🔑"
 contact: the IT desk, "Bob's"
 help_url: https://intranet.example.org/2fa?a=1&b=2
 default: deny
 require:
   - {users: [alice, 'DOM\bob', user@example.org, "o'neill"], groups: [wheel, "domain admins"]}
-  - {services: [sshd, systemd-user]}
+  - {services: [sshd, systemd-user], starts: 2026-11-01, by: "2026-12-31", until: 2027-01-31}
 exempt:
-  - {users: ["123", "true"], services: [xrdp-sesman]}
+  - {users: ["123", "true"], services: [xrdp-sesman], until: 2026-12-31}
+  - {system_accounts: true, from: [192.0.2.0/24, '2001:DB8::1', Bastion.example.org]}
+rules:
+  - {name: nights, users: [eve], groups: [guests], services: [sshd], from: ['::/0'], ssh_auth: [certificate, publickey], tty: [remote],
+     weekdays: [sun, mon], hours: [22:00-06:00, 12:00-24:00], zone: Europe/Berlin, then: required, methods: [recovery, totp], remember: 0s, enroll: by-admin}
+  - {tty: [console], then: exempt}
+services: {vsftpd: {ask: appended}, cockpit: {ask: earlier}, xrdp-sesman: {ask: never}, nagios: {ask: exempt}, dovecot: {ask: prompt}}
+enroll: {notice: false}
 new_devices: {digits: 8, period: 1m30s, algorithm: SHA512}
 discrepancy: 480
+remember: 1.5h
+shared: [198.51.100.7, '2001:db8::/32']
+ssh_keys_alone: deny
+open_within: 5m
+methods: [recovery, totp]
+on_fault: allow-console
+managed_by: ansible
+mail: {server: "mail.example.org:587", from: 2fa@example.org, to: "%USER%@example.org", user: twokey, password_file: mail.password}
 paths: {data: /srv/2fa, audit: /srv/log/a.jsonl, key: /srv/k, credentials: /srv/c}
 `
 
@@ -108,7 +126,7 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 		"an unknown key":               change(`"observe":true,`, `"observe":true,"x":1,`),
 		"a key twice":                  change(`"observe":true,`, `"observe":true,"observe":true,`),
 		"a key missing":                change(`"observe":true,`, ``),
-		"keys in another order":        change(`"enabled":false,"observe":true,`, `"observe":true,"enabled":false,`),
+		"keys in another order":        change(`"observe":true,"language":"de",`, `"language":"de","observe":true,`),
 		"a blank":                      change(`"observe":true`, `"observe": true`),
 		"YAML and not JSON":            change(`"observe":true`, `observe: true`),
 		"a comment":                    good[:len(good)-1] + " # x\n",
@@ -118,6 +136,15 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 		"a period in minutes":          change(`"90s"`, `"1m30s"`),
 		"a name with a line feed":      change(`"wheel"`, `"whe\nel"`),
 		"a negation":                   change(`"wheel"`, `"!wheel"`),
+		"a day with a time":            change(`"starts":"2026-11-01"`, `"starts":"2026-11-01T00:00:00Z"`),
+		"a moment of another zone":     change(`"2026-11-21T23:30:00Z"`, `"2026-11-22T00:30:00+01:00"`),
+		"a time in hours":              change(`"remember":"5400s"`, `"remember":"1.5h"`),
+		"services in another order":    change(`"cockpit":{"ask":"earlier"},"dovecot":{"ask":"prompt"}`, `"dovecot":{"ask":"prompt"},"cockpit":{"ask":"earlier"}`),
+		"a rule without then":          change(`,"then":"exempt"`, ``),
+		"an empty message table":       change(`"messages":{"refused":"Nein. %CONTACT% \u003chilft\u003e."}`, `"messages":{}`),
+		"mail left empty":              change(`"user":"twokey","password_file":"mail.password"`, `"user":"","password_file":""`),
+		"a network out of range":       change(`"192.0.2.0/24"`, `"192.0.2.0/33"`),
+		"a default written out":        change(`{"tty":["console"]`, `{"name":"","tty":["console"]`),
 		"too long":                     good + strings.Repeat(" ", MaxCompiled),
 	}
 	for why, compiled := range bad {
