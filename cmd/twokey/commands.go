@@ -19,6 +19,7 @@ func commands(ui *ui) []*cli.Command {
 		forgetCommand(ui),
 		adoptCommand(ui),
 		policyCommand(ui),
+		configCommand(ui),
 		testCommand(ui),
 		doctorCommand(ui),
 		auditCommand(ui),
