@@ -83,6 +83,7 @@ func (h *host) lookAt(record *secrets.Record, p person, answer factor.Answer, no
 	if err != nil {
 		return found{Reason: err.Error()}
 	}
+	set.Only(h.policy.Methods)
 	used, err := match(set, answer, now)
 	switch {
 	case errors.Is(err, device.ErrReplayed):
@@ -92,7 +93,7 @@ func (h *host) lookAt(record *secrets.Record, p person, answer factor.Answer, no
 		return found{Reason: "wrong code" + clockHint(fmt.Sprintf("the device %q", name), off, known)}
 	case err != nil:
 		return found{Reason: err.Error()}
-	case used.Method == "recovery":
+	case used.Method == device.Recovery:
 		return found{true, "a recovery code"}
 	}
 	return found{true, fmt.Sprintf("a code of the device %q (%s)", used.Device, used.Method)}
@@ -104,7 +105,7 @@ func match(set *device.Set, answer factor.Answer, now time.Time) (device.Used, e
 		return set.RecoveryCode(answer)
 	}
 	one, two := set.Fits(answer)
-	err := device.ErrWrong
+	err := set.Refusal()
 	if one {
 		var used device.Used
 		if used, err = set.Code(answer, now, ""); err == nil || !two {
