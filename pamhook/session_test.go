@@ -185,7 +185,7 @@ func TestMustNotOpenASessionByKeyForWhoIsDenied(t *testing.T) {
 // sshKey is what sshd says of a client that has shown a key, with the fingerprint that follows from it.
 const sshKey = "publickey ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKmr1UmOy6RNtb9RxNmDiyUUPzlPT0kjlNOYuqRTjpzk\n"
 
-func TestASessionWithoutASecondFactorIsRecordedWithWhyThatWasEnough(t *testing.T) {
+func TestASessionByKeyIsRecordedWithWhyThatWasEnough(t *testing.T) {
 	w := newWorld(t)
 	byKey := func(w *world) { w.hello.SSHAuthInfo = sshKey }
 	typed := func(w *world) { w.hello.SSHAuthInfo = "password\n" }

@@ -182,6 +182,8 @@ func give(answer any, send func(wire.Type, []byte)) {
 		send(wire.TypeAnswer, []byte(a))
 	case wire.NoAnswer:
 		send(wire.TypeNoAnswer, []byte{byte(a)})
+	default:
+		send(wire.TypeNoAnswer, []byte{byte(wire.ConversationFailed)})
 	}
 }
 

@@ -17,7 +17,7 @@ func (h *host) from(address, client string) *wire.Hello {
 
 func (h *host) answer(hello *wire.Hello, answer string) bool {
 	h.t.Helper()
-	return h.run(hello, talk{answers: []any{answer}}).allowed()
+	return h.run(hello, talk{answers: []any{answer}, field: "hunter" + answer}).allowed()
 }
 
 const (

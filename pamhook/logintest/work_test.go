@@ -108,7 +108,11 @@ func calls(trace, dir string) work {
 func (h *host) trace(t *testing.T, hello *wire.Hello, answer any) (outcome, string) {
 	t.Helper()
 	record := filepath.Join(t.TempDir(), "trace")
-	out := h.run(hello, talk{answers: []any{answer}, limit: func(c *exec.Cmd) {
+	field := answer
+	if text, isText := answer.(string); isText {
+		field = "hunter" + text
+	}
+	out := h.run(hello, talk{answers: []any{answer}, field: field, limit: func(c *exec.Cmd) {
 		strace, err := exec.LookPath("strace")
 		must(t, err)
 		c.Path, c.Args = strace, []string{"strace", "-f", "-y", "-s", "300", "-e", "trace=desc", "-o", record, helper}
@@ -118,41 +122,102 @@ func (h *host) trace(t *testing.T, hello *wire.Hello, answer any) (outcome, stri
 	return out, string(b)
 }
 
+// worlds are the ways of a login, each with the people between whom it must not tell. The first of them, "like", is somebody whose code is
+// wrong, or who has none.
+func worlds() map[string]struct {
+	settings string
+	like     string
+	people   map[string]refused
+} {
+	same := func(*wire.Hello) {}
+	nothing := func(*testing.T, *host, *enroll.Draft) {}
+	usual := map[string]refused{ // wherever a code is looked for
+		"a wrong code":               {same, nothing, aWrongCode, false},
+		"an unknown user":            {unknown, nothing, aWrongCode, false},
+		"not enrolled and required":  {named("bob", uid+1), nothing, aWrongCode, true},
+		"a decoy line":               {decoy, nothing, aWrongCode, false},
+		"throttled":                  {same, exhausted, aWrongCode, false},
+		"a password alone":           {same, nothing, typed("correct horse battery"), false},
+		"unknown, a password alone":  {unknown, nothing, typed("correct horse battery"), false},
+		"a code of another time":     {same, nothing, func(t *testing.T, p *enroll.Draft) any { return scratch.Code(t, p, 9) }, false},
+		"unknown, of another time":   {unknown, nothing, func(t *testing.T, p *enroll.Draft) any { return scratch.Code(t, p, 9) }, false},
+		"denied by a rule":           {named("carol", uid+7), nothing, aWrongCode, true},
+		"a decoy line, nobody there": {func(h *wire.Hello) { unknown(h); decoy(h) }, nothing, aWrongCode, false},
+	}
+	return map[string]struct {
+		settings string
+		like     string
+		people   map[string]refused
+	}{
+		"prompted":    {"default: required\n", "a wrong code", everybodyRefused()},
+		"remembering": {"default: required\nremember: 1h\nrules: [{users: [carol], then: deny}]\n", "a wrong code", usual},
+		"appended":    {"default: required\nservices: {sshd: {ask: appended}}\nrules: [{users: [carol], then: deny}]\n", "a wrong code", usual},
+		"earlier": {"default: required\nservices: {sshd: {ask: earlier}}\n", "no code before", map[string]refused{
+			"no code before":             {same, nothing, aWrongCode, false},
+			"a code from elsewhere":      {same, succeeded("198.51.100.9", 0), aWrongCode, false},
+			"an unknown user":            {unknown, nothing, aWrongCode, false},
+			"not enrolled and required":  {named("bob", uid+1), nothing, aWrongCode, true},
+			"a decoy line":               {decoy, nothing, aWrongCode, false},
+			"a decoy line after a code":  {decoy, succeeded("192.0.2.7", 0), aWrongCode, false},
+			"a source that is everybody": {func(h *wire.Hello) { h.RHost = "UNKNOWN" }, nothing, aWrongCode, false},
+		}},
+		"closed": {"default: required\nservices: {sshd: {ask: never}}\n", "enrolled", map[string]refused{
+			"enrolled":                  {same, nothing, aWrongCode, false},
+			"an unknown user":           {unknown, nothing, aWrongCode, false},
+			"not enrolled and required": {named("bob", uid+1), nothing, aWrongCode, true},
+			"a decoy line":              {decoy, nothing, aWrongCode, false},
+		}},
+	}
+}
+
 // The same files are opened, written and synchronised for everybody, as often: how long a refusal takes must not tell who there is,
 // who has a device, that the password was right or that the bucket is empty. Time itself is not measured; it is what is done.
 func TestAsMuchIsDoneForEverybodyWhoIsRefused(t *testing.T) {
 	t.Parallel()
+	for name, w := range worlds() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			all := workOf(t, w.settings, w.people)
+			like := all[w.like]
+			t.Logf("%v", like)
+			for name, done := range all {
+				if !maps.Equal(done, like) {
+					t.Errorf("%s: %s", name, done.difference(like))
+				}
+			}
+			expected := []string{"write log/audit.jsonl", "fdatasync log/audit.jsonl"}
+			if name != "closed" {
+				expected = append(expected, "openat data/users/", "openat host.key", "fcntl data/state/")
+			}
+			if name != "closed" && name != "earlier" {
+				expected = append(expected, "pwrite64 data/state/", "fdatasync data/state/")
+			}
+			for _, call := range expected {
+				if like[call] == 0 {
+					t.Errorf("no %s: this test has shown nothing: %v", call, like)
+				}
+			}
+		})
+	}
+}
+
+// workOf is what a login of each of the people does.
+func workOf(t *testing.T, settings string, people map[string]refused) map[string]work {
+	t.Helper()
 	dir := t.TempDir()
 	results := make(chan struct {
 		name string
 		work
-	}, len(everybodyRefused()))
+	}, len(people))
 	t.Run("logins", func(t *testing.T) {
-		for name, r := range everybodyRefused() {
+		for name, r := range people {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				h := newHostIn(t, filepath.Join(dir, strings.ReplaceAll(name, " ", "-")), "default: required")
-				request := scratch.Request()
-				request.Recovery = 10
-				phone := h.Enrol("alice", uid, request)
-				h.run(h.login("carol", uid+7), talk{}) // keeps the policy
-				r.prepare(t, h, phone)
-				h.run(h.login("carol", uid+7), talk{}) // also the new one
-				hello := h.login("alice", uid)
-				r.hello(hello)
-				out, trace := h.trace(t, hello, r.answer(t, phone))
-				if out.verdict != deny || len(out.prompts) != 1 || len(out.infos) != 1 {
-					t.Errorf("%+v", out)
-				}
-				done := calls(trace, h.Dir)
-				if r.looks {
-					delete(done, "openat data/uids/") // in microseconds, and before the question
-					done["openat data/state/"]--
-				}
+				h := newHostIn(t, filepath.Join(dir, strings.ReplaceAll(name, " ", "-")), settings)
 				results <- struct {
 					name string
 					work
-				}{name, done}
+				}{name, h.workOf(t, r)}
 			})
 		}
 	})
@@ -161,19 +226,33 @@ func TestAsMuchIsDoneForEverybodyWhoIsRefused(t *testing.T) {
 	for r := range results {
 		all[r.name] = r.work
 	}
-	like := all["a wrong code"]
-	t.Logf("%v", like)
-	for name, done := range all {
-		if !maps.Equal(done, like) {
-			t.Errorf("%s: %s", name, done.difference(like))
+	return all
+}
+
+// workOf is what the login of one who is refused does on the host.
+func (h *host) workOf(t *testing.T, r refused) work {
+	t.Helper()
+	request := scratch.Request()
+	request.Recovery = 10
+	phone := h.Enrol("alice", uid, request)
+	h.run(h.login("dave", uid+8), talk{}) // keeps the policy
+	r.prepare(t, h, phone)
+	h.run(h.login("dave", uid+8), talk{}) // also the new one
+	hello := h.login("alice", uid)
+	r.hello(hello)
+	out, trace := h.trace(t, hello, r.answer(t, phone))
+	if out.verdict != deny || len(out.prompts)+len(out.fields) > 1 || len(out.infos) != 1 {
+		t.Errorf("%+v", out)
+	}
+	done := calls(trace, h.Dir)
+	if r.looks {
+		delete(done, "openat data/uids/") // in microseconds, and before the question
+		done["openat data/state/"]--
+		if done["openat data/state/"] == 0 {
+			delete(done, "openat data/state/")
 		}
 	}
-	for _, must := range []string{"fdatasync data/state/", "pwrite64 data/state/", "write log/audit.jsonl", "fdatasync log/audit.jsonl",
-		"openat data/users/", "openat host.key", "fcntl data/state/"} {
-		if like[must] == 0 {
-			t.Errorf("no %s: this test has shown nothing: %v", must, like)
-		}
-	}
+	return done
 }
 
 func (w work) difference(other work) string {
