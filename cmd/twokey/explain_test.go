@@ -30,6 +30,10 @@ func (u explainedUser) enrolled(t *testing.T, h *scratch.Host) string {
 	return scratch.Code(t, h.Enrol(u.Name, u.UID, scratch.Request()), 0)
 }
 
+func (u explainedUser) behindPassword(t *testing.T, h *scratch.Host) string {
+	return "correct horse " + u.enrolled(t, h)
+}
+
 func (u explainedUser) wrong(t *testing.T, h *scratch.Host) string {
 	return scratch.Wrong(t, h.Enrol(u.Name, u.UID, scratch.Request()))
 }
@@ -61,6 +65,14 @@ func (u explainedUser) otherID(t *testing.T, h *scratch.Host) string {
 func (u explainedUser) reset(t *testing.T, h *scratch.Host) string {
 	code := u.enrolled(t, h)
 	if err := h.Users.Reset(u.Name); err != nil {
+		t.Fatal(err)
+	}
+	return code
+}
+
+func (u explainedUser) fileGone(t *testing.T, h *scratch.Host) string {
+	code := u.enrolled(t, h)
+	if err := os.Remove(h.Data() + "/users/" + u.Name + ".age"); err != nil {
 		t.Fatal(err)
 	}
 	return code
@@ -104,6 +116,29 @@ var loginCases = map[string]loginCase{
 	"optional, enrolled under another user id":      {"default: optional", explainedUser.otherID, "prompt", "nobody", false},
 	"optional, reset":                               {"default: optional", explainedUser.reset, "prompt", "nobody", false},
 	"optional, secrets older than the state":        {"default: optional", explainedUser.rolledBack, "prompt", "nobody", false},
+	"optional, the secret file is gone":             {"default: optional", explainedUser.fileGone, "prompt", "nobody", false},
+
+	"a deny rule, right code":                      {"rules: [{services: [own], then: deny}]", explainedUser.enrolled, "prompt", "nobody", false},
+	"an exempting rule, wrong code":                {"rules: [{services: [own], then: exempt}]\ndefault: deny", explainedUser.wrong, "none", "everybody", true},
+	"a rule from elsewhere, no device":             {"rules: [{from: [192.0.2.0/24], then: exempt}]\ndefault: required", explainedUser.without, "prompt", "nobody", false},
+	"no method that counts, right code":            {"rules: [{services: [own], then: required, methods: [hotp]}]", explainedUser.enrolled, "prompt", "nobody", false},
+	"required, some days left, no device":          {"require: [{services: [own], by: 2099-12-31}]", explainedUser.without, "none", "everybody", true},
+	"required, some days left, right code":         {"require: [{services: [own], by: 2099-12-31}]", explainedUser.enrolled, "prompt", "a right code", true},
+	"required, some days left, reset":              {"require: [{services: [own], by: 2099-12-31}]", explainedUser.reset, "prompt", "nobody", false},
+	"required, the days are over, no device":       {"require: [{services: [own], by: 2020-12-31}]", explainedUser.without, "prompt", "nobody", false},
+	"off for a while, required, no device":         {"off_until: 2099-01-01T00:00:00Z\ndefault: required", explainedUser.without, "none", "everybody", true},
+	"off until some time ago, required, no device": {"off_until: 2020-01-01T00:00:00Z\ndefault: required", explainedUser.without, "prompt", "nobody", false},
+	"a service that is no login, wrong code":       {"services: {own: {ask: exempt}}\ndefault: deny", explainedUser.wrong, "none", "everybody", true},
+	"a service that cannot ask, optional":          {"services: {own: {ask: never}}", explainedUser.without, "none", "everybody", true},
+	"a service that cannot ask, enrolled":          {"services: {own: {ask: never}}", explainedUser.enrolled, "none", "nobody", false},
+	"a service that cannot ask, required":          {"services: {own: {ask: never}}\ndefault: required", explainedUser.without, "none", "nobody", false},
+	"a service that cannot ask, observed":          {"services: {own: {ask: never}}\nobserve: true", explainedUser.enrolled, "none", "everybody", true},
+	"success before it, enrolled, none":            {"services: {own: {ask: earlier}}", explainedUser.enrolled, "earlier", "an earlier success", false},
+	"success before it, optional":                  {"services: {own: {ask: earlier}}", explainedUser.without, "none", "everybody", true},
+	"success before it, required, no device":       {"services: {own: {ask: earlier}}\ndefault: required", explainedUser.without, "none", "nobody", false},
+	"one field, right code":                        {"services: {own: {ask: appended}}", explainedUser.behindPassword, "appended", "a right code", true},
+	"one field, wrong code":                        {"services: {own: {ask: appended}}", explainedUser.wrong, "appended", "a right code", false},
+	"one field, required, no device":               {"services: {own: {ask: appended}}\ndefault: required", explainedUser.without, "appended", "nobody", false},
 }
 
 // What policy explain says is what the helper does: the two decide by the same package, and look at a user's files each in its own
@@ -137,8 +172,15 @@ func TestExplainSaysWhatALoginDoes(t *testing.T) {
 			}
 			var did outcome
 			outputOf(t, answer+"\n", &did, "--config", h.Config, "test", "login", name, "--service", "own", "--conf-dir", services, "--json")
-			if did.OK != c.ok || slices.Contains(did.Prompts, "Verification code: ") != (c.ask == "prompt") {
+			asked, field := slices.Contains(did.Prompts, "Verification code: "), slices.Contains(did.Prompts, "Password and code: ")
+			if did.OK != c.ok || asked != (c.ask == "prompt") || field != (c.ask == "appended") {
 				t.Errorf("login: %+v", did)
+			}
+			for _, text := range said.Sees {
+				met := map[string]bool{"asked": true, "refused": !did.OK}[text.When]
+				if met && !slices.Contains(append(did.Prompts, did.Messages...), text.Text) {
+					t.Errorf("the user does not see %q when he is %s: %+v", text.Text, text.When, did)
+				}
 			}
 		})
 	}
