@@ -2,6 +2,9 @@ package doctor
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"os"
@@ -11,8 +14,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 
 	"twokey/policy"
 )
@@ -79,9 +85,9 @@ func newScratch(t *testing.T, files map[string]string) *scratch {
 		s.must(os.Chmod(s.path(folder), 0o700))
 	}
 	s.host.Config = s.path("etc/twokey/twokey.yaml")
-	if _, err := os.Stat(s.path("etc/ssh/key")); err != nil {
-		s.must(exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", s.path("etc/ssh/key")).Run())
-	}
+	key, err := sshHostKey()
+	s.must(err)
+	s.must(os.WriteFile(s.path("etc/ssh/key"), key, 0o600))
 	s.people = []Person{
 		somebody("alice", 1001, true, "wheel"),
 		somebody("bob", 1002, true, "users"),
@@ -89,6 +95,19 @@ func newScratch(t *testing.T, files map[string]string) *scratch {
 	}
 	return s
 }
+
+// sshHostKey is one for all scratch hosts.
+var sshHostKey = sync.OnceValues(func() ([]byte, error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(block), nil
+})
 
 // somebody is an account with bash as its shell.
 func somebody(name string, uid uint32, enrolled bool, group string) Person {

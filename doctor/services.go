@@ -97,12 +97,23 @@ func (e *examination) service(s *pamconf.Service) {
 	}
 	c.arguments()
 	c.brokenLines()
+	if c.way == policy.NotALogin {
+		c.notALogin()
+		return
+	}
 	c.auth()
 	c.phase(pamconf.Account)
 	if !othersSession(s.Name) {
 		c.phase(pamconf.Session)
 	}
 	c.environment()
+}
+
+// notALogin is a service such as cron that has our lines because it includes a file: nobody is asked there, and everybody has to get by.
+func (c *check) notALogin() {
+	if stack := c.s.Stacks[pamconf.Auth]; slices.ContainsFunc(stack, isReal) {
+		c.notSubject(stack)
+	}
 }
 
 // byAnother reports whether the auth stack comes from another service of logins, of which the same is told: su-l includes su, and with
@@ -171,7 +182,7 @@ func (c *check) addAuth() string {
 // passwordHolds reports whether the end of the auth stack, as it is, is reached only with a right password.
 func (c *check) passwordHolds() bool {
 	with := append(slices.Clone(c.s.Stacks[pamconf.Auth]), realLine())
-	found := c.walk(with, subject)
+	found := walk(with, subject)
 	return found.complete && !found.any(func(o pamconf.Outcome) bool { return o.Marks&unguarded != 0 })
 }
 

@@ -34,7 +34,7 @@ type visit struct {
 
 // sshd asks the server itself what it would do for the users who are concerned, from addresses for which it may decide otherwise.
 func (e *examination) sshd() {
-	if !e.within(sshdService) || !e.exists(e.Root+"/etc/pam.d/sshd") && e.SSHDConfig == "" {
+	if !e.within(sshdService) || !e.exists(e.sshdProgram()) {
 		return
 	}
 	required, asked := e.concerned(sshdService, e.From)

@@ -16,7 +16,7 @@ type walked struct {
 }
 
 // walk finds out, without what root may do and without results that are left out.
-func (c *check) walk(stack pamconf.Stack, w world, without ...pamconf.Step) walked {
+func walk(stack pamconf.Stack, w world, without ...pamconf.Step) walked {
 	options := func(line pamconf.Line, marks pamconf.Marks) []pamconf.Option {
 		return slices.DeleteFunc(w.options(line, marks), func(o pamconf.Option) bool {
 			return o.Mark&byRoot != 0 || slices.ContainsFunc(without, func(s pamconf.Step) bool {
@@ -43,6 +43,16 @@ func letIn(o pamconf.Outcome) bool { return o.Result.In() && o.Marks&passed != 0
 
 func withoutPassword(o pamconf.Outcome) bool { return o.Marks&unguarded != 0 }
 
+// PassedBy reports whether somebody can get in through a service that calls our module without having been let through by it, whatever
+// the policy is. Root becoming somebody else does not count.
+func PassedBy(s *pamconf.Service) bool {
+	stack := s.Stacks[pamconf.Auth]
+	if s.Broken != "" || !slices.ContainsFunc(stack, isOurs) {
+		return false
+	}
+	return walk(stack, subject).any(func(o pamconf.Outcome) bool { return passesBy(o) || failureIgnored(o) })
+}
+
 // auth examines the auth stack.
 func (c *check) auth() {
 	stack := c.s.Stacks[pamconf.Auth]
@@ -56,7 +66,7 @@ func (c *check) auth() {
 		c.notAsked("auth-missing", "nobody is asked for a code, since no auth line calls "+moduleName, c.addAuth())
 		return
 	}
-	found := c.walk(stack, subject)
+	found := walk(stack, subject)
 	if !found.complete {
 		c.report(Warning, "stack-too-large", "the auth stack is too large to be examined", "take lines out of "+c.s.File)
 		return
@@ -115,7 +125,7 @@ func (c *check) decoyAlone(decoy pamconf.Line) {
 	line := decoy
 	line.Word = "required"
 	fix := behind(decoy.Place, withArgs(line, args))
-	found := c.walk(c.s.Stacks[pamconf.Auth], subject)
+	found := walk(c.s.Stacks[pamconf.Auth], subject)
 	if found.any(func(o pamconf.Outcome) bool { return o.Result.In() }) {
 		c.notAsked("decoy-alone", "a right password is enough, since behind the decoy the line is missing that checks the code", fix)
 		return
@@ -125,7 +135,7 @@ func (c *check) decoyAlone(decoy pamconf.Line) {
 
 // notSubject: our module stays out of it where the policy asks nobody, and libpam denies a stack in which every module does.
 func (c *check) notSubject(stack pamconf.Stack) {
-	if c.walk(stack, notSubject).any(func(o pamconf.Outcome) bool { return o.Result.In() && o.Marks&reached != 0 }) {
+	if walk(stack, notSubject).any(func(o pamconf.Outcome) bool { return o.Result.In() && o.Marks&reached != 0 }) {
 		return
 	}
 	last := stack[0]
@@ -172,7 +182,7 @@ func (c *check) passedBy(stack pamconf.Stack, found walked) {
 		step := culprit(stack, found.outcomes[at].Steps)
 		culprits = append(culprits, step)
 		c.bypass(stack, step)
-		if found = c.walk(stack, subject, culprits...); !found.complete {
+		if found = walk(stack, subject, culprits...); !found.complete {
 			return
 		}
 	}
@@ -210,8 +220,7 @@ func (c *check) mendBypass(stack pamconf.Stack, step pamconf.Step) string {
 		line.Word = jumpWord(line, over)
 		changed := slices.Clone(stack)
 		changed[step.Line] = line
-		found := c.walk(changed, subject)
-		if found.any(failureIgnored) || c.stillPasses(changed, found, step.Line) || !c.leadsIn(changed, step) {
+		if walk(changed, subject).any(failureIgnored) || !c.leadsIn(changed, step) {
 			continue
 		}
 		if len(line.Via) == 0 {
@@ -224,11 +233,6 @@ func (c *check) mendBypass(stack pamconf.Stack, step pamconf.Step) string {
 	return fmt.Sprintf("put the auth lines of %s before %s", moduleName, at(stack[step.Line].Place))
 }
 
-// stillPasses reports whether a line is still one by which a login gets past ours.
-func (c *check) stillPasses(stack pamconf.Stack, found walked, line int) bool {
-	return found.any(func(o pamconf.Outcome) bool { return passesBy(o) && culprit(stack, o.Steps).Line == line })
-}
-
 // leadsIn reports whether somebody gets in with a code when the step is taken.
 func (c *check) leadsIn(stack pamconf.Stack, step pamconf.Step) bool {
 	var others []pamconf.Step
@@ -237,7 +241,7 @@ func (c *check) leadsIn(stack pamconf.Stack, step pamconf.Step) bool {
 			others = append(others, pamconf.Step{Line: step.Line, Result: o.Result})
 		}
 	}
-	return c.walk(stack, subject, others...).any(letIn)
+	return walk(stack, subject, others...).any(letIn)
 }
 
 // jumpWord is a control as it is, but with a jump on success.
@@ -279,7 +283,7 @@ func (c *check) phase(phase pamconf.Phase) {
 		c.phaseMissing(phase)
 		return
 	}
-	found := c.walk(stack, subject)
+	found := walk(stack, subject)
 	switch {
 	case !found.complete:
 		c.report(Warning, "stack-too-large", fmt.Sprintf("the %s stack is too large to be examined", phase), "take lines out of "+c.s.File)
@@ -294,6 +298,9 @@ func (c *check) phase(phase pamconf.Phase) {
 }
 
 func (c *check) phaseMissing(phase pamconf.Phase) {
+	if _, own := c.firstPlace(phase); phase == pamconf.Session && !own && c.s.Name != sshdService {
+		return // a service that opens no sessions, such as a lock of the screen
+	}
 	what := "users who have to enrol, and what waits for a right password, are refused or left out"
 	if phase == pamconf.Session {
 		what = "sessions are not recorded, and logins by key alone are not seen"
