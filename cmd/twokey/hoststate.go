@@ -91,7 +91,12 @@ func (h *host) look(root bool) *hostState {
 	if err != nil {
 		s.problem(limited, "the PAM services cannot be read", err)
 	}
-	s.Services = append(s.Services, services...)
+	for _, w := range services {
+		s.Services = append(s.Services, w)
+		if w.PassedBy {
+			s.Problems = append(s.Problems, problem{limited, "a login can pass by twokey: " + w.Service, "twokey doctor --service " + w.Service})
+		}
+	}
 	if s.lookAtPolicy(h, root); s.Policy.InForce {
 		s.lookAtSwitch(h.policy, time.Now())
 		s.HostKey.Path, s.Audit.Path = h.path(h.policy.Paths.Key), h.path(h.policy.Paths.Audit)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"twokey/doctor"
 	"twokey/internal/pamconf"
 )
 
@@ -24,6 +25,8 @@ type wiring struct {
 	Account []string `json:"account"`
 	Session []string `json:"session"`
 	Through string   `json:"through,omitempty"` // the file that the lines stand in, if it is not the service's own
+
+	PassedBy bool `json:"passed_by"` // somebody can get in without being let through by our module
 }
 
 // phases names those in which the module is called: "auth (decoy), auth (after=password), account, session".
@@ -67,7 +70,7 @@ func (h *host) wirings() ([]wiring, error) {
 }
 
 func wiringOf(s *pamconf.Service) wiring {
-	w := wiring{Service: s.Name, Auth: []string{}, Account: []string{}, Session: []string{}}
+	w := wiring{Service: s.Name, Auth: []string{}, Account: []string{}, Session: []string{}, PassedBy: doctor.PassedBy(s)}
 	for phase, arguments := range map[pamconf.Phase]*[]string{pamconf.Auth: &w.Auth, pamconf.Account: &w.Account, pamconf.Session: &w.Session} {
 		for _, line := range s.Stacks[phase] {
 			if line.Kind != pamconf.Module || line.Name() != pamModule {

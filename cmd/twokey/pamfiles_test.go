@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -79,5 +80,31 @@ func TestPhasesShowTheArguments(t *testing.T) {
 	w := wiring{Service: "sshd", Auth: []string{"decoy", "after=password debug"}, Account: []string{""}, Session: []string{}}
 	if got := w.phases(); got != "auth (decoy), auth (after=password debug), account" {
 		t.Error(got)
+	}
+}
+
+func TestWiringsTellWhetherALoginCanPassBy(t *testing.T) {
+	const ours = "auth required pam_twokey.so\n"
+	for what, c := range map[string]struct {
+		stack string
+		want  bool
+	}{
+		"alone":                       {ours, false},
+		"behind a password":           {"auth required pam_unix.so\n" + ours, false},
+		"behind a sufficient line":    {"auth sufficient pam_unix.so\n" + ours, true},
+		"optional":                    {"auth required pam_unix.so\nauth optional pam_twokey.so\n", true},
+		"root becoming somebody else": {"auth sufficient pam_rootok.so\n" + ours, false},
+		"jumped over":                 {"auth [success=1 default=ignore] pam_unix.so\n" + ours + "auth required pam_permit.so\n", true},
+		"not in the auth phase":       {"auth required pam_unix.so\naccount required pam_twokey.so\n", false},
+	} {
+		h := pamHost(t, map[string]string{"etc/pam.d/sshd": c.stack})
+		found, err := h.wirings()
+		if err != nil || len(found) != 1 || found[0].PassedBy != c.want {
+			t.Errorf("%s: %+v, %v", what, found, err)
+		}
+		told := slices.ContainsFunc(h.look(false).Problems, func(p problem) bool { return p.Fix == "twokey doctor --service sshd" })
+		if told != c.want {
+			t.Errorf("%s: status tells of it: %v", what, told)
+		}
 	}
 }

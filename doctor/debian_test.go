@@ -1,0 +1,115 @@
+package doctor
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The stacks that the distribution ships are where doctor's fixes have to work first.
+func TestTheStacksOfThisDistributionCanBeMended(t *testing.T) {
+	files := goodFiles()
+	for name := range files {
+		if strings.HasPrefix(name, "etc/pam.d/") {
+			delete(files, name)
+		}
+	}
+	for _, name := range []string{"sshd", "login", "su", "su-l", "sudo", "sudo-i", "cron", "runuser", "passwd", "other",
+		"common-auth", "common-account", "common-session", "common-session-noninteractive", "common-password"} {
+		content, err := os.ReadFile("/etc/pam.d/" + name)
+		if err != nil && name != "cron" {
+			t.Fatal(err)
+		}
+		if err == nil {
+			files["etc/pam.d/"+name] = string(content)
+		}
+	}
+	s := newScratch(t, files)
+	found := bad(s.examine())
+	var services []string
+	for _, f := range found {
+		if f.ID != "not-wired" || !f.NotAsked {
+			t.Errorf("found:%s", show([]Finding{f}))
+			continue
+		}
+		services = append(services, f.About)
+		s.carryOut(f.Fix)
+	}
+	if got := strings.Join(services, " "); got != "login sshd su sudo sudo-i" {
+		t.Errorf("not wired: %s", got)
+	}
+	if found := bad(s.examine()); len(found) > 0 {
+		t.Errorf("the fixes were carried out, and there is:%s", show(found))
+	}
+}
+
+func TestWhatIsNarrowedToIsAllThatIsLookedAt(t *testing.T) {
+	s := newScratch(t, goodFiles())
+	swap("etc/pam.d/login", realAuth, "")(s)
+	swap(sudoPAM, realAuth, "")(s)
+	if found := bad(s.examine()); len(found) != 2 {
+		t.Errorf("everything:%s", show(found))
+	}
+	s.host.Service = "sudo"
+	if found := bad(s.examine()); len(found) != 1 || found[0].About != "sudo" {
+		t.Errorf("sudo:%s", show(found))
+	}
+	s.host.User = "carol"
+	if found := s.examine().Findings; len(found) != 1 || found[0].NotAsked || found[0].Severity != Info {
+		t.Errorf("for somebody who is not asked:%s", show(found))
+	}
+	s.host.User = "bob"
+	if found := bad(s.examine()); len(found) != 1 || found[0].NotAsked || found[0].Severity != Warning {
+		t.Errorf("for somebody who is optional:%s", show(found))
+	}
+	s.host.User = "alice"
+	if r := s.examine(); !r.NotAsked() || r.OK() || r.Errors() != 1 || r.Warnings() != 0 {
+		t.Errorf("for somebody who is required:%s", show(r.Findings))
+	}
+}
+
+func TestWhatThePolicyDoesNotAskIsNotMissed(t *testing.T) {
+	for what, yaml := range map[string]string{
+		"switched off":         "enabled: false\n",
+		"nobody is required":   "default: exempt\n",
+		"the service is not":   "services:\n  gdm-password: {ask: exempt}\n",
+		"exempt by an entry":   "exempt:\n  - {services: [gdm-password]}\n",
+		"exempt for the users": "exempt:\n  - {users: [alice, bob], services: [gdm-password]}\n",
+	} {
+		s := newScratch(t, goodFiles())
+		s.write("etc/pam.d/gdm-password", "@include common-auth\n")
+		if found := bad(s.examine()); len(found) != 1 {
+			t.Fatalf("before:%s", show(found))
+		}
+		old := s.read("etc/twokey/twokey.yaml")
+		if what == "nobody is required" {
+			old = "version: 1\n"
+		}
+		s.write("etc/twokey/twokey.yaml", old+yaml)
+		if found := bad(s.examine()); len(found) != 0 {
+			t.Errorf("%s:%s", what, show(found))
+		}
+	}
+}
+
+func TestAFileThatOthersIncludeIsNoServiceOfItsOwn(t *testing.T) {
+	s := newScratch(t, goodFiles())
+	s.write("etc/pam.d/common-auth", unixOne+decoyOne+realAuth+"auth required pam_permit.so\n")
+	s.write("etc/pam.d/common-account", "account required pam_twokey.so\naccount required pam_unix.so\n")
+	s.write("etc/pam.d/common-session", "session required pam_twokey.so\nsession required pam_unix.so\n")
+	for _, service := range []string{"sshd", "sudo", "login"} {
+		s.write("etc/pam.d/"+service, "@include common-auth\n@include common-account\n@include common-session\n")
+	}
+	s.write("etc/pam.d/chsh", "auth sufficient pam_rootok.so\n@include common-auth\n")   // not a login
+	s.write("etc/pam.d/xscreensaver", "@include common-auth\n@include common-account\n") // opens no session
+	s.write("etc/pam.d/sshd.dpkg-old", "auth optional pam_twokey.so\n")
+	s.write("etc/pam.d/su", "auth sufficient pam_rootok.so\n@include common-auth\n@include common-account\n@include common-session\n")
+	if found := bad(s.examine()); len(found) > 0 {
+		t.Errorf("found:%s", show(found))
+	}
+	swap("etc/pam.d/common-auth", "auth required pam_permit.so\n", "")(s)
+	if found := bad(s.examine()); !slices.ContainsFunc(found, func(f Finding) bool { return f.About == "chsh" && f.ID == "permit-missing" }) {
+		t.Errorf("nobody changes his shell any more, and there is:%s", show(found))
+	}
+}
