@@ -120,7 +120,7 @@ func namedServices(c *policy.Config) []string {
 // apart are the logins on which the decision is another than elsewhere.
 func (p *person) apart() []service {
 	return slices.DeleteFunc(slices.Clone(p.services), func(s service) bool {
-		return s.outcome.Decision == p.outcome.Decision || s.outcome.Way == policy.NotALogin
+		return decisionText(s.outcome) == decisionText(p.outcome) || s.outcome.Way == policy.NotALogin
 	})
 }
 
