@@ -219,13 +219,7 @@ func (h *host) runEditor(editor []string, file string) error {
 		return err
 	}
 	cmd := exec.Command(editor[0], append(editor[1:len(editor):len(editor)], path)...)
-	cmd.Stdout, cmd.Stderr = h.ui.out, h.ui.err
-	if h.ui.json {
-		cmd.Stdout = h.ui.err
-	}
-	if h.ui.in.file != nil {
-		cmd.Stdin = h.ui.in.file
-	}
+	h.ui.attach(cmd)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT)
 	defer signal.Stop(signals)

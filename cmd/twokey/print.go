@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"unicode"
@@ -73,6 +74,17 @@ func (u *ui) object(v any) error {
 	}
 	u.print(b.String())
 	return nil
+}
+
+// attach gives another program our terminal. With --json what it prints goes to standard error: standard output is one JSON value.
+func (u *ui) attach(cmd *exec.Cmd) {
+	cmd.Stdout, cmd.Stderr = u.out, u.err
+	if u.json {
+		cmd.Stdout = u.err
+	}
+	if u.in.file != nil {
+		cmd.Stdin = u.in.file
+	}
 }
 
 // width is how many columns the terminal has; false when standard output is none.
