@@ -89,8 +89,9 @@ func (r *run) openRecorded(s subject, rec audit.Record) Verdict {
 	return allow(nil, r.unwritten)
 }
 
-// takeSuccess uses up what authenticate left in the user's state. One that is too old is left where it is, so that the next try finds it
-// as well, and errLate.
+// takeSuccess uses up what authenticate left in the user's state. What was used stays as a mark, without a method: a process that lives on
+// must not open another session when open_within is over, as if it had never been asked. Too late is errLate, and leaves all as it is, so
+// that the next try is too late as well.
 func (r *run) takeSuccess(s subject) (success state.Success, found bool, err error) {
 	if !s.known {
 		return success, false, nil
@@ -101,13 +102,17 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 	}
 	late := false
 	err = states.Update(r.hello.Name, func(tx *state.Tx) error {
+		now := r.host.Now()
 		success, found = tx.TakeSuccess(r.host.Application, r.hello.Service)
-		// A number and a start time can come again when the machine has started anew: then the time lies in the future, or far back.
-		age := r.host.Now().Sub(success.Time)
-		late = found && age > r.policy.OpenWithin
-		found = found && age >= -clockSlack
-		if late {
+		age := now.Sub(success.Time)
+		if late = found && age > r.policy.OpenWithin; late {
 			return errLate
+		}
+		// A number and a start time can come again when the machine has started anew: then the time may lie in the future.
+		if found = found && age >= -clockSlack; found {
+			mark := success
+			mark.Method, mark.Device = "", ""
+			tx.AddSuccess(mark, now)
 		}
 		return nil
 	})
@@ -117,5 +122,5 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 	case errors.Is(err, fs.ErrNotExist):
 		return state.Success{}, false, nil
 	}
-	return success, found, err
+	return success, found && success.Method != "", err
 }

@@ -271,19 +271,37 @@ func securityKey(w *world) {
 // Attack: keep a connection open, whose success is from long ago, and open the session when nobody sits there any more.
 func TestALateSessionIsRefusedAsOftenAsItIsTried(t *testing.T) {
 	w := newWorld(t)
-	w.policy.OpenWithin = time.Minute
-	if got := w.frame(); got != allows {
-		t.Fatalf("the login: %#x", got)
-	}
-	w.now = w.now.Add(time.Minute + time.Second)
-	for range 3 {
-		if got, _ := w.opened(); got != denies || w.log[len(w.log)-1].Reason != errLate.Error() {
-			t.Errorf("%#x, recorded %q", got, w.reasons())
+	for name, openedBefore := range map[string]bool{"the first session": false, "one after another": true} {
+		w.reset()
+		w.policy.OpenWithin = time.Minute
+		if got := w.frame(); got != allows {
+			t.Fatalf("%s: the login: %#x", name, got)
 		}
-	}
-	w.policy.Default = policy.Exempt
-	if got, _ := w.opened(); got != ignores {
-		t.Errorf("who is not subject to the policy any more: %#x", got)
+		if openedBefore {
+			if got, factor := w.opened(); got != allows || factor != "totp" {
+				t.Errorf("%s: in time: %#x with %q", name, got, factor)
+			}
+			if got, factor := w.opened(); got != allows || factor != "none" {
+				t.Errorf("%s: the second in time: %#x with %q", name, got, factor)
+			}
+		}
+		w.now = w.now.Add(time.Minute + time.Second)
+		for range 3 {
+			if got, _ := w.opened(); got != denies || w.log[len(w.log)-1].Reason != errLate.Error() {
+				t.Errorf("%s: %#x, recorded %q", name, got, w.reasons())
+			}
+		}
+		w.hello.Phase = wire.PhaseAuthenticate
+		if got := w.again(w.code(0)); got != allows {
+			t.Errorf("%s: a new login: %#x", name, got)
+		}
+		if got, factor := w.opened(); got != allows || factor != "totp" {
+			t.Errorf("%s: its session: %#x with %q", name, got, factor)
+		}
+		w.now, w.policy.Default = w.now.Add(time.Hour), policy.Exempt
+		if got, _ := w.opened(); got != ignores {
+			t.Errorf("%s: who is not subject to the policy any more: %#x", name, got)
+		}
 	}
 }
 

@@ -76,7 +76,7 @@ func TestTheProgramsOfTheMachineAskForACode(t *testing.T) {
 				{"a right code", right, true, "right code"},
 				{"the same code again", right, false, "code used before"},
 				{"a wrong code", anna.wrong(t), false, "wrong code"},
-				{"an expired code", anna.code(t, -3), false, "wrong code"},
+				{"an expired code", anna.code(t, -3), false, "wrong code: it would have been right "},
 				{"the code of the person at the other end", bert.code(t, 0), false, "wrong code"},
 				{"nothing", "", false, "empty answer"},
 				{"bytes that are not UTF-8", "\xff\xfe", false, "wrong code"},
@@ -91,7 +91,8 @@ func TestTheProgramsOfTheMachineAskForACode(t *testing.T) {
 					t.Errorf("%s: let in %v, want %v:\n%s", c.name, in, c.in, x.Screen())
 				}
 				reasons := s.reasons(anna, "login")
-				if len(reasons) == 0 || reasons[len(reasons)-1] != c.reason {
+				last := append([]string{""}, reasons...)[len(reasons)]
+				if last != c.reason && !(strings.HasSuffix(c.reason, " ") && strings.HasPrefix(last, c.reason)) {
 					t.Errorf("%s: recorded as %q, want %q last", c.name, reasons, c.reason)
 				}
 			}

@@ -118,7 +118,7 @@ func TestEachSessionIsRecordedWithItsSecondFactor(t *testing.T) {
 	key, setting := newKey(t)
 	sshd := s.Sshd("PubkeyAuthentication yes", setting)
 
-	const byItself = "the default is optional; a device is enrolled (default)"
+	const byItself = "ssh key only; the default is optional; a device is enrolled (default)"
 	for _, c := range []struct {
 		name                   string
 		person                 *person
@@ -133,7 +133,7 @@ func TestEachSessionIsRecordedWithItsSecondFactor(t *testing.T) {
 		{"with a key", anna, func() visit { return visitor{user: anna.Name, key: key}.byKey(t, sshd) }, false, "none", "", byItself},
 		{"with a key again", anna, func() visit { return visitor{user: anna.Name, key: key}.byKey(t, sshd) }, false, "none", "", byItself},
 		{"with a password, not enrolled", bert, func() visit { return s.visitor(bert, "").visit(t, sshd) }, false,
-			"none", "", "the default is optional; no device is enrolled (default)"},
+			"none", "", "optional; the default is optional; no device is enrolled (default)"},
 	} {
 		before := len(s.records(c.person))
 		v := c.visit()
