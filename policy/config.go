@@ -181,9 +181,3 @@ func (c *Config) clone() *Config {
 func (c *Config) SwitchedOff(now time.Time) bool {
 	return c != nil && (c.Off || !now.IsZero() && now.Before(c.OffUntil))
 }
-
-// ServiceExempt reports whether everybody is exempt on this PAM service. The
-// decoy, which else asks everybody whoever he is, needs it.
-func (c *Config) ServiceExempt(service string) bool {
-	return c.AsksNobody(Facts{Service: service})
-}

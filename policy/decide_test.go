@@ -214,12 +214,3 @@ func TestObserveIsCarriedAndChangesNoDecision(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
-
-func TestServiceExemptMeansEverybody(t *testing.T) {
-	c := mustParse(t, house)
-	for service, want := range map[string]bool{"cron": true, "greeter": true, "sshd": false, "xrdp-sesman": false, "": false} {
-		if got := c.ServiceExempt(service); got != want {
-			t.Errorf("%q: %v, want %v", service, got, want)
-		}
-	}
-}

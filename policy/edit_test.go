@@ -207,7 +207,7 @@ func TestUnsetNeverWidensAnEntry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := mustParse(t, string(got)); c.ServiceExempt("sshd") || strings.Contains(string(got), "sshd") {
+		if c := mustParse(t, string(got)); c.AsksNobody(Facts{Service: "sshd"}) || strings.Contains(string(got), "sshd") {
 			t.Errorf("now everybody is exempt on sshd:\n%s", got)
 		}
 	}

@@ -127,7 +127,9 @@ func FuzzEdit(f *testing.F) {
 			t.Fatalf("the same again: %v\n%s\n%s", err, edited, again)
 		}
 		checkChange(t, change, before, after)
-		if _, ok := change.(AddExempt); ok && len(after.Require) == len(before.Require) {
+		dated := func(e Entry) bool { return !e.Until.IsZero() } // and so perhaps replaced
+		added, ok := change.(AddExempt)
+		if ok && len(after.Require) == len(before.Require) && !dated(Entry(added)) && !slices.ContainsFunc(before.Exempt, dated) {
 			keepsLines(t, src, edited)
 		}
 	})
@@ -141,10 +143,20 @@ func changeOf(kind byte, name, service string) Change {
 	if service != "" {
 		e.Services = []string{service}
 	}
+	day := Date{2027, 3, 1 + int(kind>>4&1)}
 	switch kind % 5 {
 	case 0:
+		if kind&32 != 0 {
+			e.By = day
+		}
 		return AddRequire(e)
 	case 1:
+		if kind&32 != 0 {
+			e.Until = day
+		}
+		if kind&64 != 0 {
+			e.From = []string{"192.0.2.0/24"}
+		}
 		return AddExempt(e)
 	case 2:
 		return Unset(e)
@@ -193,7 +205,7 @@ func checkChange(t *testing.T, change Change, before, after *Config) {
 		t.Fatalf("%T changed something else:\n%s%s", change, before.Compile(zeros), after.Compile(zeros))
 	}
 	for _, service := range []string{"sshd", "sudo", "cron"} {
-		if _, unset := change.(Unset); unset && after.ServiceExempt(service) && !before.ServiceExempt(service) {
+		if _, unset := change.(Unset); unset && after.AsksNobody(Facts{Service: service}) && !before.AsksNobody(Facts{Service: service}) {
 			t.Fatalf("%s became exempt for everybody", service)
 		}
 	}

@@ -21,7 +21,7 @@ func TestMust1ZeroValuesRefuse(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
-	if none.ServiceExempt("cron") || Decision(99).String() != "deny" || Action(99).String() != "ask then deny" {
+	if none.AsksNobody(Facts{Service: "cron"}) || Decision(99).String() != "deny" || Action(99).String() != "ask then deny" {
 		t.Error("something without a meaning is not the strictest")
 	}
 	if got := (&Config{Default: 99}).Decide(known("alice").with()); got.Action != AskThenDeny {
@@ -52,7 +52,7 @@ func TestMust3OnlyTheSwitchOrAnExemptionOfEverybodyLetsAnUnknownAccountPass(t *t
 
 func TestMust4WhatHasNoConditionsMatchesNobody(t *testing.T) {
 	c := Config{Default: Required, Exempt: []Entry{{}}}
-	if got := c.Decide(known("dave")); got.Action != AskThenDeny || c.ServiceExempt("sshd") || c.ServiceExempt("") {
+	if got := c.Decide(known("dave")); got.Action != AskThenDeny || c.AsksNobody(Facts{Service: "sshd"}) || c.AsksNobody(Facts{Service: ""}) {
 		t.Errorf("%+v", got)
 	}
 	c = Config{Default: Required, Rules: []Rule{{Then: Exempt}}}

@@ -132,6 +132,7 @@ func TestAsksNobody(t *testing.T) {
 		"and unknown accounts":                  {exempts("{services: [sshd]}"), known("x").unknown(), true},
 		"the bastion":                           {exempts("{from: [192.0.2.9]}"), known("x").from("192.0.2.9"), true},
 		"not the bastion":                       {exempts("{from: [192.0.2.9]}"), known("x"), false},
+		"everybody but on another service":      {exempts("{services: [greeter]}"), known("x"), false},
 		"some are exempt":                       {exempts("{users: [bob], services: [sshd]}"), known("bob"), false},
 		"an exemption that is over":             {exempts("{services: [sshd], until: 2026-11-19}"), known("x").at(friday), false},
 		"somebody is denied there":              {exempts("{services: [sshd]}") + "rules: [{users: [eve], then: deny}]\n", known("x"), false},
@@ -181,5 +182,39 @@ func TestExplainSaysWhyARuleDoesNotMatch(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestDate(t *testing.T) {
+	for _, text := range []string{"", "2026-13-01", "2026-02-30", "2026-1-1", "26-01-01", "1999-12-31", "2026-12-31 ", "2026-12-31T00:00:00Z", "10000-01-01"} {
+		if d, ok := ParseDate(text); ok || !d.IsZero() {
+			t.Errorf("%q is %v", text, d)
+		}
+	}
+	zone, err := time.LoadLocation(berlin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, end := range map[string]string{
+		"2026-12-31": "2027-01-01T00:00:00+01:00",
+		"2026-03-29": "2026-03-30T00:00:00+02:00", // a day of 23 hours
+		"2026-10-25": "2026-10-26T00:00:00+01:00", // and one of 25
+		"2028-02-29": "2028-03-01T00:00:00+01:00",
+	} {
+		d, ok := ParseDate(text)
+		if !ok || d.String() != text || d.End(zone).Format(time.RFC3339) != end || DateOf(d.End(zone).Add(-time.Second)) != d {
+			t.Errorf("%s: %v, ends %v", text, d, d.End(zone))
+		}
+	}
+	order := []Date{{2025, 12, 31}, {2026, 1, 31}, {2026, 2, 1}, {2026, 2, 2}}
+	for i, a := range order {
+		for j, b := range order {
+			if a.Before(b) != (i < j) {
+				t.Errorf("%v before %v: %v", a, b, a.Before(b))
+			}
+		}
+	}
+	if (Date{}).String() != "" || (Date{}).Before(Date{}) {
+		t.Error("no date")
 	}
 }
