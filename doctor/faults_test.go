@@ -242,17 +242,17 @@ var faults = map[string]fault{
 		id:    "sshd-without-pam", severity: Error, notAsked: true,
 		fix: `/etc/ssh/sshd_config line 2: write "UsePAM yes"`,
 	},
-	"sshd cannot ask": {
-		plant: swap(sshdConf, "KbdInteractiveAuthentication yes", "KbdInteractiveAuthentication no"),
+	"sshd cannot ask, and takes passwords": {
+		plant: swap(sshdConf, "KbdInteractiveAuthentication yes\nPasswordAuthentication no", "KbdInteractiveAuthentication no\nPasswordAuthentication yes"),
 		id:    "sshd-cannot-ask", severity: Error,
-		fix: `/etc/ssh/sshd_config line 3: write "KbdInteractiveAuthentication yes"`,
+		fix: `/etc/ssh/sshd_config line 3: write "KbdInteractiveAuthentication yes"; /etc/ssh/sshd_config line 4: write "PasswordAuthentication no"`,
 	},
 	"sshd cannot ask those from one network": {
 		plant: func(s *scratch) {
-			s.write(sshdConf, s.read(sshdConf)+"Match Address 198.51.100.0/24\n\tKbdInteractiveAuthentication no\n")
+			s.write(sshdConf, s.read(sshdConf)+"Match Address 198.51.100.0/24\n\tKbdInteractiveAuthentication no\n\tPasswordAuthentication=yes\n")
 		},
 		id: "sshd-cannot-ask", severity: Error,
-		fix: `/etc/ssh/sshd_config line 8: write "KbdInteractiveAuthentication yes"`,
+		fix: `/etc/ssh/sshd_config line 8: write "KbdInteractiveAuthentication yes"; /etc/ssh/sshd_config line 9: write "PasswordAuthentication no"`,
 	},
 	"sshd takes passwords by their own method": {
 		plant: swap(sshdConf, "PasswordAuthentication no\n", ""),
@@ -276,10 +276,14 @@ var faults = map[string]fault{
 		mend: swap(sshdConf, "UsePAM perhaps", "UsePAM yes"),
 	},
 	"who must enrol gets sftp only": {
-		plant: all(func(s *scratch) { s.people[0].Enrolled = false }, swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nForceCommand internal-sftp\n")),
-		id:    "enrol-unseen", severity: Warning,
-		fix:  "run: twokey enroll alice",
-		mend: func(s *scratch) { s.people[0].Enrolled = true },
+		plant: func(s *scratch) {
+			s.people = append(s.people, somebody("dave", 1004, false, "users"))
+			swap("etc/twokey/twokey.yaml", "[alice]", "[alice, dave]")(s)
+			swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nForceCommand internal-sftp\n")(s)
+		},
+		id: "enrol-unseen", severity: Warning,
+		fix:  "run: twokey enroll dave",
+		mend: func(s *scratch) { s.people[3].Enrolled = true },
 	},
 	"who must enrol has no shell": {
 		plant: func(s *scratch) { s.people[0].Enrolled, s.people[0].Shell = false, "/usr/sbin/nologin" },
@@ -318,6 +322,22 @@ var faults = map[string]fault{
 		plant: func(s *scratch) { s.must(os.Chmod(s.path("etc/twokey/host.key"), 0o640)) },
 		id:    "file-mode", severity: Error, fix: "run: chmod 0600 '$ROOT/etc/twokey/host.key'",
 	},
+	"the host key is damaged": {
+		plant: func(s *scratch) {
+			s.must(os.Rename(s.path("etc/twokey/host.key"), s.path("etc/backup")))
+			s.write("etc/twokey/host.key", "key")
+		},
+		id: "host-key-damaged", severity: Error, fix: "put the host key back from a backup; without it nobody's secret can be read",
+		mend: func(s *scratch) { s.must(os.Rename(s.path("etc/backup"), s.path("etc/twokey/host.key"))) },
+	},
+	"the head of the audit log is damaged": {
+		plant: func(s *scratch) {
+			s.must(os.Rename(s.path("var/log/twokey/audit.head"), s.path("etc/backup")))
+			s.write("var/log/twokey/audit.head", strings.Repeat("head", 2048))
+		},
+		id: "audit-head-damaged", severity: Error, fix: "run: twokey audit verify",
+		mend: func(s *scratch) { s.must(os.Rename(s.path("etc/backup"), s.path("var/log/twokey/audit.head"))) },
+	},
 	"a user's secrets belong to somebody else": {
 		plant: func(s *scratch) { s.must(os.Chown(s.path("var/lib/twokey/users/alice.age"), 65534, 65534)) },
 		id:    "file-owner", severity: Error, fix: "run: chown root:root '$ROOT/var/lib/twokey/users/alice.age'",
@@ -331,9 +351,9 @@ var faults = map[string]fault{
 		id:    "file-mode", severity: Warning, fix: "run: chmod 0700 '$ROOT/var/lib/twokey'",
 	},
 	"the head of the audit log is gone": {
-		plant: func(s *scratch) { s.must(os.Remove(s.path("var/log/twokey/audit.head"))) },
+		plant: func(s *scratch) { s.must(os.Rename(s.path("var/log/twokey/audit.head"), s.path("etc/backup"))) },
 		id:    "file-missing", severity: Error, fix: "put it back from a backup; on a host that was never set up run: twokey init",
-		mend: withFile("var/log/twokey/audit.head", "head"),
+		mend: func(s *scratch) { s.must(os.Rename(s.path("etc/backup"), s.path("var/log/twokey/audit.head"))) },
 	},
 	"the helper can be written by a group": {
 		plant: func(s *scratch) { s.must(os.Chmod(s.path("usr/libexec/twokey/twokey-verify"), 0o775)) },
@@ -383,7 +403,7 @@ var faults = map[string]fault{
 }
 
 func TestThereAreAtLeastTwentyFaults(t *testing.T) {
-	if len(faults) < 20 || len(faults) != 57 {
+	if len(faults) < 20 || len(faults) != 59 {
 		t.Errorf("%d faults", len(faults))
 	}
 }

@@ -11,7 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"twokey/audit"
 	"twokey/internal/safefile"
+	"twokey/secrets"
 )
 
 // FileSystem is what a folder lies on.
@@ -93,9 +95,26 @@ func (e *examination) files() {
 			e.file(p)
 		}
 	}
+	e.contents()
 	e.fileSystem(e.Root + e.Policy.Paths.Data)
 	if log := filepath.Dir(e.Root + e.Policy.Paths.Audit); log != e.Root+e.Policy.Paths.Data {
 		e.fileSystem(log)
+	}
+}
+
+// contents: a login needs the host key and the head of the audit log; whether the files can be opened has been told.
+func (e *examination) contents() {
+	path := e.Root + e.Policy.Paths.Key
+	if key, err := secrets.OpenHostKey(path); err == nil {
+		key.Wipe()
+	} else if errors.Is(err, secrets.ErrHostKey) && e.exists(path) {
+		e.add(Finding{Severity: Error, ID: "host-key-damaged", About: "files", Message: "nobody's code can be checked: " + oneLine(err),
+			Fix: "put the host key back from a backup; without it nobody's secret can be read"})
+	}
+	var unopened *fs.PathError
+	if _, err := audit.ReadCheckpoint(e.Root + e.Policy.Paths.Audit); errors.Is(err, audit.ErrHead) && !errors.As(err, &unopened) {
+		e.add(Finding{Severity: Error, ID: "audit-head-damaged", About: "files", Message: "nobody gets in, since nothing can be recorded: " + oneLine(err),
+			Fix: command("twokey audit verify")})
 	}
 }
 

@@ -20,7 +20,9 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"twokey/audit"
 	"twokey/policy"
+	"twokey/secrets"
 )
 
 // goodFiles are those of a host with which nothing is wrong.
@@ -50,13 +52,10 @@ func goodFiles() map[string]string {
 		"etc/login.defs":      "LOGIN_TIMEOUT\t\t60\n",
 
 		"etc/twokey/twokey.yaml":         "version: 1\nrequire:\n  - {users: [alice]}\n",
-		"etc/twokey/host.key":            "key",
 		"var/lib/twokey/policy":          "policy",
 		"var/lib/twokey/users/alice.age": "secret",
 		"var/lib/twokey/state/alice":     "state",
 		"var/lib/twokey/uids/1001":       "alice",
-		"var/log/twokey/audit.jsonl":     "",
-		"var/log/twokey/audit.head":      "head",
 
 		"usr/lib/x86_64-linux-gnu/security/pam_permit.so": "",
 		"usr/lib/x86_64-linux-gnu/security/pam_twokey.so": "",
@@ -85,6 +84,9 @@ func newScratch(t *testing.T, files map[string]string) *scratch {
 		s.must(os.Chmod(s.path(folder), 0o700))
 	}
 	s.host.Config = s.path("etc/twokey/twokey.yaml")
+	s.must(secrets.GenerateHostKey(s.path("etc/twokey/host.key")))
+	_, err := audit.Create(s.path("var/log/twokey/audit.jsonl"))
+	s.must(err)
 	key, err := sshHostKey()
 	s.must(err)
 	s.must(os.WriteFile(s.path("etc/ssh/key"), key, 0o600))

@@ -38,6 +38,7 @@ func (e *examination) sshd() {
 		return
 	}
 	required, asked := e.concerned(sshdService, e.From)
+	slices.SortStableFunc(required, func(a, b Person) int { return without(b) - without(a) }) // of alike visits the first is made
 	people := append(slices.Clone(required), asked...)
 	if len(people) == 0 {
 		return
@@ -59,6 +60,14 @@ func (e *examination) sshd() {
 			required: slices.ContainsFunc(required, func(p Person) bool { return p.Name == v.user.Name })}
 		s.check()
 	}
+}
+
+// without is 1 for somebody who has no device.
+func without(p Person) int {
+	if p.Enrolled {
+		return 0
+	}
+	return 1
 }
 
 func (e *examination) sshdProgram() string {
@@ -201,13 +210,18 @@ func (s *sshdCheck) check() {
 	s.sight()
 }
 
-// questions: only keyboard-interactive can put ours. The password method answers every question with the password.
+// questions: only keyboard-interactive can put ours. The password method answers every question with the password. Where there is neither,
+// everybody comes by key, or not at all.
 func (s *sshdCheck) questions() {
-	if !s.yes("kbdinteractiveauthentication") {
-		s.report(Error, "sshd-cannot-ask", "KbdInteractiveAuthentication is no, so the code cannot be asked for and whoever needs one does not get in by password",
+	password := s.yes("passwordauthentication")
+	switch interactive := s.yes("kbdinteractiveauthentication"); {
+	case !interactive && password:
+		s.report(Error, "sshd-cannot-ask", "KbdInteractiveAuthentication is no, so the code cannot be asked for: whoever needs one is refused with the right password",
+			both(s.fix("KbdInteractiveAuthentication", "yes"), s.fix("PasswordAuthentication", "no")))
+	case !interactive:
+		s.report(Info, "sshd-cannot-ask", "KbdInteractiveAuthentication is no, so the code cannot be asked for; there are no logins by password either",
 			s.fix("KbdInteractiveAuthentication", "yes"))
-	}
-	if s.yes("passwordauthentication") {
+	case password:
 		s.report(Warning, "sshd-password-method",
 			"PasswordAuthentication is yes: a client that uses it cannot be asked, and is refused with the right password, where a code is needed",
 			s.fix("PasswordAuthentication", "no"))
