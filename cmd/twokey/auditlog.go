@@ -167,7 +167,9 @@ func why(r *audit.Record) string {
 	}
 	var changes []string
 	for _, c := range r.Changes {
-		changes = append(changes, changeText(c))
+		if !strings.HasPrefix(c.Field, hunkMark) { // line by line it stands in the log only
+			changes = append(changes, changeText(c))
+		}
 	}
 	if more := len(changes) - shownChanges; more > 0 {
 		changes = append(changes[:shownChanges], fmt.Sprintf("%d more", more))

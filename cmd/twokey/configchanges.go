@@ -58,6 +58,9 @@ func (e *configEdit) digests() []audit.Change {
 	return changes
 }
 
+// hunkMark begins the name of a change that is lines of a file.
+const hunkMark = "@@"
+
 // hunks are the difference as diff -U0 has it, one change each: the lines that went and the lines that came under their place. The log
 // cuts what is longer than its texts, and says so.
 func hunks(edits []edit) []audit.Change {
@@ -77,7 +80,7 @@ func hunks(edits []edit) []audit.Change {
 				came = append(came, line)
 			}
 		}
-		place := fmt.Sprintf("@@ -%s +%s @@", lineRange(old, len(gone)), lineRange(new, len(came)))
+		place := fmt.Sprintf(hunkMark+" -%s +%s @@", lineRange(old, len(gone)), lineRange(new, len(came)))
 		all = append(all, audit.Change{Field: place, Old: strings.Join(gone, "\n"), New: strings.Join(came, "\n")})
 		old, new = old+len(gone), new+len(came)
 	}
