@@ -44,7 +44,7 @@ const (
 
 // Limits of texts, in bytes.
 const (
-	maxMessage = 1024 // as it is configured
+	maxMessage = 1024 // as it is configured; also what is filled in
 	maxShown   = 8192 // as it is shown; the login's prompts take 16384
 )
 

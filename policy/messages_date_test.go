@@ -63,4 +63,16 @@ func TestGraceText(t *testing.T) {
 	if !strings.Contains(got, "31 December (5 days left)") || !strings.Contains(got, "sudo twokey enroll eva") {
 		t.Errorf("in another zone: %q", got)
 	}
+	summer := time.Date(2027, time.July, 1, 0, 0, 0, 0, berlin)
+	if got := (&Config{}).GraceText("eva", summer, time.Date(2027, time.March, 1, 12, 0, 0, 0, berlin)); !strings.Contains(got, "(121 days left)") {
+		t.Errorf("a day of 23 hours lies between: %q", got)
+	}
+	york, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	grace = time.Date(2027, time.January, 1, 0, 0, 0, 0, york).UTC()
+	if got := (&Config{}).GraceText("eva", grace, time.Date(2026, time.December, 26, 12, 0, 0, 0, york)); !strings.Contains(got, "31 December (5 days left)") {
+		t.Errorf("where the day ends after it does in UTC: %q", got)
+	}
 }

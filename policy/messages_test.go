@@ -96,6 +96,8 @@ func TestText(t *testing.T) {
 		"a number":                        {full.Text(MsgReplayed, "SECONDS", "17"), "This code has already been used. The next one comes in 17 seconds."},
 		"German":                          {german.Text(MsgReplayed, "SECONDS", "17"), "Dieser Code wurde bereits verwendet. Der nächste kommt in 17 Sekunden."},
 		"the administrator in German":     {german.Text(MsgRefused), "Die Anmeldung ist fehlgeschlagen. Bitte prüfen Sie Ihre Anmeldedaten und versuchen Sie es erneut. Wenden Sie sich sonst an Ihren Administrator."},
+		"a long address":                  {(&Config{HelpURL: "https://" + strings.Repeat("x", 248), Messages: map[Message]string{MsgMailBody: "%HELP%"}}).Text(MsgMailBody), "More about it: https://" + strings.Repeat("x", 248)},
+		"the usual contact in German":     {(&Config{Language: "de", Contact: DefaultContact, Messages: map[Message]string{MsgRefused: "%CONTACT%"}}).Text(MsgRefused), "Ihren Administrator"},
 		"an unknown language":             {(&Config{Language: "fr"}).Text(MsgPrompt), "Verification code: "},
 		"an unknown message":              {full.Text("nonsense\x1b"), "nonsense?"},
 		"a replaced text":                 {replaced.Text(MsgReplayed, "SECONDS", "17"), "Used. 17 s."},
@@ -117,8 +119,8 @@ func TestText(t *testing.T) {
 }
 
 func TestALongValueIsCutBetweenCharacters(t *testing.T) {
-	got := (&Config{}).Text(MsgMailSubject, "HOST", "x"+strings.Repeat("ü", 200))
-	if want := "Your second factor for x" + strings.Repeat("ü", 127); got != want {
+	got := (&Config{}).Text(MsgMailSubject, "HOST", "x"+strings.Repeat("ü", 600))
+	if want := "Your second factor for x" + strings.Repeat("ü", 511); got != want {
 		t.Errorf("got %q", got)
 	}
 }
@@ -156,6 +158,8 @@ func TestCheckMessage(t *testing.T) {
 		"a prompt of two lines":    {"prompt", "Hello\nCode: ", `the message "prompt" is one line`},
 		"a field of two lines":     {"password_and_code", "a\nb", `the message "password_and_code" is one line`},
 		"a subject of two lines":   {"mail_subject", "a\nBcc: x@example.org", `the message "mail_subject" is one line`},
+		"a contact of two lines":   {"contact", "a\nb", `the message "contact" is one line`},
+		"a help of two lines":      {"help", "a\nb", `the message "help" is one line`},
 		"ANSI":                     {"refused", "\x1b[31mno", "escape sequences are not allowed in a text: terminals would obey them"},
 		"a C1 control":             {"refused", "a\u009b31m", "the character U+009B is not allowed in a text"},
 		"a carriage return":        {"refused", "a\rb", "the character U+000D is not allowed in a text"},

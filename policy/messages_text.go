@@ -12,8 +12,8 @@ import (
 // English one, with its placeholders filled in. Pairs are a name and a value each: Text(MsgReplayed, "SECONDS", "17").
 //
 // It never fails, and the module never refuses what it gives: at most 8192 bytes of UTF-8 without control characters other than the
-// line feed, whatever the values are. A value is one line of at most 256 bytes; what cannot be shown in it becomes a question mark.
-// A placeholder in a value is not filled in, so a device called "%BY%" is shown by that name.
+// line feed, whatever the values are. A value, which anybody may have chosen, is one line of at most 1024 bytes; what cannot be shown
+// in it becomes a question mark. A placeholder in a value is not filled in, so a device called "%BY%" is shown by that name.
 func (c *Config) Text(m Message, pairs ...string) string {
 	if c == nil {
 		c = &Config{}
@@ -25,9 +25,9 @@ func (c *Config) Text(m Message, pairs ...string) string {
 	standard := []string{"CONTACT", contact, "HELP_URL", c.HelpURL}
 	help := ""
 	if c.HelpURL != "" {
-		help = fill(c.wording(MsgHelp), standard, maxMessage)
+		help = fill(c.wording(MsgHelp), standard)
 	}
-	text := fill(c.wording(m), append(append(standard, "HELP", help), pairs...), maxText)
+	text := fill(c.wording(m), append(append(standard, "HELP", help), pairs...))
 	if strings.Contains(c.wording(m), "%HELP%") {
 		text = strings.TrimRight(text, " \n") // of nothing that stands at the end, no blank is left
 	}
@@ -45,16 +45,13 @@ func (c *Config) wording(m Message) string {
 }
 
 // fill puts values in the place of their placeholders, all at once, and makes the result fit to be shown.
-func fill(text string, pairs []string, longest int) string {
+func fill(text string, pairs []string) string {
 	var replace []string
 	for i := 0; i+1 < len(pairs); i += 2 {
-		replace = append(replace, "%"+pairs[i]+"%", showable(pairs[i+1], longest))
+		replace = append(replace, "%"+pairs[i]+"%", printable(pairs[i+1], "", maxMessage))
 	}
 	return printable(strings.NewReplacer(replace...).Replace(text), "\n", maxShown)
 }
-
-// showable makes one line of a value that anybody may have chosen.
-func showable(value string, longest int) string { return printable(value, "", longest) }
 
 // printable gives what can be shown of a text, with a question mark for each character that cannot: it could move the cursor, hide
 // what was said, or turn the direction of writing. The characters of except stay.
