@@ -19,7 +19,8 @@ import (
 //  8. AsksNobody MUST be true only where Decide lets every account that exists by without a question.
 //  9. A success MUST NOT be remembered in sudo, su and their like, nor from a shared source.
 
-// Action is what a login must do with an [Outcome]. The zero value refuses.
+// Action is what a login must do with an [Outcome]. The zero value refuses. Where the service's way is one that cannot ask (Earlier,
+// Never, NotALogin) AskThenDeny refuses without a question, and Ask, with Earlier, looks for a success of before.
 type Action int
 
 // The three actions.

@@ -94,7 +94,8 @@
 // From is compared with PAM_RHOST. A network matches the addresses in it, an IPv4 address also where
 // it is written as IPv6 (::ffff:192.0.2.1), and a login without PAM_RHOST is in no network. A name is
 // compared as it is, but for capital letters, and never resolved: it matches
-// only where the application puts names into PAM_RHOST, and who has the reverse zone of an address chooses it.
+// only where the application puts names into PAM_RHOST (sshd with UseDNS yes), and no network matches
+// there. Who has the reverse zone of an address chooses the name.
 //
 // # Ways of asking
 //

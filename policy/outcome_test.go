@@ -110,7 +110,7 @@ func TestGraceEndsWithTheDayBy(t *testing.T) {
 		}
 	}
 	// Two entries, and it is not known which: the one that ends first.
-	c := mustParse(t, requires("{groups: [broken], by: 2026-11-30}", "{users: [alice], by: 2026-11-25}"))
+	c := mustParse(t, requires("{groups: [broken], by: 2026-11-25}", "{users: [alice], by: 2026-11-30}"))
 	if got := c.Decide(known("alice").at(friday)); got.Action != Ignore || DateOf(got.Grace) != (Date{2026, 11, 26}) {
 		t.Errorf("%+v", got)
 	}
