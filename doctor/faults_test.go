@@ -187,12 +187,21 @@ var faults = map[string]fault{
 		plant: oneField("auth required pam_unix.so\nauth required pam_twokey.so\n"),
 		id:    "appended-too-late", severity: Error,
 		fix:  `/etc/pam.d/vsftpd line 1: put before it "auth required pam_twokey.so"; /etc/pam.d/vsftpd line 2: take it out`,
-		mend: oneField("auth required pam_twokey.so\nauth required pam_unix.so try_first_pass\n"),
+		mend: oneField("auth required pam_twokey.so\nauth required pam_unix.so\n"),
+	},
+	"a service with one field does not call the module": {
+		plant: all(oneField("auth required pam_unix.so\n"), swap("etc/pam.d/vsftpd", "account required pam_twokey.so\n", ""),
+			swap("etc/pam.d/vsftpd", "session required pam_twokey.so\n", "session required pam_unix.so\n")),
+		id: "not-wired", severity: Error, notAsked: true,
+		fix: `/etc/pam.d/vsftpd line 1: put before it "auth required pam_twokey.so"; ` +
+			`/etc/pam.d/vsftpd line 2: put before it "account required pam_twokey.so"; ` +
+			`/etc/pam.d/vsftpd line 3: put before it "session required pam_twokey.so"; ` +
+			`or say in the policy that nobody is asked here: services: {vsftpd: {ask: exempt}}`,
 	},
 	"a service with one field asks for the password again": {
-		plant: oneField("auth required pam_twokey.so\nauth required pam_unix.so nullok\n"),
+		plant: oneField("auth required pam_twokey.so\nauth required pam_sss.so domains=a\n"),
 		id:    "appended-asks-again", severity: Error,
-		fix: `/etc/pam.d/vsftpd line 2: write "auth required pam_unix.so nullok try_first_pass"`,
+		fix: `/etc/pam.d/vsftpd line 2: write "auth required pam_sss.so domains=a try_first_pass"`,
 	},
 	"the account line stands behind common-account": {
 		plant: swap(sshdPAM, "account required pam_twokey.so\naccount required pam_nologin.so\n@include common-account\n",
@@ -403,7 +412,7 @@ var faults = map[string]fault{
 }
 
 func TestThereAreAtLeastTwentyFaults(t *testing.T) {
-	if len(faults) < 20 || len(faults) != 59 {
+	if len(faults) < 20 || len(faults) != 60 {
 		t.Errorf("%d faults", len(faults))
 	}
 }

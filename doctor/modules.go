@@ -98,6 +98,12 @@ func passwordModules() []string {
 		"pam_systemd_home.so", "pam_pwdfile.so", "pam_mysql.so", "pam_radius_auth.so", "pam_authd.so"}
 }
 
+// asksAgain reports whether a module asks for a password though there is one, unless an argument says that it must not. Those that come
+// with libpam take what is there (pam_get_authtok(3)).
+func asksAgain(line pamconf.Line) bool {
+	return !slices.Contains([]string{"pam_unix.so", "pam_userdb.so"}, line.Name())
+}
+
 // possible has one result for each action that the line's control knows, success apart from failures.
 func possible(line pamconf.Line, onSuccess pamconf.Marks) []pamconf.Option {
 	options := []pamconf.Option{{Result: pamconf.Success, Mark: onSuccess}}

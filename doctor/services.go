@@ -167,9 +167,12 @@ func (c *check) notWired() {
 			"; or say in the policy that nobody is asked here: services: {"+c.s.Name+": {ask: exempt}}")
 }
 
-// addAuth is where our line of the auth phase goes: behind what is there.
+// addAuth is where our line of the auth phase goes: behind what is there, or before it where it has to cut the code off the password.
 func (c *check) addAuth() string {
 	line := "auth required " + moduleName
+	if place, ok := c.firstPlace(pamconf.Auth); ok && c.way == policy.Appended {
+		return before(place, line)
+	}
 	if place, ok := c.lastPlace(pamconf.Auth); ok {
 		if c.passwordHolds() {
 			line += " after=password"

@@ -100,7 +100,7 @@ func (c *check) appended(stack pamconf.Stack) {
 			c.report(Error, "appended-too-late", fmt.Sprintf("%s checks the password before the code is cut off it (ask: appended)", at(line.Place)),
 				both(before(line.Place, withArgs(stack[ours], stack[ours].Args)), takeOut(stack[ours].Place)))
 			return
-		case !takes:
+		case !takes && asksAgain(line):
 			c.report(Error, "appended-asks-again", fmt.Sprintf("%s asks for the password again, which the service cannot (ask: appended)", at(line.Place)),
 				write(line.Place, withArgs(line, append(slices.Clone(line.Args), "try_first_pass"))))
 		}
