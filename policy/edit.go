@@ -13,6 +13,10 @@ import (
 // without a doubt; a person has to.
 var ErrByHand = errors.New("this configuration has to be edited by hand")
 
+// ErrGoesBefore says that an entry would decide in the place of the new one, which
+// would look right and do nothing. It has to be taken off first.
+var ErrGoesBefore = errors.New("another entry goes before this one")
+
 // A Change is what [Edit] can do: [AddRequire], [AddExempt], [Unset], [SetEnabled],
 // [SetOffUntil], [SetDefault] or [SetKey].
 type Change interface {
@@ -27,7 +31,7 @@ type Change interface {
 // covers are left out; an entry for the same name in the same place with other
 // dates is replaced. A name that an entry of exempt covers as widely is taken off
 // there, since the exemption would go before. Services alone mean everybody on
-// them. A wider entry with another By is an error: it would go before the new one.
+// them. A wider entry with another By is [ErrGoesBefore].
 type AddRequire Entry
 
 // AddExempt adds an entry to exempt, as [AddRequire] does, and takes the names off
@@ -259,7 +263,7 @@ func addMissing(list string, entries []Entry, added Entry) step {
 			case placeCovers(old, added) && placeCovers(added, old):
 				return same
 			case placeCovers(old, added) && old.By != added.By:
-				return inTheWay{fmt.Errorf("%s[%d] is about %s more widely and goes before, with another date: take it off first", list, i, s)}
+				return inTheWay{fmt.Errorf("%w: %s[%d] is about %s more widely, with another date", ErrGoesBefore, list, i, s)}
 			}
 		}
 		if !covered {

@@ -189,7 +189,7 @@ func TestADateThatWouldDoNothingIsRefused(t *testing.T) {
 	by := Date{2026, 12, 31}
 	for _, src := range []string{"version: 1\nrequire: [{users: [a]}]\n", "version: 1\nrequire: [{users: [a], by: 2027-12-31}]\n"} {
 		got, err := Edit([]byte(src), AddRequire{Users: []string{"a"}, Services: []string{"sshd"}, By: by})
-		if got != nil || err == nil || !strings.Contains(err.Error(), `require[0] is about user "a" more widely and goes before`) {
+		if got != nil || !errors.Is(err, ErrGoesBefore) || !strings.HasSuffix(err.Error(), `: require[0] is about user "a" more widely, with another date`) {
 			t.Errorf("%s: %q, %v", src, got, err)
 		}
 	}

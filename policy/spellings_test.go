@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -126,7 +127,7 @@ func TestEditInManySpellings(t *testing.T) {
 		name := []string{"alice", "bob", "carol", "g1", "g2", "sshd", "new"}[s.IntN(7)]
 		change := changeOf(byte(s.IntN(256)), name, s.maybe("sshd"))
 		edited, err := Edit([]byte(src), change)
-		if err != nil && strings.Contains(err.Error(), "goes before, with another date") {
+		if errors.Is(err, ErrGoesBefore) {
 			refused++
 			continue
 		}

@@ -81,6 +81,9 @@ func whoAction(c *cli.Context, ui *ui) error {
 	}
 	change, w := whoChange(verb, entry)
 	e, err := h.planEdit(change)
+	if errors.Is(err, policy.ErrGoesBefore) {
+		return failed("%v", err).hint("twokey policy list shows it; twokey policy unset takes it off")
+	}
 	if err != nil {
 		return err
 	}
