@@ -208,3 +208,57 @@ func TestRunComesToTheResultsOfLibpam(t *testing.T) {
 		t.Errorf("libpam said %v: these services show little", seen)
 	}
 }
+
+// subtle are stacks of the auth phase whose results are easily got wrong; f1 and f2 are what $1 and $2 include.
+var subtle = map[string]struct {
+	f0, f1, f2 string
+	want       Result
+}{
+	"reset forgets what was bad in this substack": {
+		"auth required pam_permit.so\nauth substack $1\n", "auth required pam_deny.so\nauth [default=reset] pam_permit.so\n", "", Success},
+	"reset goes back to what was when this substack was entered": {
+		"auth required pam_deny.so\nauth substack $1\nauth required pam_permit.so\n", "auth [default=reset] pam_permit.so\n", "", AuthErr},
+	"each substack has its own beginning": {
+		"auth required pam_permit.so\nauth substack $1\nauth substack $2\n", "auth required pam_permit.so\n",
+		"auth required pam_deny.so\nauth [default=reset] pam_permit.so\n", Success},
+	"reset outside a substack forgets everything": {
+		"auth required pam_deny.so\nauth [default=reset] pam_permit.so\n", "", "", PermDenied},
+	"done ends a substack only": {
+		"auth substack $1\nauth required pam_deny.so\n", "auth sufficient pam_permit.so\nauth required pam_permit.so\n", "", AuthErr},
+	"done in an included file ends the stack": {
+		"auth include $1\nauth required pam_deny.so\n", "auth sufficient pam_permit.so\n", "", Success},
+	"die ends a substack only, but the stack is lost": {
+		"auth substack $1\nauth sufficient pam_permit.so\n", "auth requisite pam_deny.so\n", "", AuthErr},
+	"a jump goes over a substack in one": {
+		"auth [success=1] pam_permit.so\nauth substack $1\nauth required pam_permit.so\n", "auth required pam_deny.so\nauth required pam_deny.so\n", "", Success},
+	"a jump goes into an included file": {
+		"auth [success=1] pam_permit.so\nauth include $1\n", "auth required pam_deny.so\nauth required pam_permit.so\n", "", Success},
+	"a jump beyond the end fails": {
+		"auth required pam_permit.so\nauth [success=1] pam_permit.so\n", "", "", PermDenied},
+	"a jump beyond the end of a substack fails": {
+		"auth substack $1\nauth required pam_permit.so\n", "auth [success=1] pam_permit.so\n", "", PermDenied},
+	"a jump alone is no success": {
+		"auth [success=1] pam_permit.so\nauth required pam_deny.so\nauth optional pam_debug.so auth=ignore\n", "", "", PermDenied},
+	"ignore can be made the result":       {"auth [default=ok] pam_debug.so auth=ignore\nauth optional pam_permit.so\n", "", "", Ignore},
+	"all ignore":                          {"auth required pam_debug.so auth=ignore\n", "", "", PermDenied},
+	"sufficient does not outweigh a bad":  {"auth required pam_deny.so\nauth sufficient pam_permit.so\n", "", "", AuthErr},
+	"the first bad result is the stack's": {"auth required pam_debug.so auth=maxtries\nauth required pam_deny.so\n", "", "", Result(11)},
+	"a success after an expired password": {"auth required pam_debug.so auth=new_authtok_reqd\nauth required pam_permit.so\n", "", "", NewAuthtok},
+	"a module that is not there":          {"-auth optional pam_there_is_no_such_module.so\nauth required pam_permit.so\n", "", "", Success},
+	"a required one that is not there":    {"-auth required pam_there_is_no_such_module.so\nauth required pam_permit.so\n", "", "", ModuleUnknown},
+}
+
+func TestRunComesToTheResultsOfLibpamWhereTheyAreSubtle(t *testing.T) {
+	root, dir := confDir(t)
+	for what, c := range subtle {
+		f0 := strings.NewReplacer("$1", dir+"/f1", "$2", dir+"/f2").Replace(c.f0)
+		writeFiles(t, dir, map[string]string{"f0": f0, "f1": c.f1, "f2": c.f2, "other": ""})
+		theirs, ours := throughLibpam(t, dir, "f0")[0], throughUs(t, root, "f0")[0]
+		if theirs != c.want || ours != c.want {
+			t.Errorf("%s: %v, libpam says %v, want %v", what, ours, theirs, c.want)
+		}
+	}
+	if len(subtle) != 19 {
+		t.Errorf("%d subtle stacks", len(subtle))
+	}
+}
