@@ -2,6 +2,7 @@ package pamhook
 
 import (
 	"errors"
+	"fmt"
 
 	"twokey/pamhook/wire"
 	"twokey/policy"
@@ -85,7 +86,7 @@ func (r *run) reason(s subject, more error) error {
 	if s.problem != nil {
 		return errors.Join(s.problem, more)
 	}
-	return errors.Join(errors.New(r.outcome.Reason), more)
+	return errors.Join(fmt.Errorf("%s (%s)", r.outcome.Reason, r.outcome.Rule), more)
 }
 
 // decoyLine asks after a wrong password, so that nobody learns that it was wrong, and denies. Where nobody would be asked after a right

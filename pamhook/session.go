@@ -74,7 +74,7 @@ func (r *run) needsSuccess(s subject) error {
 	case r.outcome.Decision == policy.Deny, r.way == policy.Never:
 		return r.reason(s, nil)
 	case r.outcome.Decision == policy.Required && r.policy.SSHKeysAlone == policy.KeysDeny && r.ssh.KeyAlone():
-		return r.reason(s, errKeysAlone)
+		return errors.Join(errKeysAlone, r.reason(s, nil))
 	}
 	return nil
 }

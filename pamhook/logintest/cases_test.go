@@ -70,6 +70,26 @@ func TestWhoIsAskedAndWhatBecomesOfIt(t *testing.T) {
 		"after unenroll":                             {enrolled: true, prepare: unenroll, verdict: ignore, silent: true},
 		"another user id under the enrolled name":    {enrolled: true, hello: func(h *wire.Hello) { h.UID = 77 }, verdict: deny, reason: "user id"},
 		"another name for the enrolled user id":      {enrolled: true, hello: func(h *wire.Hello) { h.User, h.Name = "alicia", "alicia" }, verdict: deny, reason: "was enrolled as"},
+		"switched off until tomorrow":                {settings: "off_until: 2999-01-01T00:00:00Z\ndefault: required", enrolled: true, verdict: ignore, silent: true},
+		"switched off until yesterday":               {settings: "off_until: 2020-01-01T00:00:00Z\ndefault: required", enrolled: true, verdict: allow, reason: "right code"},
+		"exempt from this address":                   {settings: "exempt: [{users: [alice], from: [192.0.2.0/24]}]", enrolled: true, verdict: ignore, silent: true},
+		"exempt from another address":                {settings: "exempt: [{users: [alice], from: [198.51.100.0/24]}]", enrolled: true, verdict: allow, reason: "right code"},
+		"exempt by a rule about the console":         {settings: "rules: [{tty: [console], then: exempt}]", enrolled: true, hello: console, verdict: ignore, silent: true},
+		"the same from afar":                         {settings: "rules: [{tty: [console], then: exempt}]", enrolled: true, verdict: allow, reason: "right code"},
+		"exempt by a key in hardware":                {settings: hardware, enrolled: true, hello: keyed("publickey sk-ssh-ed25519@openssh.com AAAA\n"), verdict: ignore, silent: true},
+		"not exempt by a key in a file":              {settings: hardware, enrolled: true, hello: keyed(sshKey), verdict: allow, reason: "right code"},
+		"not exempt by no key":                       {settings: hardware, enrolled: true, verdict: allow, reason: "right code"},
+		"a system account":                           {settings: systemAccounts, hello: account(1, "/usr/sbin/nologin"), verdict: ignore, silent: true},
+		"a low user id with a shell":                 {settings: systemAccounts, hello: account(1, "/bin/bash"), verdict: deny, reason: "no device is enrolled"},
+		"a person without a shell":                   {settings: systemAccounts, hello: account(uid, "/usr/sbin/nologin"), verdict: deny, reason: "no device is enrolled"},
+		"required, in the days that are given":       {settings: "require: [{users: [alice], by: 2999-01-01}]", verdict: ignore, silent: true},
+		"required, after them":                       {settings: "require: [{users: [alice], by: 2020-01-01}]", verdict: deny, reason: "no device is enrolled"},
+		"required, in them, after a reset":           {settings: "require: [{users: [alice], by: 2999-01-01}]", enrolled: true, prepare: reset, verdict: deny, reason: "since the reset"},
+		"required, from a day to come":               {settings: "require: [{users: [alice], starts: 2999-01-01}]", verdict: ignore, silent: true},
+		"denied by a rule on each day of the week":   {settings: "rules: [{users: [alice], weekdays: [mon, tue, wed, thu, fri, sat, sun], then: deny}]", enrolled: true, verdict: deny, reason: "rule"},
+		"a service that is no login":                 {settings: "default: required", enrolled: true, hello: func(h *wire.Hello) { h.Service = "cron" }, verdict: ignore, silent: true},
+		"a method that does not count":               {settings: "methods: [recovery]", enrolled: true, verdict: deny, reason: "method"},
+		"an item that is too long":                   {enrolled: true, hello: func(h *wire.Hello) { h.Flags |= wire.FlagItemTooLong }, verdict: deny, reason: "too long", silent: true},
 		"no policy at all":                           {enrolled: true, prepare: brokenConfig(true), verdict: deny},
 		"a policy that has become wrong":             {enrolled: true, prepare: brokenConfig(false), verdict: allow, reason: "right code"},
 	}
@@ -79,6 +99,17 @@ func TestWhoIsAskedAndWhatBecomesOfIt(t *testing.T) {
 			s.play(t)
 		})
 	}
+}
+
+const (
+	hardware       = "rules: [{name: hardware, ssh_auth: [security-key], then: exempt}]"
+	systemAccounts = "default: required\nexempt: [{system_accounts: true}]"
+)
+
+func keyed(info string) func(*wire.Hello) { return func(h *wire.Hello) { h.SSHAuthInfo = info } }
+
+func account(uid uint32, shell string) func(*wire.Hello) {
+	return func(h *wire.Hello) { h.UID, h.Shell = uid, shell }
 }
 
 func unknown(h *wire.Hello)  { h.Name, h.UID, h.GIDs, h.Home, h.Shell = "", 0, nil, "", "" }
