@@ -26,13 +26,14 @@ type Sshd struct {
 	HostKey ssh.PublicKey
 	PID     int // of the process that listens
 
-	t   testing.TB
-	log string
+	t       testing.TB
+	log     string
+	program string // its path
 }
 
 // sshdScript starts the server and ends it with its own standard input, so that it does not outlive the test. It is the server's
 // parent: no other process can have its number meanwhile.
-const sshdScript = `/usr/sbin/sshd -D -f "$1/config" -E "$1/log" & p=$!; cat; kill $p; wait $p`
+const sshdScript = `"$2" -D -f "$1/config" -E "$1/log" & p=$!; cat; kill $p; wait $p`
 
 // shownLines is how much of the log a test shows that has failed.
 const shownLines = 20
@@ -41,20 +42,28 @@ const shownLines = 20
 // before the usual ones, of which the first counts.
 func (m *Machine) Sshd(settings ...string) *Sshd {
 	m.t.Helper()
+	return m.SshdAs("sshd", settings...)
+}
+
+// SshdAs is Sshd with a PAM service of this name: sshd takes it from the name under which it is started. So services that are not
+// installed here are asked for by a real program too, with the address of a real client.
+func (m *Machine) SshdAs(service string, settings ...string) *Sshd {
+	m.t.Helper()
 	for {
-		s := m.newSshd(settings)
+		s := m.newSshd(service, settings)
 		if s.start(m) {
 			return s
 		}
 	}
 }
 
-func (m *Machine) newSshd(settings []string) *Sshd {
+func (m *Machine) newSshd(service string, settings []string) *Sshd {
 	m.t.Helper()
 	dir, err := os.MkdirTemp(m.dir, "sshd-")
 	m.must(err)
 	port := strconv.Itoa(FreePort(m.t))
-	s := &Sshd{Port: port, t: m.t, log: filepath.Join(dir, "log")}
+	s := &Sshd{Port: port, t: m.t, log: filepath.Join(dir, "log"), program: filepath.Join(dir, service)}
+	m.must(os.Symlink("/usr/sbin/sshd", s.program))
 	s.makeHostKey(filepath.Join(dir, "key"))
 	lines := append(append([]string(nil), settings...),
 		"Port "+port, "ListenAddress 127.0.0.1", "ListenAddress ::1", "HostKey "+dir+"/key", "PidFile "+dir+"/pid", "LogLevel VERBOSE",
@@ -88,7 +97,7 @@ func (s *Sshd) makeHostKey(path string) {
 // start is false when another process has taken the port since it was free.
 func (s *Sshd) start(m *Machine) bool {
 	s.t.Helper()
-	cmd := m.Command("sh", "-c", sshdScript, "sh", filepath.Dir(s.log))
+	cmd := m.Command("sh", "-c", sshdScript, "sh", filepath.Dir(s.log), s.program)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	stdin, err := cmd.StdinPipe()
 	m.must(err)

@@ -70,6 +70,18 @@ func (s *site) mustHaveOpened(t *testing.T, p *person, factor, reason string) {
 	}
 }
 
+// mustWork fails the test unless the visitor was let in and a command of his runs. Then the session has been recorded: sshd says that
+// somebody is let in before it opens one.
+func (v visit) mustWork(t *testing.T, p *person) {
+	t.Helper()
+	if !v.in() {
+		t.Fatalf("%s was refused: %v", p.Name, v.err)
+	}
+	if text, status := v.run(t, "id -un"); text != p.Name+"\n" || status != 0 {
+		t.Fatalf("a command of %s printed %q and ended with %d", p.Name, text, status)
+	}
+}
+
 // sshAuth is what a record says of how the client has proved itself to sshd.
 func sshAuth(r audit.Record) string {
 	for _, d := range r.Details {
@@ -91,12 +103,7 @@ func TestRulesTellTheKindOfAKeyBeforeTheQuestion(t *testing.T) {
 			v := s.visitor(c.person, c.code(t, 0))
 			v.key = ring.keys[c.kind]
 			seen := v.visit(t, sshd)
-			if !seen.in() {
-				t.Fatalf("refused: %v", seen.err)
-			}
-			if text, _ := seen.run(t, "id -un"); text != c.Name+"\n" {
-				t.Errorf("a command printed %q", text)
-			}
+			seen.mustWork(t, c.person)
 			if c.exempt {
 				seen.mustShow(t, asksPassword)
 				s.mustHaveOpened(t, c.person, "none", "exempt by "+c.rule)
@@ -129,7 +136,7 @@ func TestRulesTellTheKindOfAKeyThatComesAlone(t *testing.T) {
 			r := s.in(t).session(c.person)
 			if c.exempt {
 				s.mustHaveOpened(t, c.person, "none", "exempt by "+c.rule)
-			} else if r.Outcome != audit.Failure || r.Reason != "ssh key only, and ssh_keys_alone is deny" {
+			} else if r.Outcome != audit.Failure || !strings.HasSuffix(r.Reason, keysAreDenied) {
 				t.Errorf("the session is recorded as %s, %q", r.Outcome, r.Reason)
 			}
 			if got, want := sshAuth(r), strings.Join(c.words, ","); got != want {
@@ -185,23 +192,30 @@ var waysIn = []struct {
 	}},
 }
 
+// keysAreDenied ends the reason for which ssh_keys_alone stops a session.
+const keysAreDenied = "; ssh key only, and ssh_keys_alone is deny"
+
 func TestWhoMayComeByAnSSHKeyAlone(t *testing.T) {
 	t.Parallel()
-	const anna = "USER"
 	for _, c := range []struct {
 		name, settings string
-		enrolled, in   bool
-		reason         string
+		enrolled       bool
+		outcome        audit.Outcome
+		begins, ends   string // of the reason
+		everyWay       bool   // else a command only
 	}{
-		{"accept lets a required user in", "default: required\nssh_keys_alone: accept", true, true, "ssh key only; "},
-		{"to accept is the default", "default: required", true, true, "ssh key only; "},
-		{"deny stops a required user", "default: required\nssh_keys_alone: deny", true, false, "ssh key only, and ssh_keys_alone is deny"},
-		{"deny stops a required user without a device", "ssh_keys_alone: deny\nrequire: [{users: [USER]}]", false, false,
-			"ssh key only, and ssh_keys_alone is deny"},
-		{"deny lets an optional user in", "ssh_keys_alone: deny", true, true, "ssh key only; "},
-		{"deny lets an exempt user in", "ssh_keys_alone: deny\ndefault: required\nexempt: [{users: [USER]}]", true, true, "exempt by exempt[0]"},
-		{"deny is silent while twokey is switched off", "ssh_keys_alone: deny\ndefault: required\nenabled: false", true, true, "switched off"},
-		{"deny stops nobody while the policy is only observed", "ssh_keys_alone: deny\ndefault: required\nobserve: true", true, true, ""},
+		{"accept lets a required user in", "default: required\nssh_keys_alone: accept", true, audit.Success, "ssh key only; ", "", true},
+		{"to accept is the default", "default: required", true, audit.Success, "ssh key only; ", "", false},
+		{"deny stops a required user", "default: required\nssh_keys_alone: deny", true, audit.Failure, "", keysAreDenied, true},
+		{"deny stops a required user without a device", "ssh_keys_alone: deny\nrequire: [{users: [USER]}]", false, audit.Failure,
+			"", keysAreDenied, false},
+		{"deny lets an optional user in", "ssh_keys_alone: deny", true, audit.Success, "ssh key only; ", "", false},
+		{"deny lets an exempt user in", "ssh_keys_alone: deny\ndefault: required\nexempt: [{users: [USER]}]", true, audit.Success,
+			"exempt by exempt[0]", "", false},
+		{"deny is silent while twokey is switched off", "ssh_keys_alone: deny\ndefault: required\nenabled: false", true, audit.Success,
+			"switched off", "", false},
+		{"deny stops nobody while the policy is only observed", "ssh_keys_alone: deny\ndefault: required\nobserve: true", true, audit.Unknown,
+			"would have denied: ", keysAreDenied, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -210,26 +224,28 @@ func TestWhoMayComeByAnSSHKeyAlone(t *testing.T) {
 			if c.enrolled {
 				s.enrol(p)
 			}
-			s.Configure(strings.ReplaceAll(c.settings, anna, p.Name))
+			s.Configure(strings.ReplaceAll(c.settings, "USER", p.Name))
 			ring := newKeyring(t, p)
 			sshd := s.Sshd(ring.settings...)
+			tried := 0
 			for _, way := range waysIn {
-				if in := way.try(t, s, ring, sshd, p); in != c.in {
-					t.Errorf("%s: in %v, want %v", way.name, in, c.in)
+				if !c.everyWay && way.name != "a command" {
+					continue
+				}
+				tried++
+				if in := way.try(t, s, ring, sshd, p); in != (c.outcome != audit.Failure) {
+					t.Errorf("%s: in %v, want %v", way.name, in, !in)
 				}
 			}
 			for _, r := range s.sessions(p) {
-				if r.Outcome == audit.Unknown && strings.HasPrefix(r.Reason, "would have denied: ssh key only") {
-					continue // observed
-				}
-				if (r.Outcome == audit.Success) != c.in || !strings.HasPrefix(r.Reason, c.reason) || c.reason == "" {
-					t.Errorf("a session is recorded as %s, %q", r.Outcome, r.Reason)
+				if r.Outcome != c.outcome || !strings.HasPrefix(r.Reason, c.begins) || !strings.HasSuffix(r.Reason, c.ends) || sshAuth(r) != "publickey" {
+					t.Errorf("a session is recorded as %s, %q, by %q", r.Outcome, r.Reason, sshAuth(r))
 				}
 			}
-			if got := len(s.sessions(p)); got != len(waysIn) {
-				t.Errorf("%d sessions were recorded, want %d", got, len(waysIn))
+			if got := len(s.sessions(p)); got != tried {
+				t.Errorf("%d sessions were recorded, want %d", got, tried)
 			}
-			if got := s.reasons(p, "login"); len(got) > 0 {
+			if got := s.reasons(p, audit.ActionLogin); len(got) > 0 {
 				t.Errorf("a key alone passed through authenticate: %q", got)
 			}
 		})
