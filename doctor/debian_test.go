@@ -113,3 +113,32 @@ func TestAFileThatOthersIncludeIsNoServiceOfItsOwn(t *testing.T) {
 		t.Errorf("nobody changes his shell any more, and there is:%s", show(found))
 	}
 }
+
+// What is unusual and right must not be called wrong: nobody reads a doctor who cries wolf.
+func TestWhatIsRightIsNotCalledWrong(t *testing.T) {
+	for what, plant := range map[string]func(*scratch){
+		"our line is requisite": swap(sshdPAM, realAuth, "auth requisite pam_twokey.so after=password\n"),
+		"our line has every action": swap(sshdPAM, realAuth,
+			"auth [success=ok new_authtok_reqd=ok ignore=ignore default=die] pam_twokey.so after=password\n"),
+		"our line says sufficient, and nothing before it has said success": swap(sshdPAM, unixOne+decoyOne+realAuth+"auth required pam_permit.so\n",
+			unixOne+decoyOne+"auth [success=done ignore=ignore default=die] pam_twokey.so after=password\nauth required pam_permit.so\n"),
+		"something is sufficient behind ours":     swap(sshdPAM, "auth required pam_permit.so\n", "auth sufficient pam_localuser.so\nauth required pam_permit.so\n"),
+		"something is sufficient in a substack":   all(swap(sshdPAM, unixOne+decoyOne+realAuth, "auth substack inner\nauth required pam_twokey.so\n"), withFile("etc/pam.d/inner", "auth sufficient pam_unix.so\nauth required pam_deny.so\n")),
+		"two ways to a password jump to the same": swap(sshdPAM, unixOne, "auth [success=2 default=ignore] pam_sss.so\n"+unixOne),
+		"LoginGraceTime without end":              swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nLoginGraceTime 0\n"),
+		"LOGIN_TIMEOUT without end":               withFile("etc/login.defs", "LOGIN_TIMEOUT 0\n"),
+		"key and code":                            swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nAuthenticationMethods publickey,keyboard-interactive:pam keyboard-interactive:pam\n"),
+		"keys alone, which the policy denies":     swap("etc/twokey/twokey.yaml", "version: 1\n", "version: 1\nssh_keys_alone: deny\n"),
+		"logins by key only":                      swap(sshdConf, "KbdInteractiveAuthentication yes", "KbdInteractiveAuthentication no"),
+		"a comment about NOPASSWD":                swap("etc/sudoers", "Defaults env_reset", "# %wheel ALL = NOPASSWD: ALL\nDefaults env_reset"),
+		"a file that sudo does not read":          withFile("etc/sudoers.d/wheel.disabled", "%wheel ALL = NOPASSWD: ALL\n"),
+		"no service of this name":                 withFile("etc/pam.d/sudo.bak", "auth sufficient pam_unix.so\nauth required pam_twokey.so\n"),
+		"a module of another path":                all(swap(sshdPAM, realAuth, "auth required /usr/lib/x86_64-linux-gnu/security/pam_twokey.so after=password\n")),
+	} {
+		s := newScratch(t, goodFiles())
+		plant(s)
+		if found := bad(s.examine()); len(found) > 0 {
+			t.Errorf("%s:%s", what, show(found))
+		}
+	}
+}
