@@ -220,7 +220,7 @@ func (c *check) mendBypass(stack pamconf.Stack, step pamconf.Step) string {
 		line.Word = jumpWord(line, over)
 		changed := slices.Clone(stack)
 		changed[step.Line] = line
-		if walk(changed, subject).any(failureIgnored) || !c.leadsIn(changed, step) {
+		if !c.leadsIn(changed, step) {
 			continue
 		}
 		if len(line.Via) == 0 {
