@@ -39,7 +39,7 @@ func (r *run) forgive(err error) error {
 		return err
 	}
 	r.forgiven = fmt.Errorf("on_fault is allow-console, and the user's state cannot be written: %w", err)
-	r.host.Warn(fmt.Sprintf("%s goes on at the console: %v", r.hello.Name, r.forgiven))
+	r.host.Warn(r.hello.Name + " is not refused for that at the console: " + r.forgiven.Error())
 	return nil
 }
 

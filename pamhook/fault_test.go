@@ -54,7 +54,7 @@ func TestMustForgiveNothingButADiskThatCannotBeWritten(t *testing.T) {
 			if (got == allows) != in {
 				t.Errorf("%s, %s: %#x, recorded %q", call, name, got, w.reasons())
 			}
-			if said := strings.Join(w.warnings, "\n"); in && !strings.Contains(said, "alice goes on at the console") {
+			if said := strings.Join(w.warnings, "\n"); in && !strings.Contains(said, "refused for that at the console: on_fault is allow-console") {
 				t.Errorf("%s, %s: let in, and warned of %q", call, name, w.warnings)
 			}
 		}
@@ -128,6 +128,34 @@ func TestASystemAccountIsWhatTheHostSays(t *testing.T) {
 		}
 		if warned := len(w.warnings) > 0; warned != w.hit {
 			t.Errorf("%s: warned of %q", name, w.warnings)
+		}
+	}
+}
+
+// What is not remembered must not be there when somebody has the policy remember: he means what comes.
+func TestNothingIsKeptWhereNothingIsRemembered(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		prepare func(*world)
+		kept    bool
+	}{
+		"remembered":            {func(w *world) { w.policy.Remember = time.Hour }, true},
+		"not remembered":        {func(*world) {}, false},
+		"sudo":                  {func(w *world) { w.policy.Remember, w.hello.Service = time.Hour, "sudo" }, false},
+		"polkit":                {func(w *world) { w.policy.Remember, w.hello.Service = time.Hour, "polkit-1" }, false},
+		"many people":           {func(w *world) { w.policy.Remember, w.hello.RHost = time.Hour, "UNKNOWN" }, false},
+		"password and code":     {then(appended("hunter2", code), func(w *world) { w.policy.Remember = time.Hour }), false},
+		"a shared source":       {func(w *world) { w.policy.Remember, w.policy.Shared = time.Hour, []string{atHome} }, false},
+		"a code that was wrong": {then(typing((*world).wrongCode), func(w *world) { w.policy.Remember = time.Hour }), false},
+	} {
+		w.reset()
+		c.prepare(w)
+		w.frame()
+		st, err := w.states.Read("alice")
+		must(t, err)
+		key := state.RememberKey(sourceOf(&w.hello), w.hello.Service, "")
+		if _, kept := st.Remembered(key, time.Hour, w.now); kept != c.kept {
+			t.Errorf("%s: kept %v, recorded %q", name, kept, w.reasons())
 		}
 	}
 }

@@ -83,7 +83,7 @@ func (r *run) append(rec audit.Record) {
 	err = fmt.Errorf("the audit log cannot be written (%s: %s): %w", rec.Action, rec.Reason, err)
 	r.host.Warn(err.Error())
 	if r.mayForgive() {
-		r.host.Warn(r.hello.Name + " goes on at the console all the same: on_fault is allow-console")
+		r.host.Warn("nobody is refused for that at the console: on_fault is allow-console")
 		return
 	}
 	r.unwritten = err

@@ -19,10 +19,11 @@ var errIncomplete = errors.New("an item that PAM has of this login is too long: 
 
 // incomplete refuses a phase of which not everything is known, whatever the policy says of the rest.
 func (r *run) incomplete() Verdict {
+	reason := errIncomplete
 	if err := r.begin(); err != nil {
-		return r.deny(err)
+		reason = errors.Join(reason, err)
 	}
-	r.append(r.record(r.action(), audit.Failure, errIncomplete.Error()))
+	r.append(r.record(r.action(), audit.Failure, reason.Error()))
 	return Verdict{}
 }
 
