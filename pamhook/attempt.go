@@ -8,7 +8,6 @@ import (
 
 	"twokey/audit"
 	"twokey/device"
-	"twokey/factor"
 	"twokey/secrets"
 	"twokey/state"
 )
@@ -161,9 +160,6 @@ func (r *run) join(st *state.State, write func() error, record *secrets.Record) 
 		return nil, now, err
 	}
 	set.Only(r.outcome.Methods)
-	if r.byClock {
-		set.Only([]string{string(factor.TOTP)})
-	}
 	return set, now, nil
 }
 

@@ -80,6 +80,5 @@ func (r *run) lookWithoutWriting(given reply) (device.Used, error) {
 	if err != nil {
 		return device.Used{}, err
 	}
-	r.byClock = true
 	return r.look(st, func() error { return nil }, record, given)
 }

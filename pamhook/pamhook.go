@@ -141,7 +141,6 @@ type run struct {
 
 	trial     *trial // of the answer that was looked at; nil: none was
 	clockBack bool   // times in the user's state lie in the future
-	byClock   bool   // only codes that go by the clock count
 	forgiven  error  // what could not be written to the state, and was let pass
 	unwritten error  // a record that is not in the audit log
 }
