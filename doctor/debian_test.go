@@ -118,6 +118,7 @@ func TestAFileThatOthersIncludeIsNoServiceOfItsOwn(t *testing.T) {
 func TestWhatIsRightIsNotCalledWrong(t *testing.T) {
 	for what, plant := range map[string]func(*scratch){
 		"our line is requisite": swap(sshdPAM, realAuth, "auth requisite pam_twokey.so after=password\n"),
+		"a requisite password":  swap(sshdPAM, unixOne+decoyOne, "auth requisite pam_unix.so\n"),
 		"our line has every action": swap(sshdPAM, realAuth,
 			"auth [success=ok new_authtok_reqd=ok ignore=ignore default=die] pam_twokey.so after=password\n"),
 		"our line says sufficient, and nothing before it has said success": swap(sshdPAM, unixOne+decoyOne+realAuth+"auth required pam_permit.so\n",
@@ -139,6 +140,28 @@ func TestWhatIsRightIsNotCalledWrong(t *testing.T) {
 		plant(s)
 		if found := bad(s.examine()); len(found) > 0 {
 			t.Errorf("%s:%s", what, show(found))
+		}
+	}
+}
+
+func TestWhatAStackGivesAwayIsNamed(t *testing.T) {
+	for stack, want := range map[string]string{
+		unixOne + decoyOne + realAuth:                                     "",
+		"auth requisite pam_unix.so\nauth required pam_twokey.so\n":       "prompt-tells-password",
+		"@include common-auth\nauth required pam_twokey.so\n":             "prompt-tells-password",
+		"auth required pam_unix.so\nauth required pam_twokey.so\n":        "asked-without-password",
+		"auth required pam_twokey.so\nauth required pam_unix.so nullok\n": "asked-without-password",
+	} {
+		s := newScratch(t, goodFiles())
+		swap(sudoPAM, unixOne+decoyOne+realAuth, stack)(s)
+		s.host.Service = "sudo"
+		r := s.examine()
+		var ids []string
+		for _, f := range r.Findings {
+			ids = append(ids, f.ID)
+		}
+		if got := strings.Join(ids, " "); got != want || !r.OK() {
+			t.Errorf("%q: %q, want %q", stack, got, want)
 		}
 	}
 }

@@ -99,8 +99,6 @@ type Host struct {
 	Service, User, From string // what the examination is narrowed to; "": everything
 
 	SSHD       string                                  // the program; "": /usr/sbin/sshd
-	SSHDConfig string                                  // its configuration; "": that of the host
-	Helper     string                                  // the login helper where no line names one; "": the usual one
 	Clock      func(context.Context) (Clock, error)    // nil: [MachineClock]
 	FileSystem func(folder string) (FileSystem, error) // nil: not looked at
 }

@@ -163,6 +163,11 @@ var faults = map[string]fault{
 		id:    "password-not-sure", severity: Error,
 		fix: `/etc/pam.d/sshd line 2: write "auth required pam_twokey.so"`,
 	},
+	"after=password behind a password that does not know everybody": {
+		plant: swap(sshdPAM, unixOne+decoyOne, "auth requisite pam_sss.so ignore_unknown_user\n"),
+		id:    "password-not-sure", severity: Error,
+		fix: `/etc/pam.d/sshd line 2: write "auth required pam_twokey.so"`,
+	},
 	"a misspelt argument": {
 		plant: swap(sshdPAM, realAuth, "auth required pam_twokey.so after=pasword\n"),
 		id:    "unknown-argument", severity: Error,
@@ -412,7 +417,7 @@ var faults = map[string]fault{
 }
 
 func TestThereAreAtLeastTwentyFaults(t *testing.T) {
-	if len(faults) < 20 || len(faults) != 60 {
+	if len(faults) < 20 || len(faults) != 61 {
 		t.Errorf("%d faults", len(faults))
 	}
 }

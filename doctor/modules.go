@@ -110,7 +110,9 @@ func possible(line pamconf.Line, onSuccess pamconf.Marks) []pamconf.Option {
 	if line.Phase == pamconf.Account {
 		options = append(options, pamconf.Option{Result: pamconf.NewAuthtok})
 	}
-	options = append(options, pamconf.Option{Result: pamconf.Ignore})
+	if onSuccess&byPassword == 0 || slices.ContainsFunc(line.Args, func(arg string) bool { return strings.HasPrefix(arg, "ignore") }) {
+		options = append(options, pamconf.Option{Result: pamconf.Ignore}) // a password is right or wrong: pam_sss has ignore_unknown_user
+	}
 	var seen []pamconf.Action
 	for result := pamconf.Success + 1; result < pamconf.Incomplete; result++ {
 		action := line.Control[result]

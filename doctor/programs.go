@@ -25,7 +25,7 @@ func (e *examination) programs() {
 		for _, line := range everyLine(s) {
 			if isOurs(line) {
 				modules = append(modules, line.Module)
-				helpers = append(helpers, e.helperOf(line.Args))
+				helpers = append(helpers, helperOf(line.Args))
 			}
 		}
 	}
@@ -49,14 +49,11 @@ func unique(all []string) []string {
 	return slices.Compact(all)
 }
 
-func (e *examination) helperOf(args []string) string {
+func helperOf(args []string) string {
 	for _, arg := range args {
 		if path, ok := strings.CutPrefix(arg, "helper="); ok {
 			return path
 		}
-	}
-	if e.Helper != "" {
-		return e.Helper
 	}
 	return usualHelper
 }

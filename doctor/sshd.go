@@ -24,7 +24,10 @@ const (
 	leastGrace = 60 * time.Second
 )
 
-const sshdService = "sshd"
+const (
+	sshdService    = "sshd"
+	sshdConfigFile = "/etc/ssh/sshd_config" // of the host
+)
 
 // visit is a login over SSH that is thought up.
 type visit struct {
@@ -77,12 +80,7 @@ func (e *examination) sshdProgram() string {
 	return "/usr/sbin/sshd"
 }
 
-func (e *examination) sshdConfig() string {
-	if e.SSHDConfig != "" {
-		return e.SSHDConfig
-	}
-	return e.Root + "/etc/ssh/sshd_config"
-}
+func (e *examination) sshdConfig() string { return e.Root + sshdConfigFile }
 
 // visits are people times addresses. Where there is no Match block all are alike, and one is enough.
 func (e *examination) visits(people []Person, settings []setting) (all []visit) {

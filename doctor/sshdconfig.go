@@ -3,7 +3,6 @@ package doctor
 import (
 	"net/netip"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -27,15 +26,15 @@ type setting struct {
 // sshdSettings are the lines of the server's configuration in the order in which it reads them. They only tell where a value comes from;
 // what counts says sshd -T.
 func (e *examination) sshdSettings() ([]setting, error) {
-	r := &settingsReader{root: e.Root, folder: filepath.Dir(e.sshdConfig())}
-	err := r.read(strings.TrimPrefix(e.sshdConfig(), e.Root), "")
+	r := &settingsReader{root: e.Root}
+	err := r.read(sshdConfigFile, "")
 	return r.found, err
 }
 
 type settingsReader struct {
-	root, folder string
-	files        int
-	found        []setting
+	root  string
+	files int
+	found []setting
 }
 
 func (r *settingsReader) read(file, match string) error {
@@ -119,7 +118,7 @@ func (e *examination) set(settings []setting, keyword, now, value string) string
 			return write(s.Place, keyword+" "+value)
 		}
 	}
-	return before(pamconf.Place{File: strings.TrimPrefix(e.sshdConfig(), e.Root), Number: 1}, keyword+" "+value)
+	return before(pamconf.Place{File: sshdConfigFile, Number: 1}, keyword+" "+value)
 }
 
 // yesNo: sshd takes true and false too.
