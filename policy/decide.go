@@ -159,7 +159,8 @@ func (c *Config) evaluate(f Facts) ([]Step, Outcome) {
 	return steps, outcome
 }
 
-// settle chooses between what is possible: the strictest of everything if all lead to the same action, else a refusal.
+// settle chooses between what is possible: the strictest of everything if all lead to the same action, else a refusal. Its methods
+// are a copy.
 func settle(possible []Outcome) Outcome {
 	strictest := possible[len(possible)-1]
 	for _, p := range possible[:len(possible)-1] {
@@ -220,9 +221,9 @@ func (c *Config) outcome(f Facts, s stage, why string) Outcome {
 
 // ask adds how somebody who is not exempt is asked here.
 func (c *Config) ask(f Facts, s stage, out *Outcome) {
-	out.Methods, out.Remember, out.EnrollByAdmin = slices.Clone(c.Methods), c.Remember, s.rule.EnrollByAdmin
+	out.Methods, out.Remember, out.EnrollByAdmin = c.Methods, c.Remember, s.rule.EnrollByAdmin
 	if s.rule.Methods != nil {
-		out.Methods = slices.Clone(s.rule.Methods)
+		out.Methods = s.rule.Methods
 	}
 	if s.rule.Remember != nil {
 		out.Remember = *s.rule.Remember
