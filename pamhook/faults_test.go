@@ -109,6 +109,7 @@ func logins() map[string]login {
 		"no login":                              {asking(policy.NotALogin), ignores, ""},
 		"remembered":                            {remembered(atHome), allows, "remembered since 2026-11-21T12:00:10Z"},
 		"remembered from elsewhere":             {remembered(foreigner), denies, "wrong code"},
+		"remembered, but denied":                {then(remembered(atHome), func(w *world) { w.policy.Default = policy.Deny }), denies, "the default is deny (default)"},
 		"remembering, an unknown user":          {then(remembered(atHome), unknown), denies, "unknown user"},
 		"a session of a service that is closed": {then(session(policy.Required, false), asking(policy.Never)), denies, `the default is required; a device is enrolled; service "sshd" cannot ask (default)`},
 		"a session for the target of sudo":      {func(w *world) { w.hello.Phase, w.hello.Service = wire.PhaseOpenSession, "sudo" }, ignores, ""},
