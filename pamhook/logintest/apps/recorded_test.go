@@ -1,0 +1,68 @@
+package apps
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"twokey/audit"
+)
+
+// Each session is in the audit log with its second factor or, where there was none, why.
+func TestWhyASessionHadNoSecondFactor(t *testing.T) {
+	t.Parallel()
+	s, people := newSite(t, "", 2)
+	with, without := s.enrol(people[0]), people[1]
+	ring := newKeyring(t, people...)
+	sshd := s.Sshd(append(ring.settings, "AuthenticationMethods publickey keyboard-interactive")...)
+	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	for _, c := range []struct {
+		name, settings string
+		person         *person
+		code           string // of a login by password; "": one that nobody asks for one
+		byKey          bool
+		factor, reason string
+		device         string
+	}{
+		{"a code of the phone", "default: required", with, with.code(t, 0), false, "totp", "second factor given", "phone"},
+		{"a recovery code", "default: required", with, with.phone.RecoveryCodes[0], false, "recovery", "second factor given", ""},
+		{"a code that is remembered", "remember: 1h", with, with.code(t, 1), false, "totp", "second factor given", "phone"},
+		{"remembered", "remember: 1h", with, "", false, "remembered", "second factor given before", ""},
+		{"a key alone", "default: required", with, "", true, "none",
+			"ssh key only; the default is required; a device is enrolled (default)", ""},
+		{"a key alone, without a device", "default: required", without, "", true, "none",
+			"ssh key only; the default is required; no device is enrolled (default)", ""},
+		{"optional", "default: optional", without, "", false, "none", "optional; the default is optional; no device is enrolled (default)", ""},
+		{"exempt by an entry", "default: required\nexempt: [{users: [ANNA]}]", with, "", false, "none", `exempt by exempt[0]; about user "ANNA"`, ""},
+		{"exempt by a rule", "default: required\nrules: [{name: from here, from: [127.0.0.0/8], then: exempt}]", with, "", false, "none",
+			"exempt by rule from here; about everybody from 127.0.0.0/8", ""},
+		{"exempt by default", "default: exempt", with, "", false, "none", "exempt by default; the default is exempt", ""},
+		{"exempt by the service", "services: {sshd: {ask: exempt}}", with, "", false, "none", "exempt by service exempt; ", ""},
+		{"some days are left", "require: [{users: [BERT], by: " + day(2) + "}]", without, "", false, "none", "grace until " + day(2) + "; ", ""},
+		{"switched off", "enabled: false\ndefault: required", with, "", false, "none", "switched off", ""},
+		{"switched off for an hour", "off_until: " + soon + "\ndefault: required", without, "", true, "none", "switched off", ""},
+		{"observed", "observe: true\ndefault: required", without, "", false, "none",
+			"observed; not asked; the default is required; no device is enrolled (default)", ""},
+	} {
+		before := len(s.sessions(c.person))
+		named := strings.NewReplacer("ANNA", with.Name, "BERT", without.Name)
+		s.Configure(named.Replace(c.settings))
+		v := s.visitor(c.person, c.code)
+		if c.byKey {
+			visitor{user: c.person.Name, key: ring.keys["a key"]}.byKey(t, sshd).mustWork(t, c.person)
+		} else {
+			v.visit(t, sshd).mustWork(t, c.person)
+		}
+		all := s.sessions(c.person)
+		r := all[len(all)-1]
+		if len(all) != before+1 || r.Outcome != audit.Success || r.SecondFactor != c.factor || r.Device != c.device ||
+			!strings.HasPrefix(r.Reason, named.Replace(c.reason)) {
+			t.Errorf("%s: of %d sessions the last is recorded as %s, %q, %q, device %q", c.name, len(all)-before, r.Outcome, r.SecondFactor, r.Reason, r.Device)
+		}
+		if want := map[bool]string{true: "publickey", false: "keyboard-interactive"}[c.byKey]; sshAuth(r) != want || r.Source != "127.0.0.1" ||
+			r.Service != "sshd" {
+			t.Errorf("%s: recorded as from %s to %s by %q", c.name, r.Source, r.Service, sshAuth(r))
+		}
+	}
+	s.Verified()
+}
