@@ -112,7 +112,7 @@ func (h *host) withoutDevice(u *enroll.Users, groups []string, optional bool) ([
 	}
 	var kept []person
 	for _, p := range people {
-		missing := p.account != nil && !p.enrolled && p.problem == nil
+		missing := p.account != nil && !p.enrolled
 		if !missing || !p.required() && !p.mustEnroll() && !(optional && p.outcome.Decision == policy.Optional) {
 			continue
 		}

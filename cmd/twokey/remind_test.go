@@ -15,8 +15,8 @@ import (
 	"twokey/internal/pamtest"
 )
 
-// mailHost is a host with a mail server. Alice, of wheel, is required at once, bob until 2099, carol is required and has a device, and
-// dave is optional.
+// mailHost is a host with a mail server. Alice, of wheel, is required at once, bob until 2099, carol is required and has a device,
+// dave is optional, and ghost, who is required, has no account.
 type mailHost struct {
 	*testing.T
 	dir     string
@@ -35,7 +35,7 @@ func newMailHost(t *testing.T, is mailtest.Behaviour, settings string) *mailHost
 	h := &mailHost{T: t, dir: dir, machine: pamtest.NewMachine(t, dir, users...), server: mailtest.New(t, is)}
 	appendTo(t, filepath.Join(dir, "etc/group"), "wheel:x:11100:alice,root\nteam:x:11101:alice,dave\n")
 	h.write("twokey.yaml", 0o644, fmt.Sprintf("version: 1\npaths:\n  data: %[1]s/data\n  audit: %[1]s/log/audit.jsonl\n  key: %[1]s/host.key\n"+
-		"  credentials: %[1]s/credentials\nrequire:\n  - {groups: [wheel]}\n  - {users: [bob], by: 2099-12-31}\n  - {users: [carol]}\n"+
+		"  credentials: %[1]s/credentials\nrequire:\n  - {groups: [wheel]}\n  - {users: [bob], by: 2099-12-31}\n  - {users: [carol, ghost]}\n"+
 		"exempt:\n  - {users: [root]}\n"+settings, dir))
 	h.run(exitDone, "init")
 	h.run(exitDone, "enroll", "carol", "--qr", "none")
@@ -146,6 +146,9 @@ func TestWhoIsReminded(t *testing.T) {
 		if got := strings.Join(names, " "); got != want || len(h.server.Taken())-before != len(names) {
 			t.Errorf("%s: %q, want %q; %s", arguments, got, want, h.recipients())
 		}
+	}
+	if records, _ := h.run(exitDone, "audit", "tail", "--json"); strings.Count(records, `"event.action": "remind"`) != 6 {
+		t.Errorf("one run of seven had nobody to write to, and the others are to be recorded: %s", records)
 	}
 	_, complaint = h.run(exitFailed, "remind", "--group", "nogroup-here")
 	h.demand("an unknown group", complaint, `there is no group "nogroup-here"`)
