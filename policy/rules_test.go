@@ -99,6 +99,8 @@ var decisions = map[string]struct {
 	"system accounts are exempt":                              {exempts("{system_accounts: true}"), known("www-data").system(), Exempt, Ignore, "exempt[0]"},
 	"other accounts are not":                                  {exempts("{system_accounts: true}"), known("dave"), Required, AskThenDeny, "default"},
 	"system accounts are exempt on one service":               {exempts("{system_accounts: true, services: [sshd]}"), known("www-data").system().on("su"), Required, AskThenDeny, "default"},
+	"and nobody else there":                                   {exempts("{system_accounts: true, services: [sshd], from: [192.0.2.0/24]}"), known("dave"), Required, AskThenDeny, "default"},
+	"an address in IPv6 writing in the file":                  {exempts("{from: ['::ffff:192.0.2.9']}"), known("dave").from("192.0.2.9"), Exempt, Ignore, "exempt[0]"},
 	"system accounts or a user":                               {exempts("{system_accounts: true, users: [dave]}"), known("dave"), Exempt, Ignore, "exempt[0]"},
 	"an unknown account is no system account":                 {exempts("{system_accounts: true}"), known("x").unknown().system(), Deny, AskThenDeny, "unknown account"},
 	"exempt from a network":                                   {exempts("{users: [dave], from: [192.0.2.0/24]}"), known("dave").from("192.0.2.255"), Exempt, Ignore, "exempt[0]"},
