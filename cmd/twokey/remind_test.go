@@ -152,6 +152,18 @@ func TestWhoIsReminded(t *testing.T) {
 	}
 	_, complaint = h.run(exitFailed, "remind", "--group", "nogroup-here")
 	h.demand("an unknown group", complaint, `there is no group "nogroup-here"`)
+	h.run(exitDone, "enroll", "dave", "--qr", "none")
+	h.run(exitDone, "reset", "dave", "--yes")
+	out, _ = h.run(exitDone, "remind", "--dry-run")
+	h.demand("whoever was reset", out, "To: dave@example.org")
+	passwd, err := os.ReadFile(filepath.Join(h.dir, "etc/passwd"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write("etc/passwd", 0o644, strings.Replace(string(passwd), "dave:", "formerly-dave:", 1))
+	if out, _ := h.run(exitDone, "remind", "--dry-run"); strings.Contains(out, "To: dave@") {
+		t.Errorf("an account that is gone is written to: %s", out)
+	}
 	_, complaint = h.run(exitUsage, "remind", "alice")
 	h.demand("an argument", complaint, "takes no argument")
 }
