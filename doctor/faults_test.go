@@ -99,6 +99,19 @@ var faults = map[string]fault{
 			`/etc/pam.d/su line 3: put before it "account required pam_twokey.so"; ` +
 			`or say in the policy that nobody is asked here: services: {su: {ask: exempt}}`,
 	},
+	"a login service that includes sufficient lines does not call the module": {
+		plant: all(withFile(sudoPAM, "auth include system-auth\naccount include system-auth\nsession include system-auth\n"),
+			withFile("etc/pam.d/system-auth", "auth required pam_env.so\nauth required pam_faildelay.so delay=2000000\n"+
+				"auth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\nauth [default=1 ignore=ignore success=ok] pam_localuser.so\n"+
+				"auth sufficient pam_unix.so nullok\nauth [default=1 ignore=ignore success=ok] pam_usertype.so isregular\n"+
+				"auth sufficient pam_sss.so forward_pass\nauth required pam_deny.so\n"+
+				"account required pam_unix.so\naccount sufficient pam_localuser.so\naccount required pam_permit.so\n"+
+				"session required pam_limits.so\nsession required pam_unix.so\n")),
+		id: "not-wired", severity: Error, notAsked: true,
+		fix: `/etc/pam.d/sudo line 1: write "auth substack system-auth"; /etc/pam.d/sudo line 1: put behind it "auth required pam_twokey.so"; ` +
+			`/etc/pam.d/sudo line 2: put before it "account required pam_twokey.so"; ` +
+			`or say in the policy that nobody is asked here: services: {sudo: {ask: exempt}}`,
+	},
 	"the auth lines are gone, account and session are there": {
 		plant: all(swap(sudoPAM, unixOne+decoyOne+realAuth+"auth required pam_permit.so\n", "@include common-auth\n")),
 		id:    "auth-missing", severity: Error, notAsked: true,
@@ -113,7 +126,13 @@ var faults = map[string]fault{
 		plant: all(swap(sshdPAM, unixOne+decoyOne+realAuth, "@include corp-auth\nauth required pam_twokey.so\n"),
 			withFile("etc/pam.d/corp-auth", "auth required pam_env.so\nauth sufficient pam_sss.so [a b]\nauth required pam_deny.so\n")),
 		id: "passed-by", severity: Error, notAsked: true,
-		fix: `/etc/pam.d/sshd line 1: write "auth required pam_env.so", "auth [success=1 default=ignore] pam_sss.so [a b]", "auth required pam_deny.so"`,
+		fix: `/etc/pam.d/sshd line 1: write "auth substack corp-auth"`,
+	},
+	"a sufficient line stands in an included file, and a password is promised": {
+		plant: all(swap(sshdPAM, unixOne+decoyOne, "@include corp-auth\n"),
+			withFile("etc/pam.d/corp-auth", "auth required pam_env.so\nauth sufficient pam_sss.so [a b]\nauth requisite pam_deny.so\n")),
+		id: "passed-by", severity: Error, notAsked: true,
+		fix: `/etc/pam.d/sshd line 1: write "auth required pam_env.so", "auth [success=1 default=ignore] pam_sss.so [a b]", "auth requisite pam_deny.so"`,
 	},
 	"a jump goes over ours": {
 		plant: swap(sshdPAM, unixOne, "auth [success=2 default=ignore] pam_unix.so\n"),
@@ -336,6 +355,11 @@ var faults = map[string]fault{
 		plant: func(s *scratch) { s.must(os.Chmod(s.path("etc/twokey/host.key"), 0o640)) },
 		id:    "file-mode", severity: Error, fix: "run: chmod 0600 '$ROOT/etc/twokey/host.key'",
 	},
+	"the host key is gone": {
+		plant: func(s *scratch) { s.must(os.Rename(s.path("etc/twokey/host.key"), s.path("etc/backup"))) },
+		id:    "file-missing", severity: Error, fix: "put it back from a backup; on a host that was never set up run: twokey init",
+		mend: func(s *scratch) { s.must(os.Rename(s.path("etc/backup"), s.path("etc/twokey/host.key"))) },
+	},
 	"the host key is damaged": {
 		plant: func(s *scratch) {
 			s.must(os.Rename(s.path("etc/twokey/host.key"), s.path("etc/backup")))
@@ -417,7 +441,7 @@ var faults = map[string]fault{
 }
 
 func TestThereAreAtLeastTwentyFaults(t *testing.T) {
-	if len(faults) < 20 || len(faults) != 61 {
+	if len(faults) < 20 || len(faults) != 64 {
 		t.Errorf("%d faults", len(faults))
 	}
 }

@@ -173,20 +173,33 @@ func (c *check) addAuth() string {
 	if place, ok := c.firstPlace(pamconf.Auth); ok && c.way == policy.Appended {
 		return before(place, line)
 	}
-	if place, ok := c.lastPlace(pamconf.Auth); ok {
-		if c.passwordHolds() {
-			line += " after=password"
-		}
-		return behind(place, line)
+	place, ok := c.lastPlace(pamconf.Auth)
+	if !ok {
+		return fmt.Sprintf("write %q into /etc/pam.d/%s", line, c.s.Name)
 	}
-	return fmt.Sprintf("write %q into /etc/pam.d/%s", line, c.s.Name)
-}
-
-// passwordHolds reports whether the end of the auth stack, as it is, is reached only with a right password.
-func (c *check) passwordHolds() bool {
 	with := append(slices.Clone(c.s.Stacks[pamconf.Auth]), realLine())
 	found := walk(with, subject)
-	return found.complete && !found.any(func(o pamconf.Outcome) bool { return o.Marks&unguarded != 0 })
+	if i := slices.IndexFunc(found.outcomes, passesBy); i >= 0 {
+		if ending := with[culprit(with, found.outcomes[i].Steps).Line]; c.ownInclude(ending) {
+			return both(write(ending.Via[0], asSubstack(ending)), behind(place, line))
+		}
+	}
+	if found.complete && !found.any(withoutPassword) {
+		line += " after=password"
+	}
+	return behind(place, line)
+}
+
+// asSubstack is the line that includes the file of a line as a substack, in which what is sufficient ends only that.
+func asSubstack(line pamconf.Line) string {
+	return "auth substack " + line.File[strings.LastIndexByte(line.File, '/')+1:]
+}
+
+// ownInclude reports whether a line of the auth phase is included by one of the service's own file, and nothing of another phase is.
+func (c *check) ownInclude(line pamconf.Line) bool {
+	return len(line.Via) == 1 && line.Level == 0 && line.Via[0].File == c.s.File && !slices.ContainsFunc(everyLine(c.s), func(other pamconf.Line) bool {
+		return other.Phase != pamconf.Auth && len(other.Via) > 0 && other.Via[0] == line.Via[0]
+	})
 }
 
 // realLine is ours as a fix writes it.

@@ -40,6 +40,7 @@ func TestVisitsAreWhereSshdOrThePolicyMayDecideOtherwise(t *testing.T) {
 	for i := range crowd {
 		crowd[i].Name += strings.Repeat("x", i)
 	}
+	match = append(match, setting{keyword: "match", value: "Address 203.0.113.1,203.0.113.2"})
 	if got := len(e.visits(crowd, match)); got != maxVisits {
 		t.Errorf("a crowd: %d runs of sshd", got)
 	}

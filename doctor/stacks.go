@@ -89,6 +89,10 @@ func (c *check) auth() {
 	c.password(stack, found)
 }
 
+func saysAfterPassword(line pamconf.Line) bool {
+	return isReal(line) && slices.Contains(line.Args, "after=password")
+}
+
 // appended: where password and code come in one field, our line has to cut the code off before anything looks at the password, and what
 // looks at it must not ask again.
 func (c *check) appended(stack pamconf.Stack) {
@@ -152,7 +156,7 @@ func (c *check) notSubject(stack pamconf.Stack) {
 func (c *check) password(stack pamconf.Stack, found walked) {
 	unguardedWay := found.any(withoutPassword)
 	for _, line := range stack {
-		if isReal(line) && unguardedWay && slices.Contains(line.Args, "after=password") {
+		if unguardedWay && saysAfterPassword(line) {
 			rest := slices.DeleteFunc(slices.Clone(line.Args), func(arg string) bool { return arg == "after=password" })
 			c.report(Error, "password-not-sure", fmt.Sprintf("%s says after=password, and can be reached without a right one", at(line.Place)),
 				write(line.Place, withArgs(line, rest)))
@@ -212,8 +216,12 @@ func (c *check) bypass(stack pamconf.Stack, step pamconf.Step) {
 		c.mendBypass(stack, step))
 }
 
-// mendBypass lets the line jump to ours instead: the first distance by which nothing is wrong any more.
+// mendBypass makes a substack of the file that the line is in, since what is sufficient there ends only that; or lets the line jump to
+// ours instead: the first distance by which somebody gets in with a code.
 func (c *check) mendBypass(stack pamconf.Stack, step pamconf.Step) string {
+	if line := stack[step.Line]; c.ownInclude(line) && !slices.ContainsFunc(stack, saysAfterPassword) { // a substack that fails does not end the stack
+		return write(line.Via[0], asSubstack(line))
+	}
 	for over := 1; over < len(stack); over++ {
 		line := stack[step.Line]
 		line.Control[pamconf.Success], line.Control[pamconf.NewAuthtok] = pamconf.Action(over), pamconf.Action(over)
