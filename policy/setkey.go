@@ -145,10 +145,13 @@ func parseValue(text string) (*yaml.Node, bool) {
 		return nil, false
 	}
 	value := top.Content[1]
-	if value.Kind == yaml.ScalarNode && value.Style == 0 && value.Value != text {
-		return nil, false
+	switch {
+	case value.Kind != yaml.ScalarNode:
+		return value, flow(value)
+	case value.Style == 0:
+		return value, value.Value == text
 	}
-	return value, value.Kind == yaml.ScalarNode || flow(value)
+	return value, value.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0
 }
 
 func hasComment(n *yaml.Node) bool {

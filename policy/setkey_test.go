@@ -111,6 +111,11 @@ func TestSetKeyRefuses(t *testing.T) {
 		{"an unknown key inside", "version: 1\n", "new_devices", "{digts: 6}", at(2, 15, ""), `did you mean "digits"`},
 		{"an anchor", "version: 1\n", "methods", "&a [totp]", at(2, 10, ""), "want a list"},
 
+		{"a list with a comment", "version: 1\n", "methods", "[totp] # only", at(2, 10, ""), "want a list"},
+		{"a number with blanks", "version: 1\n", "discrepancy", "2 ", at(2, 14, ""), "want a whole number"},
+		{"a text with blanks", "version: 1\n", "issuer", "x ", at(2, 9, ""), "blanks around the text"},
+		{"the sign of a text on the next lines", "version: 1\n", "help_url", ">", at(2, 11, ""), "https://"},
+
 		{"an unknown key", "version: 1\n", "discrepanci", "1", nil, `unknown key "discrepanci" (did you mean "discrepancy"?)`},
 		{"an unknown key below another", "version: 1\n", "new_devices.digts", "1", nil, `did you mean "new_devices.digits"?`},
 		{"a key without the one above it", "version: 1\n", "digits", "1", nil, `did you mean "new_devices.digits"?`},

@@ -126,9 +126,9 @@ func TestTheRecordTellsWhatChanged(t *testing.T) {
 func TestTheRecordOfALargeChangeKeepsItsDigests(t *testing.T) {
 	h := editHost(t, t.TempDir(), "")
 	before := content(t, h.config)
-	after := before + "observe: true\nissuer: x\nlanguage: de\ndiscrepancy: 2\nremember: 1h\non_fault: allow-console\ndefault: deny\nopen_within: 2h\n"
+	after := before + "require:\n"
 	for i := range 40 {
-		after = strings.Replace(after, "\n", fmt.Sprintf("\n# %d\n", i), 1+i%2)
+		after += fmt.Sprintf("  - {users: [user%d]}\n", i)
 	}
 	e := &configEdit{path: h.config, before: []byte(before), after: []byte(after), was: h.policy}
 	var err error
