@@ -62,6 +62,9 @@ type world struct {
 	warnings []string
 	prompts  []string
 	infos    []string
+	slow     time.Duration // what each call takes
+	answered time.Time     // when the answer was given
+	told     time.Time     // when the person heard of the end
 	slept    time.Duration
 	naps     func() // what others do while this login waits
 	loads    func() // what others do when the secrets have been read
@@ -237,6 +240,7 @@ func (w *world) sleep(d time.Duration) {
 // call notes a call of a dependency, and is where it fails.
 func (w *world) call(name string) error {
 	w.calls = append(w.calls, name)
+	w.now = w.now.Add(w.slow)
 	number := 0
 	for _, c := range w.calls {
 		if c == name {
@@ -262,7 +266,9 @@ func (w *world) Hello() *wire.Hello { return &w.hello }
 
 func (w *world) Prompt(text string, _ bool) ([]byte, wire.NoAnswer, error) {
 	w.prompts = append(w.prompts, text)
-	if err := w.call("Prompt"); err != nil {
+	err := w.call("Prompt")
+	w.answered = w.now
+	if err != nil {
 		return nil, 0, err
 	}
 	if w.none != 0 {
@@ -273,7 +279,9 @@ func (w *world) Prompt(text string, _ bool) ([]byte, wire.NoAnswer, error) {
 
 func (w *world) Authtok(text string) ([]byte, wire.NoAnswer, error) {
 	w.prompts = append(w.prompts, text)
-	if err := w.call("Authtok"); err != nil {
+	err := w.call("Authtok")
+	w.answered = w.now
+	if err != nil {
 		return nil, 0, err
 	}
 	if w.hello.Version == wire.OldVersion {
@@ -297,7 +305,7 @@ func (w *world) CutAuthtok(n int) error {
 }
 
 func (w *world) Info(text string, _ bool) error {
-	w.infos = append(w.infos, text)
+	w.infos, w.told = append(w.infos, text), w.now
 	return w.call("Info")
 }
 

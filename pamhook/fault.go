@@ -30,7 +30,7 @@ func (r *run) mayForgive() bool {
 // set by whoever starts the application, as in "ulimit -f 0; su". Neither is a state that was read and found damaged.
 func isWriteFault(err error) bool {
 	faults := []error{unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.EIO}
-	return !isRefusal(err) && !state.IsDamaged(err) && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
+	return !state.IsDamaged(err) && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
 }
 
 // forgive drops the error when it is one that is forgiven here.

@@ -409,7 +409,7 @@ func TestAnAnswerThatWaitsForItsTurnIsChargedOnce(t *testing.T) {
 	turn := state.Attempt{Source: foreigner, Cost: 40 * state.One, Now: w.now} // a turn of 2 s
 	w.change(func(st *state.State) { st.ChargePair(turn) })
 	w.hello.RHost = foreigner
-	if got := w.again("000000000000"); got != denies || w.slept == 0 {
+	if got := w.again("000000000000"); got != denies || w.slept <= refusalStep {
 		t.Fatalf("%#x after a wait of %v", got, w.slept)
 	}
 	st, err := w.states.Read("alice")
@@ -429,7 +429,7 @@ func TestALongQueueOfPairsIsRefusedAndNotWaitedFor(t *testing.T) {
 	w.change(func(st *state.State) {
 		st.ChargePair(state.Attempt{Source: foreigner, Cost: 1000 * state.One, Now: w.now})
 	})
-	if got := w.again(pair(w)); got != denies || w.slept != 0 || w.reasons()[0] != errThrottled.Error() {
+	if got := w.again(pair(w)); got != denies || w.slept > refusalStep || w.reasons()[0] != errThrottled.Error() {
 		t.Errorf("%#x, %q after %v", got, w.reasons(), w.slept)
 	}
 	w.now = w.now.Add(time.Minute)
@@ -451,7 +451,7 @@ func TestAPairThatNeverHasItsTurnIsRefusedInTime(t *testing.T) {
 		})
 	}
 	w.naps()
-	if got := w.again(pair(w)); got != denies || w.reasons()[0] != errThrottled.Error() || w.slept == 0 || w.slept > longestWait {
+	if got := w.again(pair(w)); got != denies || w.reasons()[0] != errThrottled.Error() || w.slept <= refusalStep || w.slept > longestWait+refusalStep {
 		t.Errorf("%#x, %q after %v", got, w.reasons(), w.slept)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"twokey/audit"
 	"twokey/pamhook/wire"
@@ -207,6 +208,30 @@ func TestTheSameIsDoneForEverybodyWhoIsDenied(t *testing.T) {
 		if !slices.Equal(did, want) {
 			t.Errorf("%s: %q", name, did)
 		}
+	}
+}
+
+// However long the steps of a login take, whoever is asked hears of his refusal at a full step after his answer.
+func TestMustRoundUpTheTimeOfARefusal(t *testing.T) {
+	w := newWorld(t)
+	took := map[time.Duration]bool{}
+	for name, l := range logins() {
+		for _, slow := range []time.Duration{0, time.Microsecond, 3 * time.Millisecond, 40 * time.Millisecond, refusalStep} {
+			w.reset()
+			l.prepare(w)
+			w.slow = slow
+			if w.frame() != denies || w.answered.IsZero() || w.told.IsZero() {
+				continue
+			}
+			after := w.told.Sub(w.answered)
+			if after <= 0 || after%refusalStep != 0 {
+				t.Errorf("%s, %v for each step: told after %v", name, slow, after)
+			}
+			took[after] = true
+		}
+	}
+	if len(took) < 3 {
+		t.Errorf("all took one of %v: this test has shown nothing", took)
 	}
 }
 

@@ -22,6 +22,7 @@
 //   - There MUST be one way to an allowing [Verdict]: the function allow in verdict.go. Its zero value denies.
 //   - Whatever fails MUST deny, and leave its reason in the audit log; the person sees the words of a wrong code. Only who has used a
 //     code himself is told that it was used.
+//   - How long a refusal takes MUST NOT tell its reason: as much is done for everybody, and the time since the answer is rounded up.
 //   - Not subject to the policy MUST be said as Ignore, never as Allow, so that a "sufficient" line is no way in.
 //   - A module line marked as decoy MUST NOT charge, send or allow anything.
 //   - While the policy is only observed, nobody MUST be turned away for what it says or for a fault of ours.
@@ -93,7 +94,7 @@ type Host struct {
 	Warn func(message string)
 	// Now is in the zone in which the policy counts days where it names none.
 	Now func() time.Time
-	// Sleep waits for the next turn of a pair.
+	// Sleep waits for the next turn of a pair, and before a refusal.
 	Sleep func(time.Duration)
 	// Application is the process that the module runs in, and its parent.
 	Application, Parent proc.ID
@@ -139,14 +140,16 @@ type run struct {
 	way     policy.Way // how the service asks
 	outcome policy.Outcome
 
-	trial     *trial // of the answer that was looked at; nil: none was
-	clockBack bool   // times in the user's state lie in the future
-	forgiven  error  // what could not be written to the state, and was let pass
-	unwritten error  // a record that is not in the audit log
+	answered  time.Time // when the person had answered; before that, when the phase began
+	trial     *trial    // of the answer that was looked at; nil: none was
+	clockBack bool      // times in the user's state lie in the future
+	forgiven  error     // what could not be written to the state, and was let pass
+	unwritten error     // a record that is not in the audit log
 }
 
 // begin finds the policy in force and says loudly when it is not that of the configuration file.
 func (r *run) begin() error {
+	r.answered = r.host.Now()
 	r.source, r.ssh = sourceOf(r.hello), policy.ParseSSHAuth(r.hello.SSHAuthInfo)
 	config := r.hello.Config
 	if config == "" {

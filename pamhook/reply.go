@@ -29,6 +29,7 @@ type reply struct {
 // prompt puts the question, the same for everybody, and understands the answer.
 func (r *run) prompt() reply {
 	typed, reason, err := r.conv.Prompt(r.policy.Text(policy.MsgPrompt), false)
+	r.answered = r.host.Now()
 	defer clear(typed)
 	if err = noAnswer(reason, err); err != nil {
 		return reply{err: err}
@@ -39,6 +40,7 @@ func (r *run) prompt() reply {
 // field gets what was typed into the one field of the service, from the person or from the module that has asked before us.
 func (r *run) field() reply {
 	typed, reason, err := r.conv.Authtok(r.policy.Text(policy.MsgPasswordAndCode))
+	r.answered = r.host.Now()
 	if errors.Is(err, wire.ErrVersion) {
 		return reply{err: errOldModule}
 	}

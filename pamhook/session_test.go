@@ -212,6 +212,15 @@ func TestASessionByKeyIsRecordedWithWhyThatWasEnough(t *testing.T) {
 	}
 }
 
+// What only an observed policy would have refused is a session that opens, and counts as one without a second factor.
+func TestASessionThatIsOnlyObservedIsRecordedAsOneWithoutASecondFactor(t *testing.T) {
+	w := newWorld(t)
+	observed(session(policy.Deny, false))(w)
+	if got, factor := w.opened(); got != ignores || factor != "none" || w.log[0].Outcome != audit.Unknown {
+		t.Errorf("%#x, recorded as %+v", got, w.log)
+	}
+}
+
 // By which methods sshd was satisfied stands in each record of a session that it opens.
 func TestEachRecordOfASSHSessionNamesItsMethods(t *testing.T) {
 	w := newWorld(t)

@@ -89,6 +89,7 @@ func TestADeviceThatWasAddedIsToldOnce(t *testing.T) {
 		"under another id":   {func(h *wire.Hello) { h.UID = 77 }, allow, false},
 		"another user":       {named("bob", uid+1), ignore, false},
 		"nobody that exists": {unknown, deny, false},
+		"cron":               {func(h *wire.Hello) { h.Service = "cron" }, ignore, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,6 +116,19 @@ func TestADeviceThatWasAddedIsToldOnce(t *testing.T) {
 				t.Errorf("the third session is told %q", third)
 			}
 		})
+	}
+}
+
+// Switched off, nobody hears of twokey; what waits is told afterwards.
+func TestSwitchedOffNothingIsTold(t *testing.T) {
+	h := newHost(t, "enabled: false")
+	h.Enrol("alice", uid, scratch.Request())
+	if got, verdict := h.told(func(*wire.Hello) {}); len(got) > 0 || verdict != ignore {
+		t.Errorf("told %q, verdict %#x", got, verdict)
+	}
+	h.Configure("enabled: true")
+	if got, verdict := h.told(func(*wire.Hello) {}); len(got) != 1 || verdict != allow {
+		t.Errorf("switched on again: told %q, verdict %#x", got, verdict)
 	}
 }
 
