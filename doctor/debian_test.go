@@ -165,3 +165,12 @@ func TestWhatAStackGivesAwayIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestAServiceThatIsClosedToTheEnrolledHasToCallTheModuleToo(t *testing.T) {
+	s := newScratch(t, goodFiles())
+	s.write("etc/pam.d/cockpit", "@include common-auth\n@include common-account\n@include common-session\n")
+	s.write("etc/twokey/twokey.yaml", "version: 1\nservices:\n  cockpit: {ask: never}\n")
+	if found := bad(s.examine()); len(found) != 1 || found[0].About != "cockpit" || found[0].Severity != Warning {
+		t.Errorf("found:%s", show(found))
+	}
+}

@@ -151,19 +151,14 @@ func (e *examination) within(service string) bool { return e.Service == "" || e.
 // concerned are the people whom the policy asks on a service: those who are required, and those who are only asked because they have
 // a device. A source narrows it, "" is none.
 func (e *examination) concerned(service, from string) (required, asked []Person) {
-	if e.Policy.SwitchedOff(e.Now) || e.Policy.AsksNobody(policy.Facts{Service: service, RHost: from, Time: e.Now}) {
-		return nil, nil
-	}
 	for _, p := range e.People {
 		if e.User != "" && p.Name != e.User {
 			continue
 		}
-		outcome := e.Policy.Decide(p.Facts(service, from))
-		switch {
-		case outcome.Way == policy.NotALogin || outcome.Decision == policy.Exempt:
+		switch outcome := e.Policy.Decide(p.Facts(service, from)); {
 		case outcome.Decision == policy.Required || outcome.Decision == policy.Deny:
 			required = append(required, p)
-		case outcome.Action == policy.Ask:
+		case outcome.Action != policy.Ignore:
 			asked = append(asked, p)
 		}
 	}
