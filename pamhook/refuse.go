@@ -45,7 +45,7 @@ func (r *run) refuse(reason error) Verdict {
 // deny denies, also while the policy is only observed.
 func (r *run) deny(reason error) Verdict {
 	r.append(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
-	//r.roundUp()
+	r.roundUp()
 	// The verdict stands whether or not the person could be told.
 	if err := r.conv.Info(r.words(reason), true); err != nil {
 		return Verdict{}

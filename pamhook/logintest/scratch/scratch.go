@@ -54,10 +54,7 @@ func New(t testing.TB, dir, settings string) *Host {
 	states, err := state.Create(h.Data())
 	must(t, err)
 	h.Users = &enroll.Users{Secrets: keep, State: states, Now: time.Now}
-	must(t, states.CreateDecoys())
-	decoy, err := h.Users.Draft(enroll.Account{Name: "decoy"}, Request())
-	must(t, err)
-	must(t, keep.CreateDecoy(&secrets.Record{Serial: 1, Devices: []secrets.Device{decoy.Device}}))
+	must(t, h.Users.CreateDecoys())
 	return h
 }
 
