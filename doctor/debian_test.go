@@ -133,7 +133,7 @@ func TestWhatIsRightIsNotCalledWrong(t *testing.T) {
 		"logins by key only":                      swap(sshdConf, "KbdInteractiveAuthentication yes", "KbdInteractiveAuthentication no"),
 		"a comment about NOPASSWD":                swap("etc/sudoers", "Defaults env_reset", "# %wheel ALL = NOPASSWD: ALL\nDefaults env_reset"),
 		"a file that sudo does not read":          withFile("etc/sudoers.d/wheel.disabled", "%wheel ALL = NOPASSWD: ALL\n"),
-		"no service of this name":                 withFile("etc/pam.d/sudo.bak", "auth sufficient pam_unix.so\nauth required pam_twokey.so\n"),
+		"no service of this name":                 withFile("etc/pam.d/sudo.bak", "auth sufficient pam_unix.so\nauth required /nowhere/pam_twokey.so\n"),
 		"a module of another path":                all(swap(sshdPAM, realAuth, "auth required /usr/lib/x86_64-linux-gnu/security/pam_twokey.so after=password\n")),
 	} {
 		s := newScratch(t, goodFiles())
