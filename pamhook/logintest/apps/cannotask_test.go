@@ -22,9 +22,11 @@ func (s *site) served(service string, settings ...string) *pamtest.Sshd {
 func TestAServiceThatNeverAsks(t *testing.T) {
 	t.Parallel()
 	s, people := newSite(t, "", 6)
-	enrolled, required, both, other, exempt, grace := s.enrol(people[0]), people[1], s.enrol(people[2]), people[3], s.enrol(people[4]), people[5]
+	enrolled, required, both := s.enrol(people[0]), people[1], s.enrol(people[2])
+	other, exempt, grace := people[3], s.enrol(people[4]), people[5]
 	s.Configure("services: {xrdp-sesman: {ask: never}}\n" +
-		"require: [{users: [" + required.Name + ", " + both.Name + ", " + exempt.Name + "]}, {users: [" + grace.Name + "], by: " + day(2) + "}]\n" +
+		"require:\n  - {users: [" + required.Name + ", " + both.Name + ", " + exempt.Name + "]}\n" +
+		"  - {users: [" + grace.Name + "], by: " + day(2) + "}\n" +
 		"exempt: [{users: [" + exempt.Name + "], services: [xrdp-sesman]}]")
 	ring := newKeyring(t, people...)
 	desktop := s.served("xrdp-sesman", append(ring.settings, "AuthenticationMethods publickey keyboard-interactive")...)
@@ -189,12 +191,15 @@ func TestAServiceThatIsNoLogin(t *testing.T) {
 			}
 		})
 	}
+	t.Run("dovecot is none by itself", func(t *testing.T) {
+		t.Parallel()
+		v := s.visitor(required, "").visit(t, s.served("dovecot"))
+		v.mustShow(t, asksPassword)
+		v.mustWork(t, required)
+	})
 	t.Run("a wrong password is refused without a question", func(t *testing.T) {
 		t.Parallel()
-		v := visitor{user: required.Name, password: "wrong"}.visit(t, backup)
-		if v.in() || len(v.rounds) == 0 || len(v.rounds) > 2 {
-			t.Errorf("let in: %v; shown: %v", v.in(), v.rounds)
-		}
+		visitor{user: required.Name, password: "wrong"}.visit(t, backup).mustShow(t, asksPassword)
 	})
 }
 

@@ -131,7 +131,8 @@ func TestRulesAboutAGroup(t *testing.T) {
 	s.Configure(strings.ReplaceAll("default: exempt\n"+
 		"exempt: [{groups: [robots-N]}]\n"+
 		"require: [{groups: [robots-N, staff-N], starts: 2020-01-01}, {groups: ["+own.Name+"]}]\n"+
-		"rules:\n  - {groups: [guests-N], then: deny}\n  - {users: ["+away.Name+"], groups: [no-such-group], then: exempt}\n", "-N", "-"+staff.Name))
+		"rules:\n  - {groups: [guests-N], then: deny}\n"+
+		"  - {users: ["+away.Name+"], groups: [no-such-group], then: exempt}\n", "-N", "-"+staff.Name))
 	sshd := s.Sshd()
 	for _, c := range []struct {
 		name   string

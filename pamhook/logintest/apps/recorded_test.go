@@ -33,7 +33,8 @@ func TestWhyASessionHadNoSecondFactor(t *testing.T) {
 		{"a key alone, without a device", "default: required", without, "", true, "none",
 			"ssh key only; the default is required; no device is enrolled (default)", ""},
 		{"optional", "default: optional", without, "", false, "none", "optional; the default is optional; no device is enrolled (default)", ""},
-		{"exempt by an entry", "default: required\nexempt: [{users: [ANNA]}]", with, "", false, "none", `exempt by exempt[0]; about user "ANNA"`, ""},
+		{"exempt by an entry", "default: required\nexempt: [{users: [ANNA]}]", with, "", false, "none",
+			`exempt by exempt[0]; about user "ANNA"`, ""},
 		{"exempt by a rule", "default: required\nrules: [{name: from here, from: [127.0.0.0/8], then: exempt}]", with, "", false, "none",
 			"exempt by rule from here; about everybody from 127.0.0.0/8", ""},
 		{"exempt by default", "default: exempt", with, "", false, "none", "exempt by default; the default is exempt", ""},
@@ -57,7 +58,8 @@ func TestWhyASessionHadNoSecondFactor(t *testing.T) {
 		r := all[len(all)-1]
 		if len(all) != before+1 || r.Outcome != audit.Success || r.SecondFactor != c.factor || r.Device != c.device ||
 			!strings.HasPrefix(r.Reason, named.Replace(c.reason)) {
-			t.Errorf("%s: of %d sessions the last is recorded as %s, %q, %q, device %q", c.name, len(all)-before, r.Outcome, r.SecondFactor, r.Reason, r.Device)
+			t.Errorf("%s: of %d sessions the last is recorded as %s, %q, %q, device %q",
+				c.name, len(all)-before, r.Outcome, r.SecondFactor, r.Reason, r.Device)
 		}
 		if want := map[bool]string{true: "publickey", false: "keyboard-interactive"}[c.byKey]; sshAuth(r) != want || r.Source != "127.0.0.1" ||
 			r.Service != "sshd" {

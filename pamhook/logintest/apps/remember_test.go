@@ -10,62 +10,70 @@ import (
 	"twokey/internal/pamtest"
 )
 
+// comes is one login: by which key, from where, to which server.
+type comes struct {
+	key  ssh.Signer
+	from string
+	to   *pamtest.Sshd
+}
+
+// rememberCase is a login with a right code and the next one.
+type rememberCase struct {
+	name         string
+	first, again comes
+	shown        []round
+	forgotten    bool // between the two
+}
+
+// rememberSettings belong to the addresses of rememberCases.
+const rememberSettings = "remember: 12h\nshared: [127.0.8.0/24]\ndefault: required\n"
+
+func rememberCases(ring *keyring, sshd, gateway *pamtest.Sshd) []rememberCase {
+	key, other := ring.keys["a key"], ring.keys["a certificate"]
+	home, away := comes{key, "127.0.0.1", sshd}, comes{key, "127.0.0.2", sshd}
+	sixth, shared := comes{key, "::1", sshd}, comes{key, "127.0.8.8", sshd}
+	asked, notAsked := []round{asksPassword, asksCode}, []round{asksPassword}
+	return []rememberCase{
+		{"whose rule remembers nothing is asked again", home, home, asked, false},
+		{"who comes again is not asked", home, home, notAsked, false},
+		{"who comes again over IPv6 is not asked", sixth, sixth, notAsked, false},
+		{"who comes from another source is asked", home, away, asked, false},
+		{"who comes over IPv6 after IPv4 is asked", home, sixth, asked, false},
+		{"who comes to another service is asked", home, comes{key, home.from, gateway}, asked, false},
+		{"who comes with another key is asked", home, comes{other, home.from, sshd}, asked, false},
+		{"who comes from where many people are is asked again", shared, shared, asked, false},
+		{"whose sources were forgotten is asked again", home, home, asked, true},
+	}
+}
+
 // After a right code the same user is not asked again from the same source, at the same service, with the same key.
 func TestARememberedLogin(t *testing.T) {
 	t.Parallel()
 	s, people := newSite(t, "", 9)
 	ring := newKeyring(t, people...)
-	methods := "AuthenticationMethods publickey,keyboard-interactive"
-	key, cert := ring.keys["a key"], ring.keys["a certificate"]
-	sshd, other := s.Sshd(append(ring.settings, methods)...), s.served("gateway", append(ring.settings, methods)...)
-	asked, notAsked := []round{asksPassword, asksCode}, []round{asksPassword}
-	type login struct {
-		key  ssh.Signer
-		from string
-		sshd *pamtest.Sshd
-	}
-	const home, away, sixth, shared = "127.0.0.1", "127.0.0.2", "::1", "127.0.8.8"
-	first := login{key, home, sshd}
-	cases := []struct {
-		name  string
-		first login
-		then  func(t *testing.T, p *person) // between the two logins; nil: nothing
-		again login
-		shown []round
-	}{
-		{"who comes again is not asked", first, nil, first, notAsked},
-		{"who comes again over IPv6 is not asked", login{key, sixth, sshd}, nil, login{key, sixth, sshd}, notAsked},
-		{"from another source he is asked", first, nil, login{key, away, sshd}, asked},
-		{"over IPv6 after IPv4 he is asked", first, nil, login{key, sixth, sshd}, asked},
-		{"at another service he is asked", first, nil, login{key, home, other}, asked},
-		{"with another key he is asked", first, nil, login{cert, home, sshd}, asked},
-		{"from a source that many share he is asked again", login{key, shared, sshd}, nil, login{key, shared, sshd}, asked},
-		{"whose sources were forgotten is asked again", first, func(t *testing.T, p *person) {
-			if _, remembered, err := s.Users.Forget(p.Name); err != nil || remembered != 1 {
-				t.Errorf("%d logins were forgotten: %v", remembered, err)
-			}
-		}, first, asked},
-		{"whose rule remembers nothing is asked again", first, nil, first, asked},
-	}
-	s.Configure("remember: 12h\nshared: [127.0.8.0/24]\ndefault: required\nrules: [{users: [" + people[8].Name + "], remember: 0s, then: required}]")
+	settings := append(ring.settings, "AuthenticationMethods publickey,keyboard-interactive")
+	cases := rememberCases(ring, s.Sshd(settings...), s.served("gateway", settings...))
+	s.Configure(rememberSettings + "rules: [{users: [" + people[0].Name + "], remember: 0s, then: required}]")
 	for i, c := range cases {
 		p := s.enrol(people[i])
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			for n, l := range []login{c.first, c.again} {
-				v := s.visitor(p, p.code(t, int64(n)))
-				v.key, v.from = l.key, l.from
-				seen := v.visit(t, l.sshd)
-				if n == 0 {
-					seen.mustShow(t, asked...)
-				} else {
-					seen.mustShow(t, c.shown...)
-				}
-				seen.mustWork(t, p)
-				if n == 0 && c.then != nil {
-					c.then(t, p)
+			visit := func(l comes, code string) visit {
+				v := s.visitorFrom(p, l.from, code)
+				v.key = l.key
+				return v.visit(t, l.to)
+			}
+			first := visit(c.first, p.code(t, 0))
+			first.mustShow(t, asksPassword, asksCode)
+			first.mustWork(t, p)
+			if c.forgotten {
+				if _, remembered, err := s.Users.Forget(p.Name); err != nil || remembered != 1 {
+					t.Errorf("%d logins were forgotten: %v", remembered, err)
 				}
 			}
+			again := visit(c.again, p.code(t, 1))
+			again.mustShow(t, c.shown...)
+			again.mustWork(t, p)
 			if len(c.shown) == 1 {
 				s.mustHaveOpened(t, p, "remembered", "second factor given before")
 			} else {

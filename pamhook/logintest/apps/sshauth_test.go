@@ -38,7 +38,8 @@ func keyCases(t *testing.T, settings string) (*site, *keyring, []keyCase) {
 		for j, key := range kindsOfKeys {
 			p := s.enrol(people[i*len(kindsOfKeys)+j])
 			about = append(about, p.Name)
-			c := keyCase{person: p, kind: key.kind, rule: fmt.Sprintf("rules[%d]", i), words: key.words, exempt: slices.Contains(key.words, word)}
+			c := keyCase{person: p, kind: key.kind, rule: fmt.Sprintf("rules[%d]", i), words: key.words}
+			c.exempt = slices.Contains(key.words, word)
 			c.name = fmt.Sprintf("%s is not what a rule about %s is about", key.kind, word)
 			if c.exempt {
 				c.name = fmt.Sprintf("%s is what a rule about %s is about", key.kind, word)
@@ -136,7 +137,7 @@ func TestRulesTellTheKindOfAKeyThatComesAlone(t *testing.T) {
 			r := s.in(t).session(c.person)
 			if c.exempt {
 				s.mustHaveOpened(t, c.person, "none", "exempt by "+c.rule)
-			} else if r.Outcome != audit.Failure || !strings.HasSuffix(r.Reason, keysAreDenied) {
+			} else if r.Outcome != audit.Failure || !strings.Contains(r.Reason, keysAreDenied) {
 				t.Errorf("the session is recorded as %s, %q", r.Outcome, r.Reason)
 			}
 			if got, want := sshAuth(r), strings.Join(c.words, ","); got != want {
@@ -148,7 +149,8 @@ func TestRulesTellTheKindOfAKeyThatComesAlone(t *testing.T) {
 
 // byFile is the OpenSSH client with the plain key.
 func (k *keyring) byFile(sshd *pamtest.Sshd, program string, args ...string) *exec.Cmd {
-	return sshd.Client(program, append([]string{"-o", "IdentityFile=" + k.file, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"}, args...)...)
+	options := []string{"-o", "IdentityFile=" + k.file, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"}
+	return sshd.Client(program, append(options, args...)...)
 }
 
 // waysIn are what a session is opened for. Each reports whether it worked.
@@ -192,8 +194,8 @@ var waysIn = []struct {
 	}},
 }
 
-// keysAreDenied ends the reason for which ssh_keys_alone stops a session.
-const keysAreDenied = "; ssh key only, and ssh_keys_alone is deny"
+// keysAreDenied is in the reason for which ssh_keys_alone stops a session.
+const keysAreDenied = "ssh key only, and ssh_keys_alone is deny"
 
 func TestWhoMayComeByAnSSHKeyAlone(t *testing.T) {
 	t.Parallel()
@@ -201,7 +203,7 @@ func TestWhoMayComeByAnSSHKeyAlone(t *testing.T) {
 		name, settings string
 		enrolled       bool
 		outcome        audit.Outcome
-		begins, ends   string // of the reason
+		begins, has    string // the reason
 		everyWay       bool   // else a command only
 	}{
 		{"accept lets a required user in", "default: required\nssh_keys_alone: accept", true, audit.Success, "ssh key only; ", "", true},
@@ -238,7 +240,8 @@ func TestWhoMayComeByAnSSHKeyAlone(t *testing.T) {
 				}
 			}
 			for _, r := range s.sessions(p) {
-				if r.Outcome != c.outcome || !strings.HasPrefix(r.Reason, c.begins) || !strings.HasSuffix(r.Reason, c.ends) || sshAuth(r) != "publickey" {
+				right := strings.HasPrefix(r.Reason, c.begins) && strings.Contains(r.Reason, c.has)
+				if r.Outcome != c.outcome || !right || sshAuth(r) != "publickey" {
 					t.Errorf("a session is recorded as %s, %q, by %q", r.Outcome, r.Reason, sshAuth(r))
 				}
 			}

@@ -47,7 +47,8 @@ func TestWhatIsToldInAShell(t *testing.T) {
 		{"a required user, until when he gets in without", "", required, daysLeft},
 		{"an exempt user, nothing", "", exempt, ""},
 		{"where to read more and who helps", "contact: the IT desk\nhelp_url: https://intranet.example.org/2fa", optional,
-			"You have no second factor yet. Ask the IT desk to set one up: sudo twokey enroll USER. More about it: https://intranet.example.org/2fa"},
+			"You have no second factor yet. Ask the IT desk to set one up: sudo twokey enroll USER. " +
+				"More about it: https://intranet.example.org/2fa"},
 		{"in German", "language: de", optional,
 			"Sie haben noch keinen zweiten Faktor. Bitten Sie Ihren Administrator, ihn einzurichten: sudo twokey enroll USER."},
 		{"in words of the company", "messages: {notice_optional: 'Come to room 12, %USER%.'}", optional, "Come to room 12, USER."},

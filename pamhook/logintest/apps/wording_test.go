@@ -61,9 +61,12 @@ func TestOnlyTheSourceThatUsedACodeIsTold(t *testing.T) {
 		settings string
 		told     string
 	}{
-		"in English":              {"", `^This code has already been used\. (The next one comes in [0-9]+ seconds?\.|Please take the next one\.)\n$`},
-		"in German":               {"language: de", `^Dieser Code wurde bereits verwendet\. (Der nächste kommt in [0-9]+ Sekunden?\.|Bitte nehmen Sie den nächsten\.)\n$`},
-		"in words of the company": {"messages: {replayed: 'Used. %SECONDS% s.', replayed_next: Used., replayed_one: Used.}", `^Used\.( [0-9]+ s\.)?\n$`},
+		"in English": {"",
+			`^This code has already been used\. (The next one comes in [0-9]+ seconds?\.|Please take the next one\.)\n$`},
+		"in German": {"language: de",
+			`^Dieser Code wurde bereits verwendet\. (Der nächste kommt in [0-9]+ Sekunden?\.|Bitte nehmen Sie den nächsten\.)\n$`},
+		"in words of the company": {"messages: {replayed: 'Used. %SECONDS% s.', replayed_next: Used., replayed_one: Used.}",
+			`^Used\.( [0-9]+ s\.)?\n$`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
