@@ -34,10 +34,11 @@ func goodFiles() map[string]string {
 		"account required pam_twokey.so\n" +
 		"account required pam_nologin.so\n" +
 		"@include common-account\n"
+	recommended := strings.Replace(strings.Replace(stack, "success=1", "success=2", 1), "decoy\n", "decoy\nauth requisite pam_deny.so\n", 1)
 	return map[string]string{
 		"etc/pam.d/sshd": stack + "session required pam_twokey.so\n@include common-session\n",
 		"etc/pam.d/sudo": stack + "@include common-session\n",
-		"etc/pam.d/su":   "auth sufficient pam_rootok.so\n" + stack + "@include common-session\n",
+		"etc/pam.d/su":   "auth sufficient pam_rootok.so\n" + recommended + "@include common-session\n",
 		"etc/pam.d/login": "auth optional pam_faildelay.so delay=3000000\n" + stack +
 			"session required pam_twokey.so\nsession required pam_env.so user_readenv=1\n@include common-session\n",
 		"etc/pam.d/cron":           "@include common-auth\n@include common-account\n@include common-session\n",

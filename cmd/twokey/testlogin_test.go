@@ -42,8 +42,9 @@ func newLoginHost(t *testing.T) loginHost {
 	}
 	module := pamtest.BuildModule(t, dir) + " config=" + h.Config + " helper=" + helper
 	pamtest.Service(t, h.services, "recommended",
-		"auth [success=1 default=ignore] pam_unix.so",
+		"auth [success=2 default=ignore] pam_unix.so",
 		"auth requisite "+module+" decoy",
+		"auth requisite pam_deny.so",
 		"auth required "+module+" after=password",
 		"auth required pam_permit.so",
 		"account required "+module,

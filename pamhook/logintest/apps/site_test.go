@@ -126,8 +126,9 @@ func firstUID() uint32 {
 func (s *site) stack() []string {
 	line := module + " config=" + s.Config
 	return []string{
-		"auth [success=1 default=ignore] pam_unix.so",
+		"auth [success=2 default=ignore] pam_unix.so",
 		"auth requisite " + line + " decoy",
+		"auth requisite pam_deny.so",
 		"auth required " + line + " after=password",
 		"auth required pam_permit.so",
 		"account required " + line,
