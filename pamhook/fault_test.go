@@ -160,6 +160,16 @@ func TestNothingIsKeptWhereNothingIsRemembered(t *testing.T) {
 	}
 }
 
+// What is remembered is looked at without a lock first: what "twokey forget" takes away before the lock is had counts no more.
+func TestWhatIsForgottenMeanwhileIsNotRemembered(t *testing.T) {
+	w := newWorld(t)
+	remembered(atHome)(w)
+	w.loads = func() { w.change((*state.State).ForgetSources) }
+	if got := w.frame(); got != denies || len(w.prompts) != 1 {
+		t.Errorf("%#x, asked %q, recorded %q", got, w.prompts, w.reasons())
+	}
+}
+
 // How long a success is remembered is counted from the code, not from the login that it spared.
 func TestWhatIsRememberedEndsInTime(t *testing.T) {
 	w := newWorld(t)

@@ -89,9 +89,9 @@ func (r *run) openRecorded(s subject, rec audit.Record) Verdict {
 	return allow(nil, r.unwritten)
 }
 
-// takeSuccess uses up what authenticate left in the user's state. What was used stays as a mark, without a method: a process that lives on
-// must not open another session when open_within is over, as if it had never been asked. Too late is errLate, and leaves all as it is, so
-// that the next try is too late as well.
+// takeSuccess uses up what authenticate left in the user's state; errLate when it is too old. What was used stays as a mark, without a
+// method: when open_within is over no session may open as if nobody had ever been asked, neither at a second try nor for a process that
+// lives on.
 func (r *run) takeSuccess(s subject) (success state.Success, found bool, err error) {
 	if !s.known {
 		return success, false, nil
@@ -100,14 +100,11 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 	if err != nil {
 		return success, false, err
 	}
-	late := false
+	var age time.Duration
 	err = states.Update(r.hello.Name, func(tx *state.Tx) error {
 		now := r.host.Now()
 		success, found = tx.TakeSuccess(r.host.Application, r.hello.Service)
-		age := now.Sub(success.Time)
-		if late = found && age > r.policy.OpenWithin; late {
-			return errLate
-		}
+		age = now.Sub(success.Time)
 		// A number and a start time can come again when the machine has started anew: then the time may lie in the future.
 		if found = found && age >= -clockSlack; found {
 			mark := success
@@ -117,7 +114,7 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 		return nil
 	})
 	switch {
-	case late:
+	case found && age > r.policy.OpenWithin:
 		return state.Success{}, false, errLate
 	case errors.Is(err, fs.ErrNotExist):
 		return state.Success{}, false, nil
