@@ -299,6 +299,9 @@ func TestMustDenyWhateverFailsAndLeaveTheReason(t *testing.T) {
 		for call, n := range count {
 			for number := range n + 1 { // 0 is all of them
 				for _, panics := range []bool{false, true} {
+					if number == 0 && (panics || n == 1) { // which is the first call's
+						continue
+					}
 					w.reset()
 					l.prepare(w)
 					w.fault = fault{call, number, panics}

@@ -37,7 +37,7 @@
 // (notice.go). Who is not subject to the policy is not stopped there either, whatever is broken. For everybody else:
 //
 //   - A success of the authenticate phase MUST open one session: of the same process or its parent, of the same service, within
-//     open_within. Later the session is refused, and the success stays, so that a second try is refused too.
+//     open_within. Later the session is refused, each time that it is tried, and also when that success has opened one in time.
 //   - A session that cannot be recorded, or whose success cannot be used up, MUST NOT open.
 //   - Who is denied MUST NOT get a session by a key alone; nor who is required, where ssh_keys_alone is deny; nor anybody who is
 //     enrolled or required, where the service is closed to them.
