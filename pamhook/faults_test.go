@@ -412,8 +412,10 @@ func TestAnAnswerThatWaitsForItsTurnIsChargedOnce(t *testing.T) {
 	turn := state.Attempt{Source: foreigner, Cost: 40 * state.One, Now: w.now} // a turn of 2 s
 	w.change(func(st *state.State) { st.ChargePair(turn) })
 	w.hello.RHost = foreigner
-	if got := w.again("000000000000"); got != denies || w.slept <= refusalStep {
-		t.Fatalf("%#x after a wait of %v", got, w.slept)
+	naps := 0
+	w.naps = func() { naps++ }
+	if got := w.again("000000000000"); got != denies || naps != 2 { // for the turn, and before he is told
+		t.Fatalf("%#x after %d times of waiting", got, naps)
 	}
 	st, err := w.states.Read("alice")
 	must(t, err)
@@ -432,8 +434,10 @@ func TestALongQueueOfPairsIsRefusedAndNotWaitedFor(t *testing.T) {
 	w.change(func(st *state.State) {
 		st.ChargePair(state.Attempt{Source: foreigner, Cost: 1000 * state.One, Now: w.now})
 	})
-	if got := w.again(pair(w)); got != denies || w.slept > refusalStep || w.reasons()[0] != errThrottled.Error() {
-		t.Errorf("%#x, %q after %v", got, w.reasons(), w.slept)
+	naps := 0
+	w.naps = func() { naps++ }
+	if got := w.again(pair(w)); got != denies || naps != 1 || w.reasons()[0] != errThrottled.Error() { // one, before he is told
+		t.Errorf("%#x, %q after %d times of waiting", got, w.reasons(), naps)
 	}
 	w.now = w.now.Add(time.Minute)
 	if got := w.again(pair(w)); got != allows {
@@ -454,7 +458,7 @@ func TestAPairThatNeverHasItsTurnIsRefusedInTime(t *testing.T) {
 		})
 	}
 	w.naps()
-	if got := w.again(pair(w)); got != denies || w.reasons()[0] != errThrottled.Error() || w.slept <= refusalStep || w.slept > longestWait+refusalStep {
+	if got := w.again(pair(w)); got != denies || w.reasons()[0] != errThrottled.Error() || w.slept != pairStep {
 		t.Errorf("%#x, %q after %v", got, w.reasons(), w.slept)
 	}
 }

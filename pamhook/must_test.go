@@ -230,9 +230,38 @@ func TestMustRoundUpTheTimeOfARefusal(t *testing.T) {
 			took[after] = true
 		}
 	}
-	if len(took) < 3 {
+	if len(took) < 4 {
 		t.Errorf("all took one of %v: this test has shown nothing", took)
 	}
+}
+
+// Only who may get in has a turn to wait for. Attack: many pairs at once, which take longer when the password is right.
+func TestMustNotTellByAPairThatWaitsForItsTurn(t *testing.T) {
+	w := newWorld(t)
+	for name, change := range map[string]func(){
+		"a decoy line":                func() { w.hello.Flags |= wire.FlagDecoy },
+		"an unknown user":             func() { w.hello.Name = "" },
+		"it is his turn":              func() {},
+		"it is his turn in 50 ms":     func() { w.change(turnIn(w.now, 50*time.Millisecond)) },
+		"it is his turn in a second":  func() { w.change(turnIn(w.now, time.Second)) },
+		"it is his turn in five":      func() { w.change(turnIn(w.now, longestWait)) },
+		"it is his turn in a minute":  func() { w.change(turnIn(w.now, time.Minute)) },
+		"all steps take their time":   func() { w.slow = 100 * time.Millisecond; w.change(turnIn(w.now, longestWait)) },
+		"a pair of eight digits each": func() { w.answer = []byte("00000000 00000000") },
+	} {
+		w.reset()
+		w.hello.RHost, w.answer = foreigner, []byte("000000 000000")
+		change()
+		if got := w.frame(); got != denies || w.told.Sub(w.answered) != pairStep {
+			t.Errorf("%s: %#x after %v, want %v", name, got, w.told.Sub(w.answered), pairStep)
+		}
+	}
+}
+
+// turnIn takes turns of pairs, so that the next is after this time.
+func turnIn(now time.Time, wait time.Duration) func(*state.State) {
+	price := int64(wait/time.Millisecond) * state.One / 50 // for the price of one a stranger waits for 50 ms
+	return func(st *state.State) { st.ChargePair(state.Attempt{Source: foreigner, Cost: price, Now: now}) }
 }
 
 // A refusal whose record was written with the name of an unknown user would show passwords that were typed in the wrong place.

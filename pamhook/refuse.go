@@ -19,6 +19,9 @@ const observedWords = "would have denied: "
 // has several devices, or one whose codes take longer to compute, costs milliseconds more, and that would tell that the password was right.
 const refusalStep = 100 * time.Millisecond
 
+// pairStep is that when two codes in a row were typed. Of somebody who may get in they wait for their turn, of nobody else.
+const pairStep = longestWait + 2*time.Second
+
 // errIncomplete refuses a login of which the module could not tell all.
 var errIncomplete = errors.New("an item that PAM has of this login is too long: not everything about it is known")
 
@@ -53,9 +56,13 @@ func (r *run) deny(reason error) Verdict {
 	return Verdict{}
 }
 
-// roundUp waits until the time since the answer is a multiple of refusalStep.
+// roundUp waits until the time since the answer is a multiple of what refusals are rounded up to.
 func (r *run) roundUp() {
-	r.host.Sleep(refusalStep - r.host.Now().Sub(r.answered)%refusalStep)
+	step := refusalStep
+	if r.long {
+		step = pairStep
+	}
+	r.host.Sleep(step - r.host.Now().Sub(r.answered)%step)
 }
 
 // words are what the person hears. Only who has used a code himself learns that it was used: to anybody else it would tell that what he

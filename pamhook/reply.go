@@ -34,7 +34,9 @@ func (r *run) prompt() reply {
 	if err = noAnswer(reason, err); err != nil {
 		return reply{err: err}
 	}
-	return reply{answer: factor.ParseAnswer(string(typed))}
+	answer := factor.ParseAnswer(string(typed))
+	r.long = answer.Kind == factor.Digits && len(answer.Text) >= 2*factor.DefaultDigits
+	return reply{answer: answer}
 }
 
 // field gets what was typed into the one field of the service, from the person or from the module that has asked before us.
