@@ -71,7 +71,7 @@ func (w *world) mayAllow(sent []byte) bool {
 		return false
 	}
 	if h.Phase == wire.PhaseOpenSession {
-		return !slices.Contains(notTheirOwn, h.Service)
+		return !policy.ActsForAnother(h.Service)
 	}
 	answer, err := wire.ReadFrame(r)
 	return err == nil && answer.Type == wire.TypeAnswer && w.rightAnswer(string(answer.Payload)) &&

@@ -2,7 +2,6 @@ package pamhook
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"twokey/audit"
@@ -26,7 +25,7 @@ var (
 // mayRemember reports whether a right code at this login is remembered, and asked about before the question. It never is where rights are
 // raised, and never where the source may be many people: whoever has the password there would be let in by another's code.
 func (r *run) mayRemember() bool {
-	return r.outcome.Remember > 0 && r.way == policy.Prompt && !slices.Contains(notTheirOwn, r.hello.Service) && onePlace(r.hello)
+	return r.outcome.Remember > 0 && r.way == policy.Prompt && !policy.ActsForAnother(r.hello.Service) && onePlace(r.hello)
 }
 
 func (r *run) rememberKey() [16]byte {

@@ -4,17 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"time"
 
 	"twokey/audit"
 	"twokey/policy"
 	"twokey/state"
 )
-
-// notTheirOwn are the services whose session belongs to another account than the one that was asked: sudo asks for the caller's
-// factor and opens a session for the target.
-var notTheirOwn = []string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l", "polkit-1"}
 
 // The reasons for which a session is refused.
 var (
@@ -39,7 +34,7 @@ func (r *run) account() Verdict {
 // openSession records by which factor, or why without one, a session opens. It also sees logins that never were in authenticate:
 // sshd does not ask PAM when a key was enough.
 func (r *run) openSession() Verdict {
-	if slices.Contains(notTheirOwn, r.hello.Service) {
+	if policy.ActsForAnother(r.hello.Service) {
 		return ignore()
 	}
 	if err := r.begin(); err != nil {

@@ -228,7 +228,7 @@ func (c *Config) ask(f Facts, s stage, out *Outcome) {
 	if s.rule.Remember != nil {
 		out.Remember = *s.rule.Remember
 	}
-	if slices.Contains(ownMemory, f.Service) || c.isShared(f.RHost) {
+	if ActsForAnother(f.Service) || c.isShared(f.RHost) {
 		out.Remember = 0
 	}
 	if c.WayOf(f.Service) == Never && out.Action != Ignore {
@@ -236,7 +236,3 @@ func (c *Config) ask(f Facts, s stage, out *Outcome) {
 		out.Reason += fmt.Sprintf("; service %q cannot ask", f.Service)
 	}
 }
-
-// ownMemory are the services that remember by themselves who has just shown something (sudo's timestamp_timeout), or that go from one
-// account to another on one host: what a client's address has shown says nothing about who sits there now.
-var ownMemory = []string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l"}

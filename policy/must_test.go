@@ -351,6 +351,7 @@ func TestMust9NothingIsRememberedInSudoNorFromASharedSource(t *testing.T) {
 		"a service of one's own":      {known("dave").with().on("sudoku"), 12 * time.Hour},
 		"sudo":                        {known("dave").with().on("sudo"), 0},
 		"sudo -i":                     {known("dave").with().on("sudo-i"), 0},
+		"polkit":                      {known("dave").with().on("polkit-1"), 0},
 		"su":                          {known("dave").with().on("su"), 0},
 		"su -l":                       {known("dave").with().on("su-l"), 0},
 		"doas":                        {known("dave").with().on("doas"), 0},

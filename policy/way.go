@@ -50,3 +50,11 @@ func (c *Config) WayOf(service string) Way {
 	}
 	return Prompt
 }
+
+// actsForAnother are the services that go from one account to another on one host.
+var actsForAnother = []string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l", "polkit-1"}
+
+// ActsForAnother reports whether a PAM service goes from one account to another on one host, as sudo does. Some remember by themselves who
+// has just shown something (sudo's timestamp_timeout). What an address has shown before says nothing about who sits there now, so a
+// success is never remembered there. The session that they open belongs to another account than the one that was asked.
+func ActsForAnother(service string) bool { return slices.Contains(actsForAnother, service) }

@@ -151,13 +151,10 @@ func sees(c *policy.Config, login attempt, outcome policy.Outcome, x explanation
 	return texts
 }
 
-// othersSession are the services whose session is another account's than that of who was asked: they tell nobody anything.
-var othersSession = []string{"sudo", "sudo-i", "su", "su-l", "doas", "runuser", "runuser-l", "polkit-1"}
-
 // notices are what a session of the user begins with. They are taken out of a copy of his state: he is still told.
 func notices(c *policy.Config, login attempt, o policy.Outcome) []string {
 	f := login.facts
-	if !f.Known || login.problem != nil || o.Way == policy.NotALogin || c.SwitchedOff(f.Time) || slices.Contains(othersSession, f.Service) {
+	if !f.Known || login.problem != nil || o.Way == policy.NotALogin || c.SwitchedOff(f.Time) || policy.ActsForAnother(f.Service) {
 		return nil
 	}
 	var texts []string
