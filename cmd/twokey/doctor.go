@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -50,6 +51,9 @@ func doctorAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
+	if err := h.checkService(&examined); err != nil {
+		return err
+	}
 	if err := h.fillIn(&examined); err != nil {
 		return err
 	}
@@ -82,6 +86,16 @@ func checkNarrowing(h doctor.Host) error {
 		return badUsage("--from: %q is not an address", h.From)
 	}
 	return nil
+}
+
+// checkService refuses a service without a file: about a misspelt one nothing would be found wrong. Where the files cannot be read,
+// that is a finding.
+func (h *host) checkService(examined *doctor.Host) error {
+	examined.Service = strings.ToLower(examined.Service) // as libpam does
+	if exists, err := h.pamServiceExists(examined.Service); examined.Service == "" || exists || err != nil {
+		return nil
+	}
+	return noSuchService(examined.Service)
 }
 
 // fillIn finds the policy in force and the people.

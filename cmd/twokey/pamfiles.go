@@ -85,6 +85,11 @@ func wiringOf(s *pamconf.Service) wiring {
 	return w
 }
 
+// noSuchService is about a name under which libpam would find no file.
+func noSuchService(name string) *advised {
+	return failed("no PAM service on this host is called %q", name).hint("ls /etc/pam.d lists the services")
+}
+
 func (h *host) pamServiceExists(name string) (bool, error) {
 	names, err := h.pam().Services()
 	return slices.Contains(names, name), err

@@ -70,7 +70,7 @@ func (h *host) checkTransaction(t *transaction) error {
 	if t.ConfDir == "" {
 		exists, err := h.pamServiceExists(t.Service)
 		if err == nil && !exists {
-			err = failed("no PAM service on this host is called %q", t.Service).hint("ls /etc/pam.d lists the services")
+			err = noSuchService(t.Service)
 		}
 		return err
 	}
