@@ -193,13 +193,16 @@ func TestAServiceThatIsNoLogin(t *testing.T) {
 	}
 	t.Run("dovecot is none by itself", func(t *testing.T) {
 		t.Parallel()
-		v := s.visitor(required, "").visit(t, s.served("dovecot"))
+		dovecot := s.served("dovecot")
+		v := s.visitor(required, "").visit(t, dovecot)
 		v.mustShow(t, asksPassword)
 		v.mustWork(t, required)
+		visitor{user: required.Name, password: "wrong"}.visit(t, dovecot).mustShow(t, asksPassword)
 	})
-	t.Run("a wrong password is refused without a question", func(t *testing.T) {
+	t.Run("a wrong password is refused in the words for who is denied", func(t *testing.T) {
 		t.Parallel()
-		visitor{user: required.Name, password: "wrong"}.visit(t, backup).mustShow(t, asksPassword)
+		visitor{user: required.Name, password: "wrong"}.visit(t, backup).mustShow(t, asksPassword, refuses)
+		s.visitor(closed, "").visit(t, backup).mustShow(t, asksPassword, refuses)
 	})
 }
 
