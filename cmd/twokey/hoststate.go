@@ -396,7 +396,7 @@ func (s *hostState) next() string {
 	case len(s.Services) == 0:
 		return "call pam_twokey.so from a PAM service, such as sshd: the README has the lines. Keep a root shell open meanwhile"
 	case s.Observe:
-		return "twokey audit tail shows who would have been refused; when that is right set observe: false"
+		return "twokey policy observed shows who would have been refused; when that is right: twokey config set observe false"
 	case len(s.Users.Missing) > 0:
 		return "twokey enroll " + s.Users.Missing[0] + " (all who are missing: twokey list --missing)"
 	}
