@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"twokey/policy"
 	"twokey/state"
 )
 
@@ -68,6 +69,9 @@ func filterOf(c *cli.Context) (filter, error) {
 		if f.unused, err = duration("unused", c.String("unused")); err != nil {
 			return filter{}, err
 		}
+	}
+	if c.IsSet("method") && !slices.Contains(policy.Methods(), f.method) {
+		return filter{}, badUsage("--method: there is no method %q", f.method).hint("the methods are %s", strings.Join(policy.Methods(), ", "))
 	}
 	if c.Bool("csv") && c.Bool("json") {
 		return filter{}, badUsage("--csv and --json are two different things")
