@@ -83,7 +83,7 @@ func policyDiffAction(c *cli.Context, ui *ui) error {
 	}
 	then, err := policy.Parse(other.Content)
 	if err != nil {
-		return failed("%s: %v", file, err).hint("mend it, then: twokey policy check --config %s", file)
+		return failed("%s: %v", file, err).hint("mend it, then: twokey policy check %s", file)
 	}
 	u, err := h.users()
 	if err != nil {
