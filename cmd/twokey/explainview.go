@@ -84,7 +84,7 @@ func explain(c *policy.Config, login attempt) explanation {
 		x.Grace = &grace
 	}
 	x.Ask, x.LetsIn = consequences(action, outcome.Way, outcome.Observe && f.Known)
-	if ssh := (policy.SSHAuth{Methods: f.SSHAuth}); ssh.KeyAlone() {
+	if ssh := (policy.SSHAuth{Methods: f.SSHAuth}); ssh.KeyAlone() && !policy.ActsForAnother(f.Service) { // only sshd tells keys
 		x.KeyAlone = keyAlone(c, outcome)
 	}
 	x.Sees = sees(c, login, outcome, x)
@@ -253,6 +253,9 @@ func (x explanation) facts() [][]string {
 		rows = append(rows, []string{"ssh_auth", strings.Join(x.Facts.SSHAuth, ", ")})
 	}
 	rows = append(rows, []string{"reason", x.Reason})
+	if x.Observe {
+		rows = append(rows, []string{"observe", "nobody is refused; who would be is recorded"})
+	}
 	if x.Way != policy.Prompt.String() {
 		rows = append(rows, []string{"service", x.how})
 	}

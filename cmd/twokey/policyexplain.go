@@ -30,7 +30,7 @@ func policyExplainCommand(ui *ui) *cli.Command {
 			&cli.StringFlag{Name: "from", Usage: "the client's `ADDRESS`, or its name where the service tells names"},
 			&cli.StringSliceFlag{Name: "ssh-auth", Usage: "what sshd has asked for before: a `METHOD` such as publickey; may stand several times"},
 			&cli.StringFlag{Name: "at", Usage: "the `TIME`, as \"2026-12-31 23:59\" (this host's) or 2026-12-31T23:59:00Z; default: now"},
-			&cli.StringFlag{Name: "tty", Usage: "where the user sits: console or remote", Value: "remote"},
+			&cli.StringFlag{Name: "tty", Usage: "the `PLACE` where the user sits: console or remote", Value: "remote"},
 			&cli.BoolFlag{Name: "all", Usage: "every account, one line each"},
 		},
 		Action: func(c *cli.Context) error { return policyExplainAction(c, ui) },
@@ -73,6 +73,9 @@ func explainArguments(c *cli.Context) (name string, v visit, err error) {
 	}
 	if err != nil {
 		return "", visit{}, err
+	}
+	if strings.Contains(c.String("from"), "/") {
+		return "", visit{}, badUsage("--from: a login comes from one address, %q is a network", c.String("from"))
 	}
 	v = visit{service: strings.ToLower(c.String("service")), rhost: c.String("from")} // libpam makes small letters of it
 	for _, flag := range []string{"service", "from"} {
