@@ -177,7 +177,7 @@ func TestADeniedUserGetsNoSessionByKey(t *testing.T) {
 		conn.Close()
 		t.Error("a connection was forwarded")
 	}
-	if got := s.sessions(anna); len(got) == 0 || got[0].Outcome != "failure" || got[0].Reason != "the default is deny" {
+	if got := s.sessions(anna); len(got) == 0 || got[0].Outcome != "failure" || got[0].Reason != "the default is deny (default)" {
 		t.Errorf("recorded as %+v", got)
 	}
 }

@@ -6,13 +6,18 @@ import (
 	"time"
 
 	"twokey/audit"
+	"twokey/factor"
+	"twokey/pamhook/logintest/scratch"
 )
 
 // Each session is in the audit log with its second factor or, where there was none, why.
 func TestWhyASessionHadNoSecondFactor(t *testing.T) {
 	t.Parallel()
-	s, people := newSite(t, "", 2)
-	with, without := s.enrol(people[0]), people[1]
+	s, people := newSite(t, "", 3)
+	with, without, counting := s.enrol(people[0]), people[1], people[2]
+	r := scratch.Request()
+	r.Device, r.Params.Method, r.Params.Period = "token", factor.HOTP, 0
+	counting.phone = s.Enrol(counting.Name, counting.UID, r)
 	ring := newKeyring(t, people...)
 	sshd := s.Sshd(append(ring.settings, "AuthenticationMethods publickey keyboard-interactive")...)
 	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
@@ -25,6 +30,7 @@ func TestWhyASessionHadNoSecondFactor(t *testing.T) {
 		device         string
 	}{
 		{"a code of the phone", "default: required", with, with.code(t, 0), false, "totp", "second factor given", "phone"},
+		{"a code of a token that counts", "default: required", counting, counting.code(t, 0), false, "hotp", "second factor given", "token"},
 		{"a recovery code", "default: required", with, with.phone.RecoveryCodes[0], false, "recovery", "second factor given", ""},
 		{"a code that is remembered", "remember: 1h", with, with.code(t, 1), false, "totp", "second factor given", "phone"},
 		{"remembered", "remember: 1h", with, "", false, "remembered", "second factor given before", ""},

@@ -73,6 +73,43 @@ func TestTheDiscrepancyOfClocks(t *testing.T) {
 	}
 }
 
+// methods is what counts for everybody whom no rule is about.
+func TestTheMethodsThatCount(t *testing.T) {
+	t.Parallel()
+	s, people := newSite(t, "methods: [totp]", 2)
+	anna, bert, sshd := s.enrol(people[0]), s.enrol(people[1]), s.Sshd()
+	s.visitor(anna, anna.phone.RecoveryCodes[0]).visit(t, sshd).mustShow(t, asksPassword, asksCode, refuses)
+	s.visitor(anna, anna.code(t, 0)).visit(t, sshd).mustWork(t, anna)
+	s.Configure("methods: [recovery]")
+	s.visitor(bert, bert.code(t, 0)).visit(t, sshd).mustShow(t, asksPassword, asksCode, refuses)
+	s.visitor(bert, bert.phone.RecoveryCodes[0]).visit(t, sshd).mustWork(t, bert)
+	s.mustHaveOpened(t, bert, "recovery", "second factor given")
+}
+
+// An entry can be narrowed to programs of the machine: then the others let by.
+func TestOnlySudoAndSuAsk(t *testing.T) {
+	t.Parallel()
+	for _, p := range programs {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			s, people := newSite(t, "", 2)
+			anna, bert := s.enrol(people[0]), people[1]
+			s.Configure("default: exempt\nrequire: [{users: [" + anna.Name + ", " + bert.Name + "], services: [sudo, su]}]")
+			s.Sudoers(anna.Name + " ALL=(ALL) ALL")
+			x := p.start(t, s, anna, bert)
+			x.Type(s.Password + "\n")
+			got := p.outcome(x)
+			if want := map[string]int{"sudo": askedForCode, "su": askedForCode, "login": inside}[p.name]; got != want {
+				t.Fatalf("outcome %d, want %d:\n%s", got, want, x.Screen())
+			}
+			if got == askedForCode {
+				x.Type(anna.code(t, 0) + "\n")
+				x.Expect("inside-42")
+			}
+		})
+	}
+}
+
 // lowUID is a user id of a system account that no account of this host has.
 func lowUID(t *testing.T) uint32 {
 	t.Helper()
