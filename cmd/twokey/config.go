@@ -144,6 +144,7 @@ func configSetAction(c *cli.Context, ui *ui) error {
 		return err
 	}
 	h.warnOfNew(e)
+	h.warnLockedOut(e)
 	return nil
 }
 

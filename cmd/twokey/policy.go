@@ -133,8 +133,13 @@ func (h *host) warnWithoutDevice(entry policy.Entry) error {
 			now = append(now, p.name)
 		}
 	}
-	if len(now) > 0 {
-		h.ui.warn("required and without a device, so refused from the next login on: %s", shortList(now, 8))
+	const text = "required and without a device"
+	switch {
+	case len(now) == 0:
+	case h.policy.Observe || h.policy.SwitchedOff(time.Now()):
+		h.ui.warn(text+": %s", shortList(now, 8))
+	default:
+		h.ui.warn(text+", so refused from the next login on: %s", shortList(now, 8))
 	}
 	if len(later) > 0 {
 		h.ui.warn("required and without a device, and let in to the end of %s: %s", entry.By, shortList(later, 8))

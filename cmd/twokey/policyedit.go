@@ -179,6 +179,7 @@ func (h *host) commitEdited(e *configEdit) error {
 		return err
 	}
 	h.warnOfNew(e)
+	h.warnLockedOut(e)
 	if question := e.question(wording{}); question != "" {
 		if err := h.ui.confirm(h.yes, "%s", question); err != nil {
 			return err

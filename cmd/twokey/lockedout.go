@@ -1,0 +1,47 @@
+package main
+
+import (
+	"time"
+
+	"twokey/policy"
+)
+
+// warnLockedOut names those who are refused without a device from an edit on and were not before, so that the shell in which it was
+// made is not the last one. An edit that has to be made whatever state the users' files are in goes on without.
+func (h *host) warnLockedOut(e *configEdit) {
+	names, err := h.lockedOut(e.was, e.is)
+	if err != nil {
+		h.ui.warn("who is refused for want of a device could not be found out: %s", oneLine(err))
+	}
+	if len(names) > 0 {
+		h.ui.warn("without a device, and so refused from the next login on: %s", shortList(names, 8))
+	}
+}
+
+func (h *host) lockedOut(was, is *policy.Config) (names []string, err error) {
+	u, err := h.users()
+	if err != nil {
+		return nil, err
+	}
+	later := *h
+	later.policy = is
+	people, err := later.people(u)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	for _, p := range people {
+		before := p
+		before.services = nil
+		before.decide(was, now)
+		if p.refusedUnder(is, now) && !before.refusedUnder(was, now) {
+			names = append(names, p.name)
+		}
+	}
+	return names, nil
+}
+
+// refusedUnder reports whether a policy, by which was decided, refuses somebody because he has no device.
+func (p *person) refusedUnder(c *policy.Config, now time.Time) bool {
+	return p.account != nil && !p.enrolled && !c.Observe && !c.SwitchedOff(now) && p.required() && p.lastDay() == ""
+}
