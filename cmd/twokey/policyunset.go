@@ -62,7 +62,7 @@ func (h *host) unset(entry policy.Entry, unenrollToo, allowMissing bool) error {
 		t.StillAsked = []string{}
 		t.Unenrolled, err = h.unenrollEach(u, enrolled)
 	} else {
-		h.sayStillAsked(t.StillAsked, e.is)
+		h.sayStillAsked(enrolled)
 	}
 	return errors.Join(h.ui.object(t), err)
 }
@@ -104,15 +104,30 @@ func (h *host) enrolledAmong(u *enroll.Users, entry policy.Entry, under *policy.
 func stillAsked(people []person) []string {
 	asked := []string{}
 	for _, p := range people {
-		if p.account != nil && (p.outcome.Action == policy.Ask ||
-			slices.ContainsFunc(p.services, func(s service) bool { return s.outcome.Action == policy.Ask })) {
+		if _, still := p.askedBy(); still {
 			asked = append(asked, p.name)
 		}
 	}
 	return asked
 }
 
-func (h *host) sayStillAsked(names []string, now *policy.Config) {
+// askedBy is the first decision by which the user is asked on some service.
+func (p *person) askedBy() (outcome policy.Outcome, asked bool) {
+	for _, s := range append([]service{{"", p.outcome}}, p.services...) {
+		if p.account != nil && s.outcome.Action == policy.Ask {
+			return s.outcome, true
+		}
+	}
+	return policy.Outcome{}, false
+}
+
+func (h *host) sayStillAsked(people []person) {
+	var names []string
+	for _, p := range people {
+		if outcome, still := p.askedBy(); still {
+			names = append(names, fmt.Sprintf("%s (%s by %s)", p.name, outcome.Decision, outcome.Rule))
+		}
+	}
 	if len(names) == 0 {
 		return
 	}
@@ -120,8 +135,8 @@ func (h *host) sayStillAsked(names []string, now *policy.Config) {
 	if len(names) == 1 {
 		are = "of them is enrolled and so is still asked"
 	}
-	h.ui.say("%d %s (default: %s): %s. To take the second factor away too: twokey policy unset --unenroll, or twokey unenroll USER",
-		len(names), are, now.Default, visible(shortList(names, 8)))
+	h.ui.say("%d %s: %s. To take the second factor away too: twokey policy unset --unenroll, or twokey unenroll USER",
+		len(names), are, visible(shortList(names, 8)))
 }
 
 // checkNamed refuses a name that neither an entry nor this host has: it is misspelt, and who is meant stays on the list.
