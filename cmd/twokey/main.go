@@ -44,7 +44,7 @@ func newApp(ui *ui) *cli.App {
 			case "":
 				return overviewAction(c, ui)
 			case "help":
-				return cli.ShowAppHelp(c)
+				return c.App.Run(append(append([]string{c.App.Name}, c.Args().Tail()...), "--help"))
 			}
 			return badUsage("there is no command %q", c.Args().First()).hint("twokey --help lists the commands")
 		},
