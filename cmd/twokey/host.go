@@ -85,6 +85,16 @@ func openUsers(c *cli.Context, ui *ui) (*host, *enroll.Users, error) {
 	return h, u, err
 }
 
+// openUsersInForce is openUsers for commands that look and change nothing: by the last good policy where the file has become wrong.
+func openUsersInForce(c *cli.Context, ui *ui) (*host, *enroll.Users, error) {
+	h, err := openInForce(c, ui)
+	if err != nil {
+		return nil, nil, err
+	}
+	u, err := h.users()
+	return h, u, err
+}
+
 func (h *host) readConfig() error {
 	source, err := safefile.ReadFile(h.config, safefile.Public)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -40,7 +40,7 @@ func listAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	h, u, err := openUsers(c, ui)
+	h, u, err := openUsersInForce(c, ui)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ func showAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	h, u, err := openUsers(c, ui)
+	h, u, err := openUsersInForce(c, ui)
 	if err != nil {
 		return err
 	}
