@@ -53,10 +53,10 @@ func TestOfANewDeviceTheUserIsToldWhoAddedIt(t *testing.T) {
 // Who could put a secret file in place, or kill an enrolment before it has said by whom, would else have added a device unseen.
 func TestOfADeviceThatTheStateLearnsAtALoginTheUserIsToldToo(t *testing.T) {
 	u, data := scratch(t)
-	d := enrolled(t, u, alice, byCarol(usual()))
+	enrolled(t, u, alice, byCarol(usual()))
 	noticesOf(t, u, "alice")
 	copyFile(t, data+"/state/alice", data+"/before")
-	d = enrolled(t, u, alice, byCarol(replacing(usual())))
+	d := enrolled(t, u, alice, byCarol(replacing(usual())))
 	copyFile(t, data+"/before", data+"/state/alice")
 	must(t, login(u, alice, code(t, u, d, 0)))
 	if got := noticesOf(t, u, "alice"); !slices.Equal(got, []state.Notice{{Device: state.ID(d.Device.ID), By: device.ByFile}}) {
