@@ -27,7 +27,8 @@ func hoursAround(t *testing.T, now time.Time, zone string) string {
 	place, err := time.LoadLocation(zone)
 	must(t, err)
 	at := func(d time.Duration) string { return now.In(place).Add(d).Format("15:04") }
-	return at(-2*time.Hour) + "-" + at(2*time.Hour)
+	// The policy wants a day to end at 24:00.
+	return strings.ReplaceAll(at(-2*time.Hour)+"-"+at(2*time.Hour), "-00:00", "-24:00")
 }
 
 // Rules that deny at some hours, on some days, in a zone of their own.

@@ -22,11 +22,10 @@ func (s *site) shellOf(t *testing.T, ring *keyring, sshd *pamtest.Sshd, p *perso
 	return before
 }
 
+// What is told to who has no device.
 const (
 	noDevice = "You have no second factor yet. Ask your administrator to set one up: sudo twokey enroll USER."
 	daysLeft = "You can log in without a second factor until "
-	newPhone = ` was added on `
-	fewCodes = "You have 3 recovery codes left."
 )
 
 // In an interactive shell people are told what they should know.
@@ -155,9 +154,9 @@ func TestANewDeviceIsToldOnce(t *testing.T) {
 	sshd := s.Sshd()
 	x := s.atTerminal(sshd, anna.phone.RecoveryCodes[0], "ssh", anna.Name+"@127.0.0.1")
 	x.Expect("$ ")
-	added := `Device "iPad"` + newPhone + anna.phone.Device.Created.Local().Format("2 January") +
+	added := `Device "iPad" was added on ` + anna.phone.Device.Created.Local().Format("2 January") +
 		" by root (carol). If you did not expect this, tell the IT desk."
-	few := fewCodes + " Ask the IT desk for new ones: sudo twokey recovery new " + anna.Name
+	few := "You have 3 recovery codes left. Ask the IT desk for new ones: sudo twokey recovery new " + anna.Name
 	if screen := x.Screen(); !strings.Contains(screen, added+"\r\n") || !strings.Contains(screen, few+"\r\n") {
 		t.Errorf("the first shell shows %q, want %q and %q", screen, added, few)
 	}
