@@ -43,11 +43,16 @@ func enableAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	return h.commit(e, wording{
+	err = h.commit(e, wording{
 		action:  "enable",
 		already: "twokey is on already: nothing to change.",
 		done:    "twokey is on: from the next login on the policy counts (twokey policy list).",
 	})
+	if err != nil {
+		return err
+	}
+	h.warnLockedOut(e)
+	return nil
 }
 
 func disableAction(c *cli.Context, ui *ui) error {
