@@ -7,8 +7,19 @@ import (
 
 	"twokey/audit"
 	"twokey/factor"
+	"twokey/internal/pamtest"
 	"twokey/pamhook/logintest/scratch"
 )
+
+// recordedCase is a login and how its session is recorded.
+type recordedCase struct {
+	name, settings string
+	person         *person
+	code           string // of a login by password; "": one that nobody asks for one
+	byKey          bool
+	factor, reason string
+	device         string
+}
 
 // Each session is in the audit log with its second factor or, where there was none, why.
 func TestWhyASessionHadNoSecondFactor(t *testing.T) {
@@ -21,14 +32,8 @@ func TestWhyASessionHadNoSecondFactor(t *testing.T) {
 	ring := newKeyring(t, people...)
 	sshd := s.Sshd(append(ring.settings, "AuthenticationMethods publickey keyboard-interactive")...)
 	soon := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
-	for _, c := range []struct {
-		name, settings string
-		person         *person
-		code           string // of a login by password; "": one that nobody asks for one
-		byKey          bool
-		factor, reason string
-		device         string
-	}{
+	named := strings.NewReplacer("ANNA", with.Name, "BERT", without.Name)
+	for _, c := range []recordedCase{
 		{"a code of the phone", "default: required", with, with.code(t, 0), false, "totp", "second factor given", "phone"},
 		{"a code of a token that counts", "default: required", counting, counting.code(t, 0), false, "hotp", "second factor given", "token"},
 		{"a recovery code", "default: required", with, with.phone.RecoveryCodes[0], false, "recovery", "second factor given", ""},
@@ -51,26 +56,32 @@ func TestWhyASessionHadNoSecondFactor(t *testing.T) {
 		{"observed", "observe: true\ndefault: required", without, "", false, "none",
 			"observed; not asked; the default is required; no device is enrolled (default)", ""},
 	} {
-		before := len(s.sessions(c.person))
-		named := strings.NewReplacer("ANNA", with.Name, "BERT", without.Name)
-		s.Configure(named.Replace(c.settings))
-		v := s.visitor(c.person, c.code)
-		if c.byKey {
-			visitor{user: c.person.Name, key: ring.keys["a key"]}.byKey(t, sshd).mustWork(t, c.person)
-		} else {
-			v.visit(t, sshd).mustWork(t, c.person)
-		}
-		all := s.sessions(c.person)
-		r := all[len(all)-1]
-		if len(all) != before+1 || r.Outcome != audit.Success || r.SecondFactor != c.factor || r.Device != c.device ||
-			!strings.HasPrefix(r.Reason, named.Replace(c.reason)) {
-			t.Errorf("%s: of %d sessions the last is recorded as %s, %q, %q, device %q",
-				c.name, len(all)-before, r.Outcome, r.SecondFactor, r.Reason, r.Device)
-		}
-		if want := map[bool]string{true: "publickey", false: "keyboard-interactive"}[c.byKey]; sshAuth(r) != want || r.Source != "127.0.0.1" ||
-			r.Service != "sshd" {
-			t.Errorf("%s: recorded as from %s to %s by %q", c.name, r.Source, r.Service, sshAuth(r))
-		}
+		c.reason, c.settings = named.Replace(c.reason), named.Replace(c.settings)
+		s.mustRecord(t, sshd, ring, c)
 	}
 	s.Verified()
+}
+
+// mustRecord logs in and compares the one record of a session that comes of it.
+func (s *site) mustRecord(t *testing.T, sshd *pamtest.Sshd, ring *keyring, c recordedCase) {
+	t.Helper()
+	before := len(s.sessions(c.person))
+	s.Configure(c.settings)
+	method := "keyboard-interactive"
+	if c.byKey {
+		method = "publickey"
+		visitor{user: c.person.Name, key: ring.keys["a key"]}.byKey(t, sshd).mustWork(t, c.person)
+	} else {
+		s.visitor(c.person, c.code).visit(t, sshd).mustWork(t, c.person)
+	}
+	all := s.sessions(c.person)
+	r := all[len(all)-1]
+	if len(all) != before+1 || r.Outcome != audit.Success || r.SecondFactor != c.factor || r.Device != c.device ||
+		!strings.HasPrefix(r.Reason, c.reason) {
+		t.Errorf("%s: of %d sessions the last is recorded as %s, %q, %q, device %q",
+			c.name, len(all)-before, r.Outcome, r.SecondFactor, r.Reason, r.Device)
+	}
+	if sshAuth(r) != method || r.Source != "127.0.0.1" || r.Service != "sshd" {
+		t.Errorf("%s: recorded as from %s to %s by %q", c.name, r.Source, r.Service, sshAuth(r))
+	}
 }
