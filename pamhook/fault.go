@@ -23,7 +23,7 @@ import (
 
 // mayForgive reports whether the policy forgives a fault to whoever logs in here.
 func (r *run) mayForgive() bool {
-	return r.policy.OnFault == policy.FaultConsole && policy.IsConsole(r.hello.RHost, r.hello.TTY)
+	return r.policy.OnFault == policy.FaultConsole && sitsAtConsole(r.hello)
 }
 
 // isWriteFault tells a disk that cannot be written from everything else that can be wrong. A file size limit is not among it: that is

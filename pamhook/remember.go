@@ -39,7 +39,7 @@ func onePlace(h *wire.Hello) bool {
 	case h.RHost != "":
 		return h.RHost != "UNKNOWN" // of sshd, for a connection that has no address
 	case h.CallerUID == 0:
-		return policy.IsConsole(h.RHost, h.TTY)
+		return sitsAtConsole(h)
 	}
 	return h.CallerUID == h.UID
 }

@@ -8,6 +8,7 @@ import (
 
 	"twokey/internal/proc"
 	"twokey/pamhook/wire"
+	"twokey/policy"
 	"twokey/state"
 )
 
@@ -34,6 +35,15 @@ func sourceOf(h *wire.Hello) string {
 		return "host:" + digest(h.RHost)
 	}
 	return prefix.String()
+}
+
+// sitsAtConsole reports whether the user sits at the machine. What terminal PAM_TTY names is true only where the application's caller has no
+// say in it: login and getty, which root starts.
+//
+// Attack: over ssh, on "su </dev/ttyS0", which members of the group dialout may open: su and sudo name the terminal of their standard
+// input, and so does every other program that its own user starts.
+func sitsAtConsole(h *wire.Hello) bool {
+	return h.CallerUID == 0 && !policy.ActsForAnother(h.Service) && policy.IsConsole(h.RHost, h.TTY)
 }
 
 // short keeps a terminal's name as it is when it is one, and hashes what a caller made up.

@@ -6,6 +6,7 @@ import (
 
 	"twokey/internal/proc"
 	"twokey/pamhook/wire"
+	"twokey/policy"
 )
 
 func TestSources(t *testing.T) {
@@ -44,6 +45,33 @@ func TestSources(t *testing.T) {
 			if len(source) > 32 || strings.ContainsFunc(source, func(r rune) bool { return r < ' ' || r > '~' }) {
 				t.Errorf("%s: %q does not fit into a state", c.why, source)
 			}
+		}
+	}
+}
+
+// Attack: from ssh, su with /dev/ttyS0 for its input, to be exempt, remembered or forgiven as somebody in the server room.
+func TestTheConsoleIsNotTheCallersChoice(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		hello wire.Hello
+		at    bool
+	}{
+		"login on a console":                     {wire.Hello{Service: "login", TTY: "/dev/tty1"}, true},
+		"login on a serial line":                 {wire.Hello{Service: "login", TTY: "ttyS0"}, true},
+		"login in a window":                      {wire.Hello{Service: "login", TTY: "pts/1"}, false},
+		"login for a client":                     {wire.Hello{Service: "login", TTY: "tty1", RHost: atHome}, false},
+		"su, started by somebody":                {wire.Hello{Service: "su", TTY: "/dev/ttyS0", CallerUID: 33}, false},
+		"su, started by root":                    {wire.Hello{Service: "su", TTY: "/dev/ttyS0"}, false},
+		"sudo, started by root":                  {wire.Hello{Service: "sudo", TTY: "tty1"}, false},
+		"a setuid program that nobody knows":     {wire.Hello{Service: "opie", TTY: "tty1", CallerUID: 33}, false},
+		"a screen locker, which its user starts": {wire.Hello{Service: "vlock", TTY: "tty1", CallerUID: aliceUID}, false},
+	} {
+		w.reset()
+		w.policy.Rules = []policy.Rule{{Name: "server room", TTY: []string{"console"}, Then: policy.Exempt}}
+		c.hello.Phase, c.hello.User, c.hello.Name, c.hello.UID = w.hello.Phase, "alice", "alice", aliceUID
+		w.hello = c.hello
+		if got := w.frame(); (got == ignores) != c.at || sitsAtConsole(&c.hello) != c.at {
+			t.Errorf("%s: %#x, at the console %v", name, got, sitsAtConsole(&c.hello))
 		}
 	}
 }

@@ -116,7 +116,7 @@ func (r *run) decide(s subject) {
 func (s subject) facts(r *run) policy.Facts {
 	return policy.Facts{
 		User: r.hello.Name, UID: r.hello.UID, Known: s.known, System: s.system, Service: r.hello.Service, RHost: r.hello.RHost,
-		Console: policy.IsConsole(r.hello.RHost, r.hello.TTY), SSHAuth: r.ssh.Methods, Time: r.host.Now(),
+		Console: sitsAtConsole(r.hello), SSHAuth: r.ssh.Methods, Time: r.host.Now(),
 		Enrolled: s.enrolled, MustEnroll: s.mustEnroll, InGroup: r.inGroup,
 	}
 }

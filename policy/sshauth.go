@@ -80,7 +80,8 @@ func fingerprint(key string) string {
 }
 
 // IsConsole reports whether PAM_RHOST and PAM_TTY say that the user sits at the machine: no host, and a virtual console, a serial
-// line, or the console of a virtual machine. A pseudo-terminal and an X display may be anybody's.
+// line, or the console of a virtual machine. A pseudo-terminal and an X display may be anybody's. Whoever asks makes sure that the two are
+// true: su and sudo name a terminal that their caller chose.
 func IsConsole(rhost, tty string) bool {
 	if rhost != "" {
 		return false

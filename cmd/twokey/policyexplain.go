@@ -42,6 +42,10 @@ func policyExplainAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
+	if v.console && policy.ActsForAnother(v.service) {
+		v.console = false
+		ui.warn("%s counts as remote on the console too: who starts it chooses the terminal that it names", v.service)
+	}
 	h, err := openInForce(c, ui)
 	if err != nil {
 		return err
