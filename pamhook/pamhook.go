@@ -39,8 +39,8 @@
 //   - A success of the authenticate phase MUST open one session: of the same process or its parent, of the same service, within
 //     open_within. Later the session is refused, each time that it is tried, and also when that success has opened one in time.
 //   - A session that cannot be recorded, or whose success cannot be used up, MUST NOT open.
-//   - Who is denied MUST NOT get a session by a key alone; nor who is required, where ssh_keys_alone is deny; nor anybody who is
-//     enrolled or required, where the service is closed to them.
+//   - Who is denied MUST NOT get a session by a key alone; nor who is required, where ssh_keys_alone is deny, by anything that nobody
+//     has typed; nor anybody who is enrolled or required, where the service is closed to them.
 package pamhook
 
 import (

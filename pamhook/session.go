@@ -68,10 +68,17 @@ func (r *run) needsSuccess(s subject) error {
 	switch {
 	case r.outcome.Decision == policy.Deny, r.way == policy.Never:
 		return r.reason(s, nil)
-	case r.outcome.Decision == policy.Required && r.policy.SSHKeysAlone == policy.KeysDeny && r.ssh.KeyAlone():
+	case r.outcome.Decision == policy.Required && r.policy.SSHKeysAlone == policy.KeysDeny && r.untyped():
 		return errors.Join(errKeysAlone, r.reason(s, nil))
 	}
 	return nil
+}
+
+// untyped reports whether nobody has typed anything to get here, as far as that is known. sshd always says by what it was satisfied.
+//
+// Attack: a method that we do not know, such as gssapi-keyex, or one that sshd does not tell of, in place of a key.
+func (r *run) untyped() bool {
+	return r.ssh.KeyAlone() || r.hello.Service == "sshd" && !r.ssh.Typed()
 }
 
 // openRecorded opens a session that is in the audit log.

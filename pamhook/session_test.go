@@ -247,6 +247,7 @@ func TestEachRecordOfASSHSessionNamesItsMethods(t *testing.T) {
 func TestMustRefuseASSHKeyAloneWhereThePolicySaysSo(t *testing.T) {
 	w := newWorld(t)
 	key := func(w *world) { w.policy.SSHKeysAlone, w.hello.SSHAuthInfo = policy.KeysDeny, sshKey }
+	by := func(info string) func(*world) { return func(w *world) { w.hello.SSHAuthInfo = info } }
 	for name, c := range map[string]struct {
 		prepare func(*world)
 		verdict wire.Type
@@ -259,7 +260,16 @@ func TestMustRefuseASSHKeyAloneWhereThePolicySaysSo(t *testing.T) {
 		"switched off":                           {then(key, func(w *world) { w.policy.Off = true }), ignores},
 		"observed":                               {observed(key), ignores},
 		"key and password":                       {then(key, func(w *world) { w.hello.SSHAuthInfo += "password\n" }), allows},
-		"not over ssh":                           {then(key, func(w *world) { w.hello.SSHAuthInfo = "" }), allows},
+		"key and keyboard-interactive":           {then(key, func(w *world) { w.hello.SSHAuthInfo += "keyboard-interactive/pam\n" }), allows},
+		"not over ssh":                           {then(key, by(""), func(w *world) { w.hello.Service = "login" }), allows},
+		"sshd says nothing":                      {then(key, by("")), denies},
+		"Kerberos":                               {then(key, by("gssapi-with-mic\n")), denies},
+		"Kerberos while keys are exchanged":      {then(key, by("gssapi-keyex\n")), denies},
+		"a host's key":                           {then(key, by("hostbased ssh-ed25519 AAAA\n")), denies},
+		"a method that is not known":             {then(key, by("magic\n")), denies},
+		"that, by another name of sshd":          {then(key, by("magic\n"), func(w *world) { w.hello.Service = "sshd-admin" }), denies},
+		"a key that is cut off":                  {then(key, by("publickey")), denies},
+		"a method that is not known, optional":   {then(key, by("magic\n"), func(w *world) { w.policy.Default = policy.Optional }), allows},
 		"a security key, which the policy likes": {then(key, securityKey), ignores},
 		"a key that is none, which it likes":     {then(key, securityKey, func(w *world) { w.hello.SSHAuthInfo = sshKey }), denies},
 	} {

@@ -11,16 +11,18 @@ import (
 type SSHAuth struct {
 	Methods     []string // each once, in the order in which they come: the words of [SSHAuthMethods]
 	Fingerprint string   // SHA256:... of the first key as ssh-keygen -l shows it, or of a certificate as a whole; "": none
+	Unknown     bool     // there was something that no word of these is for
 }
 
 // SSHAuthMethods lists the words that ssh_auth knows. A key is exactly "publickey", unless it lies in a security key (sk-, FIDO),
-// comes with a certificate (cert-v01), or both.
+// comes with a certificate (cert-v01), or both. "gssapi-with-mic" is Kerberos, also where it is proved while keys are exchanged
+// (gssapi-keyex, a patch that Debian's sshd and others have).
 func SSHAuthMethods() []string {
 	return []string{"publickey", "security-key", "certificate", "gssapi-with-mic", "hostbased", "password", "keyboard-interactive"}
 }
 
 // ParseSSHAuth reads sshd's SSH_AUTH_INFO_0 (sshd_config(5), ExposeAuthInfo): one line for each method that has succeeded, such as
-// "publickey ssh-ed25519 AAAA...", "password", "keyboard-interactive/pam". Lines that it does not know give nothing.
+// "publickey ssh-ed25519 AAAA...", "password", "keyboard-interactive/pam". Lines that it does not know give no method.
 func ParseSSHAuth(info string) SSHAuth {
 	var a SSHAuth
 	add := func(method string) {
@@ -42,17 +44,24 @@ func ParseSSHAuth(info string) SSHAuth {
 			if a.Fingerprint == "" {
 				a.Fingerprint = fingerprint(words[2])
 			}
+		case method == "gssapi-keyex":
+			add("gssapi-with-mic")
 		case method != "publickey" && slices.Contains(SSHAuthMethods(), method):
 			add(method)
+		default:
+			a.Unknown = true
 		}
 	}
 	return a
 }
 
-// KeyAlone reports whether something has succeeded, and nothing of it was typed by a person.
-func (a SSHAuth) KeyAlone() bool {
-	return len(a.Methods) > 0 && !slices.Contains(a.Methods, "password") && !slices.Contains(a.Methods, "keyboard-interactive")
+// Typed reports whether a person has typed something: a password, or answers to questions.
+func (a SSHAuth) Typed() bool {
+	return slices.Contains(a.Methods, "password") || slices.Contains(a.Methods, "keyboard-interactive")
 }
+
+// KeyAlone reports whether something has succeeded, and nothing of it was typed by a person. What is not known counts as a key.
+func (a SSHAuth) KeyAlone() bool { return (len(a.Methods) > 0 || a.Unknown) && !a.Typed() }
 
 // keyKinds tells by the name of a key's algorithm (OpenSSH's PROTOCOL.u2f and PROTOCOL.certkeys) which words it is.
 func keyKinds(algorithm string) []string {
