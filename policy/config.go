@@ -74,7 +74,7 @@ const DefaultContact = "your administrator"
 // and a nil pointer, ask everybody and let nobody in.
 type Config struct {
 	Off         bool               // "enabled: false": nobody is asked, nobody is turned away
-	OffUntil    time.Time          // off_until, UTC, whole seconds: the same until then; zero: not
+	OffUntil    time.Time          // off_until, UTC, whole seconds: the same until then, from 720 h before; zero: not
 	Observe     bool               // decide and record, deny nobody
 	Language    string             // of the texts that are not replaced: "en" or "de"
 	Messages    map[Message]string // texts that are replaced
@@ -176,8 +176,20 @@ func (c *Config) clone() *Config {
 	return &copied
 }
 
-// SwitchedOff reports whether nobody is asked and nobody turned away at a moment: enabled is false, or off_until not yet over. A zero
-// time is no moment of off_until.
+// The longest time before off_until at which it counts: "twokey disable --for" writes none that is further away, on a clock that may be
+// a little off.
+const (
+	maxOff   = 720 * time.Hour
+	offSlack = 5 * time.Minute
+)
+
+// SwitchedOff reports whether nobody is asked and nobody turned away at a moment: enabled is false, or off_until not yet over and at
+// most 720 h away. An old off_until would else come back, for years, when the clock is set back by a dead battery or a forged NTP
+// answer. A zero time is no moment of off_until.
 func (c *Config) SwitchedOff(now time.Time) bool {
-	return c != nil && (c.Off || !now.IsZero() && now.Before(c.OffUntil))
+	if c == nil {
+		return false
+	}
+	left := c.OffUntil.Sub(now)
+	return c.Off || left > 0 && left <= maxOff+offSlack
 }

@@ -16,7 +16,8 @@
 //	key            value                                     default
 //	version        1                                         must be there
 //	enabled        true, false                               true
-//	off_until      moment: switched off until then           none
+//	off_until      moment: switched off until then, from     none
+//	               720h before it on
 //	observe        true, false                               false
 //	language       de, en                                    en
 //	messages       key: text, see [Message]                  none

@@ -72,6 +72,8 @@ var decisions = map[string]struct {
 
 	"switched off for a while, nobody is asked":           {"version: 1\ndefault: deny\noff_until: 2026-11-20T16:06:00Z\n", known("dave").at(friday), Exempt, Ignore, "switched off"},
 	"at the end of the while it is on":                    {"version: 1\ndefault: required\noff_until: 2026-11-20T16:05:00Z\n", known("dave").with().at(friday), Required, Ask, "default"},
+	"the clock was set back: no old while comes again":    {"version: 1\ndefault: required\noff_until: 2026-12-20T16:10:01Z\n", known("dave").with().at(friday), Required, Ask, "default"},
+	"the longest while, on a clock that is a little off":  {"version: 1\ndefault: deny\noff_until: 2026-12-20T16:10:00Z\n", known("dave").at(friday), Exempt, Ignore, "switched off"},
 	"switched off for a while, and the time is not known": {"version: 1\ndefault: required\noff_until: 2026-11-20T16:06:00Z\n", known("dave").with(), Required, Ask, "default"},
 
 	"cron is no login":                                    {"version: 1\ndefault: required\n", known("dave").on("cron"), Exempt, Ignore, "service exempt"},

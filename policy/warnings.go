@@ -8,14 +8,8 @@ import (
 
 // Warnings names what is allowed and dangerous, or does nothing, at a moment in the host's zone: one sentence each, or none.
 func (c *Config) Warnings(now time.Time) []string {
-	var found []string
+	found := c.switchWarnings(now)
 	warn := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	switch {
-	case c.Off:
-		warn("enabled is false: nobody is asked for a second factor")
-	case c.SwitchedOff(now):
-		warn("off_until: nobody is asked for a second factor until %s", c.OffUntil.Format(time.RFC3339))
-	}
 	if c.Observe {
 		warn("observe is true: nobody is refused")
 	}
@@ -31,6 +25,22 @@ func (c *Config) Warnings(now time.Time) []string {
 	}
 	found = append(found, c.settingWarnings()...)
 	return append(found, c.NewDevices.warnings()...)
+}
+
+// switchWarnings are about the switch, and about an off_until that does nothing.
+func (c *Config) switchWarnings(now time.Time) []string {
+	until := c.OffUntil.Format(time.RFC3339)
+	switch {
+	case c.Off:
+		return []string{"enabled is false: nobody is asked for a second factor"}
+	case c.SwitchedOff(now):
+		return []string{"off_until: nobody is asked for a second factor until " + until}
+	case c.OffUntil.IsZero() || now.IsZero():
+		return nil
+	case now.Before(c.OffUntil):
+		return []string{"off_until " + until + " is more than " + shortly(maxOff) + " away and does not count"}
+	}
+	return []string{"off_until " + until + " is over: it can be taken out (twokey enable)"}
 }
 
 // settingWarnings are about what the host and its rules say beside their decisions.

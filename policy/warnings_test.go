@@ -16,7 +16,10 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 		{"default: exempt", "default is exempt"},
 		{"enabled: false\noff_until: 2026-11-21T00:00:00Z", "enabled is false"},
 		{"off_until: 2026-11-20T16:05:01Z", "off_until: nobody is asked for a second factor until 2026-11-20T16:05:01Z"},
-		{"off_until: 2026-11-20T16:05:00Z", ""},
+		{"off_until: 2026-12-20T16:10:00Z", "off_until: nobody is asked for a second factor until 2026-12-20T16:10:00Z"},
+		{"off_until: 2026-12-20T16:10:01Z", "off_until 2026-12-20T16:10:01Z is more than 720h away and does not count"},
+		{"off_until: 2026-11-20T16:05:00Z", "off_until 2026-11-20T16:05:00Z is over: it can be taken out (twokey enable)"},
+		{"enabled: false\noff_until: 2026-11-20T16:05:00Z", "enabled is false"},
 
 		{"exempt: [{users: [bob]}, {users: [root], services: [sshd]}]", "exempt[1] lets root in over the network"},
 		{"exempt: [{users: [root]}]", "exempt[0] lets root in over the network"},

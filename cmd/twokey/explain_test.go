@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"twokey/internal/pamtest"
 	"twokey/internal/sysuser"
@@ -126,7 +127,7 @@ var loginCases = map[string]loginCase{
 	"required, some days left, right code":         {"require: [{services: [own], by: 2099-12-31}]", explainedUser.enrolled, "prompt", "a right code", true},
 	"required, some days left, reset":              {"require: [{services: [own], by: 2099-12-31}]", explainedUser.reset, "prompt", "nobody", false},
 	"required, the days are over, no device":       {"require: [{services: [own], by: 2020-12-31}]", explainedUser.without, "prompt", "nobody", false},
-	"off for a while, required, no device":         {"off_until: 2099-01-01T00:00:00Z\ndefault: required", explainedUser.without, "none", "everybody", true},
+	"off for a while, required, no device":         {"off_until: " + time.Now().UTC().Add(time.Hour).Format(time.RFC3339) + "\ndefault: required", explainedUser.without, "none", "everybody", true},
 	"off until some time ago, required, no device": {"off_until: 2020-01-01T00:00:00Z\ndefault: required", explainedUser.without, "prompt", "nobody", false},
 	"a service that is no login, wrong code":       {"services: {own: {ask: exempt}}\ndefault: deny", explainedUser.wrong, "none", "everybody", true},
 	"a service that cannot ask, optional":          {"services: {own: {ask: never}}", explainedUser.without, "none", "everybody", true},

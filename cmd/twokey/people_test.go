@@ -40,7 +40,7 @@ func TestRulesAndServicesCountInWhatIsSaidOfAUser(t *testing.T) {
 		"services: {webmin: {ask: exempt}}\ndefault: required":                                                       {"required", "", true}, // no login: nothing to say of a user
 		"services: {vnc: {ask: never}}":                                                                              {"optional", "", false},
 		"enabled: false\ndefault: required":                                                                          {"required", "", true}, // who is missing has to be seen before it is switched on
-		"off_until: 2099-01-01T00:00:00Z\ndefault: required":                                                         {"required", "", true},
+		"off_until: 2026-11-22T00:00:00Z\ndefault: required":                                                         {"required", "", true},
 		"require: [{users: [alice], by: 2026-12-31}]":                                                                {"required by 2026-12-31", "2026-12-31", true},
 		"require: [{users: [alice], by: 2026-11-21}]":                                                                {"required by 2026-11-21", "2026-11-21", true},
 		"require: [{users: [alice], by: 2026-11-20}]":                                                                {"required", "", true},

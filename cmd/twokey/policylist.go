@@ -43,7 +43,7 @@ func policyListAction(c *cli.Context, ui *ui) error {
 // listedPolicy is what policy list --json prints.
 type listedPolicy struct {
 	Enabled      bool              `json:"enabled"`
-	OffUntil     *time.Time        `json:"off_until"` // null: not set, or over
+	OffUntil     *time.Time        `json:"off_until"` // null: not switched off, or for good
 	Observe      bool              `json:"observe"`
 	Default      string            `json:"default"`
 	Require      []policy.Entry    `json:"require"`
@@ -81,7 +81,7 @@ func policyListed(p *policy.Config, now time.Time) listedPolicy {
 		Require: append([]policy.Entry{}, p.Require...), Exempt: append([]policy.Entry{}, p.Exempt...),
 		Rules: []listedRule{}, Services: map[string]string{}, BuiltIn: builtIn(p), Methods: p.Methods, Remember: brief(p.Remember),
 		Shared: append([]string{}, p.Shared...), SSHKeysAlone: p.SSHKeysAlone, OpenWithin: brief(p.OpenWithin)}
-	if now.Before(p.OffUntil) {
+	if !p.Off && p.SwitchedOff(now) {
 		l.OffUntil = timeOrNull(p.OffUntil)
 	}
 	for _, r := range p.Rules {

@@ -59,7 +59,7 @@ func TestAPasswordAndACodeInOneField(t *testing.T) {
 		"a recovery code where they do not count":       {settings: "methods: [totp]\n", typed: func(_ *testing.T, p *enroll.Draft) string { return "hunter2" + p.RecoveryCodes[0] }, verdict: deny, reason: "method"},
 		"exempt":                          {settings: "exempt: [{users: [alice]}]\n", typed: plain("hunter2"), verdict: ignore},
 		"switched off":                    {settings: "enabled: false\n", typed: plain("hunter2"), verdict: ignore},
-		"switched off until tomorrow":     {settings: "off_until: 2999-01-01T00:00:00Z\n", typed: plain("hunter2"), verdict: ignore},
+		"switched off until tomorrow":     {settings: offFor(oneDay), typed: plain("hunter2"), verdict: ignore},
 		"not enrolled and optional":       {change: named("bob", uid+1), typed: plain("hunter2"), verdict: ignore},
 		"not enrolled and required":       {settings: "require: [{users: [bob]}]\n", change: named("bob", uid+1), typed: behind("hunter2", wrong), verdict: deny, reason: "no device is enrolled"},
 		"unknown":                         {change: unknown, typed: behind("hunter2", wrong), verdict: deny, reason: "unknown"},

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,13 @@ import (
 	"twokey/pamhook/logintest/scratch"
 	"twokey/pamhook/wire"
 )
+
+const oneDay = 24 * time.Hour
+
+// offFor switches off for a while from now on.
+func offFor(d time.Duration) string {
+	return "off_until: " + time.Now().Add(d).UTC().Format(time.RFC3339) + "\n"
+}
 
 // scene is one login that is not let in, or not asked.
 type scene struct {
@@ -70,7 +78,7 @@ func TestWhoIsAskedAndWhatBecomesOfIt(t *testing.T) {
 		"after unenroll":                             {enrolled: true, prepare: unenroll, verdict: ignore, silent: true},
 		"another user id under the enrolled name":    {enrolled: true, hello: func(h *wire.Hello) { h.UID = 77 }, verdict: deny, reason: "user id"},
 		"another name for the enrolled user id":      {enrolled: true, hello: func(h *wire.Hello) { h.User, h.Name = "alicia", "alicia" }, verdict: deny, reason: "was enrolled as"},
-		"switched off until tomorrow":                {settings: "off_until: 2999-01-01T00:00:00Z\ndefault: required", enrolled: true, verdict: ignore, silent: true},
+		"switched off until tomorrow":                {settings: offFor(oneDay) + "default: required", enrolled: true, verdict: ignore, silent: true},
 		"switched off until yesterday":               {settings: "off_until: 2020-01-01T00:00:00Z\ndefault: required", enrolled: true, verdict: allow, reason: "right code"},
 		"exempt from this address":                   {settings: "exempt: [{users: [alice], from: [192.0.2.0/24]}]", enrolled: true, verdict: ignore, silent: true},
 		"exempt from another address":                {settings: "exempt: [{users: [alice], from: [198.51.100.0/24]}]", enrolled: true, verdict: allow, reason: "right code"},
