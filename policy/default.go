@@ -84,7 +84,7 @@ default: optional
 # After a success, the same user, source, service and SSH key is not asked again
 # for this long (never in sudo and su), but not from addresses that many share.
 # remember: 12h
-# shared: [198.51.100.7]
+# shared: [127.0.0.0/8, '::1', 198.51.100.7]
 
 # deny: required users do not get in by an SSH key alone.
 # ssh_keys_alone: deny

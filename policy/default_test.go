@@ -41,7 +41,7 @@ func TestDefaultIsRightWithItsExamplesSwitchedOn(t *testing.T) {
 	if switchedOn != 32 || len(c.Require) != 2 || len(c.Exempt) != 2 || len(c.Rules) != 3 || len(c.Services) != 3 {
 		t.Errorf("%d examples switched on, got %+v", switchedOn, c)
 	}
-	if w := c.Warnings(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)); len(w) != 1 || !strings.HasPrefix(w[0], "off_until: ") {
-		t.Errorf("warnings %q, want that it is switched off alone", w)
+	if w := c.Warnings(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)); len(w) != 2 || !strings.HasPrefix(w[0], "off_until: ") || !strings.HasPrefix(w[1], "on_fault ") {
+		t.Errorf("warnings %q, want that it is switched off, and lets the console in, alone", w)
 	}
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -18,10 +19,18 @@ func (c *Config) Warnings(now time.Time) []string {
 	}
 	found = append(found, c.rootWarnings()...)
 	found = append(found, c.neverWarnings(now)...)
+	found = append(found, c.consoleWarnings()...)
+	found = append(found, c.wideWarnings()...)
+	found = append(found, c.dayWarnings()...)
 	found = append(found, c.serviceWarnings()...)
+	found = append(found, c.earlierWarnings()...)
+	found = append(found, c.sourceWarnings()...)
 	if c.Discrepancy > 10 {
 		warn("discrepancy is %d: at any moment %d codes of one device are right, which makes guessing easier",
 			c.Discrepancy, 2*c.Discrepancy+1)
+	}
+	if c.OnFault == FaultConsole {
+		warn("on_fault is allow-console: while the disk cannot be written, who sits at the console gets in with a code that may be used twice")
 	}
 	found = append(found, c.settingWarnings()...)
 	return append(found, c.NewDevices.warnings()...)
@@ -46,11 +55,16 @@ func (c *Config) switchWarnings(now time.Time) []string {
 // settingWarnings are about what the host and its rules say beside their decisions.
 func (c *Config) settingWarnings() []string {
 	var found []string
+	unsent := []string{"push", "sms"}
 	about := func(name string, methods []string, remember time.Duration) {
 		if remember > 24*time.Hour {
 			found = append(found, fmt.Sprintf("%sremember is %s: a computer that is left alone logs in for more than a day", name, remember))
 		}
-		for _, m := range []string{"push", "sms"} {
+		if allIn(methods, unsent) {
+			found = append(found, fmt.Sprintf("%smethods has nothing but %s, which this version of twokey cannot send: whoever is asked is refused", name, strings.Join(methods, ", ")))
+			return
+		}
+		for _, m := range unsent {
 			if slices.Contains(methods, m) {
 				found = append(found, fmt.Sprintf("%smethods names %s, which this version of twokey cannot send", name, m))
 			}
