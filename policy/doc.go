@@ -66,7 +66,7 @@
 //	until                     day: the last one on which it counts
 //	starts                    day: the first one on which it counts; require only
 //	by                        day: until it ends who has no device is let in, with a notice; require only
-//	system_accounts           true: whoever has a uid below UID_MIN and no login shell; exempt only
+//	system_accounts           true: whoever but root has a uid below UID_MIN and no login shell; exempt only
 //	from                      addresses, networks and names, as in a rule; exempt only. It narrows, and alone it means everybody from there
 //
 // The same user, group or service both required and exempt, neither narrowed by

@@ -20,20 +20,11 @@ func host(application, parent proc.ID) *pamhook.Host {
 		Secrets:     func(p *inforce.Policy) (pamhook.Secrets, error) { return secrets.Open(p.Paths.Data, p.Paths.Key) },
 		State:       func(p *inforce.Policy) (pamhook.States, error) { return state.Open(p.Paths.Data) },
 		Append:      func(p *inforce.Policy, r audit.Record) error { return audit.Append(p.Paths.Audit, r) },
-		System:      systemAccount,
+		System:      logindefs.System,
 		Warn:        func(message string) { syslog.Send(syslog.Critical, "twokey", message) },
 		Now:         time.Now,
 		Sleep:       time.Sleep,
 		Application: application,
 		Parent:      parent,
 	}
-}
-
-// systemAccount is the policy's idea of an account that no person logs in to.
-func systemAccount(uid uint32, shell string) (bool, error) {
-	first, err := logindefs.UIDMin()
-	if err != nil {
-		return false, err
-	}
-	return uid < first && logindefs.NoLogin(shell), nil
 }

@@ -370,19 +370,3 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
-
-// root has a shell and people log in to it; whoever is behind UID_MIN is a person.
-func TestASystemAccountHasALowUserIDAndNoShell(t *testing.T) {
-	for _, c := range []struct {
-		uid   uint32
-		shell string
-		want  bool
-	}{
-		{0, "/bin/bash", false}, {1, "/usr/sbin/nologin", true}, {33, "/bin/false", true}, {33, "", false},
-		{nobody, "/usr/sbin/nologin", false}, {1000, "/usr/sbin/nologin", false}, {999, "/usr/sbin/nologin", true},
-	} {
-		if got, err := systemAccount(c.uid, c.shell); err != nil || got != c.want {
-			t.Errorf("%d with %q: %v, %v", c.uid, c.shell, got, err)
-		}
-	}
-}

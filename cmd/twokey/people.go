@@ -59,11 +59,11 @@ func (h *host) person(u *enroll.Users, name string) (person, error) {
 // isSystem tells the accounts of services from those of people. One of which that cannot be found out is taken for a person's, as at a
 // login.
 func (h *host) isSystem(account sysuser.Account) bool {
-	least, err := logindefs.UIDMin()
+	system, err := logindefs.System(account.UID, account.Shell)
 	if err != nil {
 		h.ui.warnOnce("no account is taken for a system account: %s", oneLine(err))
 	}
-	return account.UID < least && logindefs.NoLogin(account.Shell)
+	return system
 }
 
 // visit is a login that is thought up. The zero value is on no service in particular and from nowhere.

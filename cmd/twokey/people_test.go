@@ -66,6 +66,7 @@ func TestASystemAccountHasALowNumberAndNoLoginShell(t *testing.T) {
 	}{
 		"a service":                    {sysuser.Account{UID: 33, Shell: "/usr/sbin/nologin"}, true},
 		"root":                         {sysuser.Account{UID: 0, Shell: "/bin/bash"}, false},
+		"root without a shell":         {sysuser.Account{UID: 0, Shell: "/usr/sbin/nologin"}, false},
 		"a service with a shell":       {sysuser.Account{UID: 33, Shell: "/bin/sh"}, false},
 		"no shell is /bin/sh":          {sysuser.Account{UID: 33}, false},
 		"a person who has left":        {sysuser.Account{UID: 1000, Shell: "/usr/sbin/nologin"}, false},

@@ -59,6 +59,17 @@ func parse(text string) (uint32, error) {
 	return found, nil
 }
 
+// System reports whether an account is one of the services, and not of a person, as policies mean it: its number is below [UIDMin] and
+// its shell is one of [NoLogin]. Root never is, whatever its shell: sftp and "su -s" do without, and who
+// exempts the accounts of services does not mean root. With an error it is false.
+func System(uid uint32, shell string) (bool, error) {
+	if uid == 0 || !NoLogin(shell) {
+		return false, nil
+	}
+	least, err := UIDMin()
+	return uid < least, err
+}
+
 // NoLogin reports whether a login shell is one that ends at once, so that nobody can log in to the account. An empty one is /bin/sh;
 // passwd(5).
 func NoLogin(shell string) bool {

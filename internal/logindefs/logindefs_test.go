@@ -144,3 +144,19 @@ func TestShellsThatEndAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// Root is one of the people whatever its shell: sftp and "su -s" do not start that.
+func TestASystemAccountHasALowUserIDAndNoShell(t *testing.T) {
+	for _, c := range []struct {
+		uid   uint32
+		shell string
+		want  bool
+	}{
+		{0, "/bin/bash", false}, {0, "/usr/sbin/nologin", false}, {1, "/usr/sbin/nologin", true}, {33, "/bin/false", true}, {33, "", false},
+		{65534, "/usr/sbin/nologin", false}, {1000, "/usr/sbin/nologin", false}, {999, "/usr/sbin/nologin", true},
+	} {
+		if got, err := System(c.uid, c.shell); err != nil || got != c.want {
+			t.Errorf("%d with %q: %v, %v", c.uid, c.shell, got, err)
+		}
+	}
+}
