@@ -59,6 +59,8 @@ import (
 	"strings"
 	"syscall"
 	"unsafe"
+
+	"twokey/internal/logindefs"
 )
 
 // ErrUnknown is returned when the name service answered that there is no such user, or group.
@@ -74,13 +76,7 @@ type Account struct {
 }
 
 // MayLogIn reports whether somebody could log in to the account, by its shell: system accounts have one that ends at once.
-func (a Account) MayLogIn() bool {
-	switch a.Shell[strings.LastIndexByte(a.Shell, '/')+1:] {
-	case "nologin", "false", "sync", "halt", "shutdown":
-		return false
-	}
-	return true
-}
+func (a Account) MayLogIn() bool { return !logindefs.NoLogin(a.Shell) }
 
 // possible reports whether an account or a group can have the name: cut off at a NUL, or read as two fields of a file, it would be
 // another's.
