@@ -47,9 +47,11 @@ func usual(address string) string {
 	return "mail: {server: '" + address + "', from: twokey@example.org, to: '%USER%@example.org'}\n"
 }
 
+// write gives a file that is there already the mode too.
 func (h *mailHost) write(name string, mode os.FileMode, text string) {
 	h.Helper()
-	if err := os.WriteFile(filepath.Join(h.dir, name), []byte(text), mode); err != nil {
+	path := filepath.Join(h.dir, name)
+	if err := errors.Join(os.WriteFile(path, []byte(text), mode), os.Chmod(path, mode)); err != nil {
 		h.Fatal(err)
 	}
 }
@@ -225,9 +227,6 @@ func TestThePasswordOfTheMailServer(t *testing.T) {
 		"two lines":          {"right\nagain\n", 0o600, "is not one line with the password of carol"},
 	} {
 		h.write("credentials/mail", c.mode, c.text)
-		if err := os.Chmod(filepath.Join(h.dir, "credentials/mail"), c.mode); err != nil {
-			t.Fatal(err)
-		}
 		_, complaint := h.run(exitFailed, "remind")
 		h.demand(name, complaint, c.want)
 	}
