@@ -76,7 +76,7 @@ func TestAnEnrolmentThatFailsTellsNothing(t *testing.T) {
 	}
 }
 
-var atHome = state.RememberKey("192.0.2.7", "sshd", "")
+var atHome = state.RememberKey("192.0.2.7", "sshd", "", nil)
 
 // remember makes a source known and a login from there remembered.
 func remember(t *testing.T, u *Users, user string) {

@@ -136,9 +136,7 @@ func (r *run) look(st *state.State, write func() error, record *secrets.Record, 
 		return device.Used{}, err
 	}
 	st.Succeeded(r.trial.attempt)
-	if r.mayRemember() {
-		st.Remember(r.rememberKey(), now)
-	}
+	r.remember(st, used.Method, now)
 	r.leaveSuccess(st, used, now)
 	return used, nil
 }

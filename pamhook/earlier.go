@@ -7,7 +7,8 @@ import (
 	"twokey/state"
 )
 
-// earlier is a login at a service that cannot ask: in only with a right code given from the same source within open_within, anywhere.
+// earlier is a login at a service that cannot ask: in only with a right code given from the same place within open_within, at any service
+// with a question, by a method that counts here.
 func (r *run) earlier(s subject, action policy.Action) Verdict {
 	if verdict, done := r.without(s, action); done {
 		return verdict
@@ -16,7 +17,7 @@ func (r *run) earlier(s subject, action policy.Action) Verdict {
 		r.earlierDecoy()
 		return r.refuse(r.reason(s, nil))
 	}
-	if !onePlace(r.hello) {
+	if policy.ActsForAnother(r.hello.Service) || !r.onePlace() {
 		r.earlierDecoy()
 		return r.refuse(errManyPeople)
 	}
@@ -32,12 +33,15 @@ func (r *run) earlier(s subject, action policy.Action) Verdict {
 	return r.letIn(err, r.recordWithoutCode("a code was given from the same source at "+clockTime(since)))
 }
 
-// earlierSuccess is the last right code that was given from the source of this login, if that is not too long ago.
-func (r *run) earlierSuccess(st *state.State, now time.Time) (time.Time, error) {
-	since, found := st.LastSuccess(r.source)
-	age := now.Sub(since)
-	if !found || age > r.policy.OpenWithin || age < -clockSlack {
-		return time.Time{}, errNotBefore
+// earlierSuccess is the last right code by a method that counts here that was given from the place of this login, if that is not too long
+// ago.
+func (r *run) earlierSuccess(st *state.State, now time.Time) (last time.Time, err error) {
+	err = errNotBefore
+	for _, method := range r.outcome.Methods {
+		since, found := st.Remembered(state.EarlierKey(placeOf(r.hello), method), r.policy.OpenWithin, now)
+		if found && !since.Before(last) {
+			last, err = since, nil
+		}
 	}
-	return since, nil
+	return last, err
 }

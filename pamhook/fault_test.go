@@ -156,7 +156,7 @@ func TestNothingIsKeptWhereNothingIsRemembered(t *testing.T) {
 		w.frame()
 		st, err := w.states.Read("alice")
 		must(t, err)
-		key := state.RememberKey(sourceOf(&w.hello), w.hello.Service, "")
+		key := state.RememberKey(placeOf(&w.hello), w.hello.Service, "", policy.Methods())
 		if _, kept := st.Remembered(key, time.Hour, w.now); kept != c.kept {
 			t.Errorf("%s: kept %v, recorded %q", name, kept, w.reasons())
 		}

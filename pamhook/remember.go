@@ -6,7 +6,6 @@ import (
 
 	"twokey/audit"
 	"twokey/device"
-	"twokey/pamhook/wire"
 	"twokey/policy"
 	"twokey/secrets"
 	"twokey/state"
@@ -25,24 +24,25 @@ var (
 // mayRemember reports whether a right code at this login is remembered, and asked about before the question. It never is where rights are
 // raised, and never where the source may be many people: whoever has the password there would be let in by another's code.
 func (r *run) mayRemember() bool {
-	return r.outcome.Remember > 0 && r.way == policy.Prompt && !policy.ActsForAnother(r.hello.Service) && onePlace(r.hello)
+	return r.outcome.Remember > 0 && r.way == policy.Prompt && !policy.ActsForAnother(r.hello.Service) && r.onePlace()
 }
 
 func (r *run) rememberKey() [16]byte {
-	return state.RememberKey(r.source, r.hello.Service, r.ssh.Fingerprint)
+	return state.RememberKey(placeOf(r.hello), r.hello.Service, r.ssh.Fingerprint, r.outcome.Methods)
 }
 
-// onePlace reports whether the source of the login is one place or one person, so that an earlier success from there says something. A
-// server that runs as root and names no client is everybody, and so is one that runs as a user and logs others in.
-func onePlace(h *wire.Hello) bool {
-	switch {
-	case h.RHost != "":
-		return h.RHost != "UNKNOWN" // of sshd, for a connection that has no address
-	case h.CallerUID == 0:
-		return sitsAtConsole(h)
+// remember keeps that a right code was given by a method.
+func (r *run) remember(st *state.State, method string, now time.Time) {
+	if r.mayRemember() {
+		st.Remember(r.rememberKey(), now)
 	}
-	return h.CallerUID == h.UID
+	if r.policy.HasEarlier() && r.way == policy.Prompt && r.onePlace() {
+		st.Remember(state.EarlierKey(placeOf(r.hello), method), now)
+	}
 }
+
+// onePlace reports whether the login comes from one place or one person, so that an earlier success from there says something.
+func (r *run) onePlace() bool { return isOnePlace(r.hello) && !r.policy.IsShared(r.hello.RHost) }
 
 // remembered lets in without a question who has given a code not long ago, from the same source, at the same service and with the same
 // SSH key. Whatever would refuse a right code makes it ask.

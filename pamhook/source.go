@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"twokey/internal/proc"
 	"twokey/pamhook/wire"
@@ -35,6 +36,31 @@ func sourceOf(h *wire.Hello) string {
 		return "host:" + digest(h.RHost)
 	}
 	return prefix.String()
+}
+
+// placeOf says where a login comes from, to know it again. It is the source, but of an address all of it: who has another address of the
+// same /64 may be somebody else.
+func placeOf(h *wire.Hello) string {
+	addr, err := netip.ParseAddr(h.RHost)
+	if err != nil {
+		return sourceOf(h)
+	}
+	return addr.Unmap().String()
+}
+
+// isOnePlace reports whether a place can be one place or one person. A server that runs as root and names no client is everybody, and so is
+// one that runs as a user and logs others in.
+func isOnePlace(h *wire.Hello) bool {
+	addr, err := netip.ParseAddr(h.RHost)
+	switch {
+	case err == nil:
+		return !addr.Unmap().IsLinkLocalUnicast() // whoever is on the same link takes the address that he likes
+	case h.RHost != "":
+		return h.RHost != "UNKNOWN" && !strings.EqualFold(strings.TrimSuffix(h.RHost, "."), "localhost") // the first is sshd's word
+	case h.CallerUID == 0:
+		return sitsAtConsole(h)
+	}
+	return h.CallerUID == h.UID
 }
 
 // sitsAtConsole reports whether the user sits at the machine. What terminal PAM_TTY names is true only where the application's caller has no

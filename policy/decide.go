@@ -228,7 +228,7 @@ func (c *Config) ask(f Facts, s stage, out *Outcome) {
 	if s.rule.Remember != nil {
 		out.Remember = *s.rule.Remember
 	}
-	if ActsForAnother(f.Service) || c.isShared(f.RHost) {
+	if ActsForAnother(f.Service) || c.IsShared(f.RHost) {
 		out.Remember = 0
 	}
 	if c.WayOf(f.Service) == Never && out.Action != Ignore {

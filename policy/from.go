@@ -106,9 +106,9 @@ func comesFrom(list []string, rhost string) (item string, found bool) {
 	return list[i], true
 }
 
-// isShared reports whether many people may come from there. Of a client that PAM_RHOST names, and gives no address of, that cannot be
+// IsShared reports whether many people may come from there. Of a client that PAM_RHOST names, and gives no address of, that cannot be
 // told, so it counts as shared as soon as anything is.
-func (c *Config) isShared(rhost string) bool {
+func (c *Config) IsShared(rhost string) bool {
 	if len(c.Shared) == 0 || rhost == "" {
 		return false
 	}

@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // A Way is how a service can ask for a second factor. The zero value prompts.
 type Way int
@@ -49,6 +52,11 @@ func (c *Config) WayOf(service string) Way {
 		return NotALogin
 	}
 	return Prompt
+}
+
+// HasEarlier reports whether there is a service that lets in for the sake of a code that was given before.
+func (c *Config) HasEarlier() bool {
+	return slices.Contains(slices.Collect(maps.Values(c.Services)), Earlier)
 }
 
 // actsForAnother are the services that go from one account to another on one host.

@@ -34,7 +34,7 @@ func example() *State {
 	s.Charge(login)
 	s.Succeeded(login)
 	s.Charge(Attempt{"198.51.100.9", ID{0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8}, One, noon.Add(2 * time.Minute)})
-	s.Remember(RememberKey("192.0.2.7", "sshd", ""), noon)
+	s.Remember(RememberKey("192.0.2.7", "sshd", "", []string{"totp", "recovery"}), noon)
 	s.AddNotice(s.Devices[0].ID, "root (carol)")
 	return s
 }

@@ -189,7 +189,7 @@ func TestMustNotLetALoginMakeAStateThatCannotBeWritten(t *testing.T) {
 			device.Name, device.Method, device.From, device.Used = text(), text(), text(), a.Now
 			process := proc.ID{PID: int32(random.Uint32()), Start: random.Uint64()}
 			b.AddSuccess(Success{process, process, text(), text(), text(), text(), hostileTime(random)}, hostileTime(random))
-			b.Remember(RememberKey(text(), text(), text()), hostileTime(random))
+			b.Remember(RememberKey(text(), text(), text(), []string{text()}), hostileTime(random))
 			b.AddNotice(ID{byte(random.IntN(5))}, text())
 		}
 		value, err := b.Encode()

@@ -4,27 +4,44 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
+	"strings"
 	"time"
 )
 
-// remembered is a success after which its user is not asked again for a while.
+// remembered is a success after which its user is for a while not asked again, or let in where nothing can be asked.
 type remembered struct {
 	key  [16]byte
 	time int64 // ms
 }
 
-// rememberDomain keeps these hashes apart from all others; its number is that of the format.
-const rememberDomain = "twokey remember 1\x00"
+// The domains keep these hashes apart from each other and from all others; their numbers are those of the formats.
+const (
+	rememberDomain = "twokey remember 2\x00"
+	earlierDomain  = "twokey earlier 1\x00"
+)
 
-// RememberKey names from where, at which service and with which SSH key somebody was let in: the first 16 bytes of
+// RememberKey names from where, at which service, with which SSH key and by which methods that count there somebody was let in: the first
+// 16 bytes of
 //
-//	SHA-256("twokey remember 1\x00" + source + service + fingerprint)
+//	SHA-256("twokey remember 2\x00" + place + service + fingerprint + methods)
 //
-// with the length of each of the three before it (4 bytes, big endian), so that no two triples are spelled alike. The fingerprint is ""
-// when no key was used.
-func RememberKey(source, service, fingerprint string) [16]byte {
-	text := []byte(rememberDomain)
-	for _, part := range []string{source, service, fingerprint} {
+// with the length of each of the four before it (4 bytes, big endian), so that no two are spelled alike. The methods are in alphabetical
+// order, with commas between them: a rule that wants others asks again. The fingerprint is "" when no key was used.
+func RememberKey(place, service, fingerprint string, methods []string) [16]byte {
+	return hashed(rememberDomain, place, service, fingerprint, strings.Join(slices.Sorted(slices.Values(methods)), ","))
+}
+
+// EarlierKey names from where and by which method a right code was given, whatever the service, for those services that cannot ask: the
+// first 16 bytes of
+//
+//	SHA-256("twokey earlier 1\x00" + place + method)
+//
+// with lengths as in [RememberKey].
+func EarlierKey(place, method string) [16]byte { return hashed(earlierDomain, place, method) }
+
+func hashed(domain string, parts ...string) [16]byte {
+	text := []byte(domain)
+	for _, part := range parts {
 		text = append(binary.BigEndian.AppendUint32(text, uint32(len(part))), part...)
 	}
 	sum := sha256.Sum256(text)
@@ -55,18 +72,6 @@ func (s *State) Remembered(key [16]byte, within time.Duration, now time.Time) (s
 
 // Kept is how many sources and how many remembered logins ForgetSources would end.
 func (s *State) Kept() (sources, remembered int) { return len(s.sources), len(s.remembered) }
-
-// LastSuccess returns the time of the last right code that was given from a source, whatever the service; false when there was none, or
-// none that is still kept. After the clock was set back it may lie in the future.
-func (s *State) LastSuccess(source string) (time.Time, bool) {
-	name := key(source)
-	for _, from := range s.sources {
-		if from.name == name {
-			return time.UnixMilli(from.success).UTC(), true
-		}
-	}
-	return time.Time{}, false
-}
 
 // rememberedBefore leaves out what is from a time behind the limit, in ms.
 func rememberedBefore(all []remembered, limit int64) (kept []remembered) {

@@ -3,12 +3,14 @@ package state
 import (
 	"encoding/hex"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 )
 
-var atHome = RememberKey(home, "sshd", "SHA256:abc")
+var (
+	both   = []string{"totp", "recovery"}
+	atHome = RememberKey(home, "sshd", "SHA256:abc", both)
+)
 
 func TestWhoIsRemembered(t *testing.T) {
 	const within = 8 * time.Hour
@@ -61,14 +63,18 @@ func TestNobodyElseIsRemembered(t *testing.T) {
 	s := newBench(t).State
 	s.Remember(atHome, noon)
 	for sentence, key := range map[string][16]byte{
-		"another source":                      RememberKey(away, "sshd", "SHA256:abc"),
-		"another service":                     RememberKey(home, "login", "SHA256:abc"),
-		"another SSH key":                     RememberKey(home, "sshd", "SHA256:abd"),
-		"no SSH key":                          RememberKey(home, "sshd", ""),
-		"the service written into the source": RememberKey(home+"sshd", "", "SHA256:abc"),
-		"the fingerprint into the service":    RememberKey(home, "sshdSHA256:abc", ""),
-		"a byte of the source to the service": RememberKey(home[:len(home)-1], home[len(home)-1:]+"sshd", "SHA256:abc"),
-		"source and service exchanged":        RememberKey("sshd", home, "SHA256:abc"),
+		"another source":                      RememberKey(away, "sshd", "SHA256:abc", both),
+		"another service":                     RememberKey(home, "login", "SHA256:abc", both),
+		"another SSH key":                     RememberKey(home, "sshd", "SHA256:abd", both),
+		"no SSH key":                          RememberKey(home, "sshd", "", both),
+		"the service written into the source": RememberKey(home+"sshd", "", "SHA256:abc", both),
+		"the fingerprint into the service":    RememberKey(home, "sshdSHA256:abc", "", both),
+		"a byte of the source to the service": RememberKey(home[:len(home)-1], home[len(home)-1:]+"sshd", "SHA256:abc", both),
+		"source and service exchanged":        RememberKey("sshd", home, "SHA256:abc", both),
+		"another method":                      RememberKey(home, "sshd", "SHA256:abc", []string{"totp"}),
+		"no method":                           RememberKey(home, "sshd", "SHA256:abc", nil),
+		"the methods into the fingerprint":    RememberKey(home, "sshd", "SHA256:abcrecovery,totp", nil),
+		"a service that cannot ask":           EarlierKey(home, "totp"),
 		"nothing":                             {},
 	} {
 		if _, ok := s.Remembered(key, time.Hour, noon); ok {
@@ -77,9 +83,14 @@ func TestNobodyElseIsRemembered(t *testing.T) {
 	}
 }
 
-// The lengths are part of what is hashed: the vector was computed by another program.
-func TestRememberKeyIsAsItsCommentSays(t *testing.T) {
-	if got := RememberKey("192.0.2.7", "sshd", ""); hex.EncodeToString(got[:]) != "01aae5d2245df63aa3a9b3cb9536980c" {
+// The lengths are part of what is hashed: the vectors were computed by another program.
+func TestTheKeysAreAsTheirCommentsSay(t *testing.T) {
+	for _, methods := range [][]string{{"totp", "recovery"}, {"recovery", "totp"}} {
+		if got := RememberKey("192.0.2.7", "sshd", "", methods); hex.EncodeToString(got[:]) != "e4b324a2d4a4b204fe84715fff9d95b2" {
+			t.Errorf("%v: %x", methods, got)
+		}
+	}
+	if got := EarlierKey("192.0.2.7", "totp"); hex.EncodeToString(got[:]) != "58d75d9783498b3a2e9b057ccbaddfdb" {
 		t.Errorf("%x", got)
 	}
 }
@@ -88,7 +99,7 @@ func TestTheOldestOfNineIsForgotten(t *testing.T) {
 	s := newBench(t).State
 	keys := make([][16]byte, maxRemember+1)
 	for i := range keys {
-		keys[i] = RememberKey(fmt.Sprint("source", i), "sshd", "")
+		keys[i] = RememberKey(fmt.Sprint("source", i), "sshd", "", both)
 		s.Remember(keys[i], noon.Add(-time.Duration(i)*time.Second)) // whatever the clock says: the order is that of the codes
 	}
 	for i, key := range keys {
@@ -173,36 +184,6 @@ func TestAClockThatWasAheadAndIsSeenLeavesNothingRemembered(t *testing.T) {
 	if _, ok := s.Remembered(atHome, 720*time.Hour, ahead.Add(time.Minute)); ok {
 		t.Error("it has become good when the time came")
 	}
-}
-
-func TestTheLastSuccessFromASource(t *testing.T) {
-	b := newBench(t)
-	want := func(when, source string, at time.Time) {
-		t.Helper()
-		got, ok := b.LastSuccess(source)
-		if ok == at.IsZero() || !got.Equal(at) {
-			t.Errorf("%s, %s: %v, %v", when, source, got, ok)
-		}
-	}
-	long := strings.Repeat("host", 20)
-	want("before any login", home, time.Time{})
-	b.wrong(home, 3)
-	want("after wrong codes", home, time.Time{})
-	b.right(home)
-	b.right(long)
-	want("after a login", home, noon)
-	want("after a login", away, time.Time{})
-	want("after a login from a long name", long, noon)
-	want("of a name that is as long", long[1:]+"x", time.Time{})
-	b.now = noon.Add(time.Hour)
-	b.wrong(home, 1)
-	want("after another wrong code", home, noon)
-	b.pair(home)
-	want("after a login by a pair", home, noon.Add(time.Hour))
-	b.State = reread(t, b.State)
-	want("after it was written and read", home, noon.Add(time.Hour))
-	b.ForgetSources()
-	want("after they were forgotten", home, time.Time{})
 }
 
 func TestKeptCountsWhatForgettingEnds(t *testing.T) {

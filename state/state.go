@@ -43,7 +43,7 @@
 //	0x0A  charge        repeats, at most 8: connection (8 bytes), 1 byte (1: of a known source), amount, time
 //	0x0B  success       repeats, at most 6: process and its start (4 and 8 bytes), its parent and its start, service, method,
 //	                    device, source (texts of at most 32, 12, 32 and 32 bytes), time
-//	0x0C  remembered    1 to 8, the oldest first: key (16 bytes, see RememberKey) and time of the success
+//	0x0C  remembered    1 to 8, the oldest first: key (16 bytes, see RememberKey and EarlierKey) and time of the success
 //	0x0D  notice        repeats, at most 3, the oldest first: id of a new device (8 bytes), who added it (text of at most 32 bytes)
 //
 // "consumed" is, for totp, the highest time step that was accepted (RFC 6238, section 5.2), for hotp the next counter that will
@@ -74,8 +74,8 @@
 //	         00000000 000000000000                       never touched, so full
 //	         01a1fdfa4600 000000000000 00000000          success 12:00, no pair yet
 //	0a 0013  c1c2c3c4c5c6c7c8 00 000003e8 01a1fdfc1ac0   charge: connection, of a stranger, 1 attempt, 12:02
-//	0c 0016  01aae5d2245df63aa3a9b3cb9536980c            remembered: from 192.0.2.7 at sshd without an SSH key,
-//	         01a1fdfa4600                                since 12:00
+//	0c 0016  e4b324a2d4a4b204fe84715fff9d95b2            remembered: from 192.0.2.7 at sshd without an SSH key,
+//	         01a1fdfa4600                                by totp or recovery, since 12:00
 //	0d 0015  a1a2a3a4a5a6a7a8                            notice: the device "phone" was added
 //	         0c726f6f7420286361726f6c29                  by "root (carol)"
 package state

@@ -156,7 +156,7 @@ func loginCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		if err == nil {
 			tx.Succeeded(state.Attempt{Source: args[2], Cost: state.One, Now: now})
-			tx.Remember(state.RememberKey(args[2], "sshd", ""), now)
+			tx.Remember(state.RememberKey(args[2], "sshd", "", nil), now)
 		}
 		return err
 	}))

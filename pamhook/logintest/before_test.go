@@ -9,6 +9,7 @@ import (
 	"twokey/enroll"
 	"twokey/pamhook/logintest/scratch"
 	"twokey/pamhook/wire"
+	"twokey/policy"
 	"twokey/state"
 )
 
@@ -28,11 +29,16 @@ func (h *host) change(fn func(*state.State)) {
 	must(h.t, h.Users.State.Update("alice", func(tx *state.Tx) error { fn(tx.State); return nil }))
 }
 
-// succeeded is a right code that alice has given from a source some time ago.
-func succeeded(source string, ago time.Duration) func(*testing.T, *host, *enroll.Draft) {
+// succeeded is a right code of her app that alice has given from a place some time ago.
+func succeeded(place string, ago time.Duration) func(*testing.T, *host, *enroll.Draft) {
+	return succeededBy("totp", place, ago)
+}
+
+func succeededBy(method, place string, ago time.Duration) func(*testing.T, *host, *enroll.Draft) {
 	return func(_ *testing.T, h *host, _ *enroll.Draft) {
 		h.change(func(st *state.State) {
-			st.Succeeded(state.Attempt{Source: source, Cost: state.One, Now: time.Now().Add(-ago)})
+			st.Succeeded(state.Attempt{Source: place, Cost: state.One, Now: time.Now().Add(-ago)})
+			st.Remember(state.EarlierKey(place, method), time.Now().Add(-ago))
 		})
 	}
 }
@@ -40,6 +46,7 @@ func succeeded(source string, ago time.Duration) func(*testing.T, *host, *enroll
 func TestAServiceThatCannotAskLetsInAfterACodeFromTheSameSource(t *testing.T) {
 	const address = "192.0.2.7"
 	here := succeeded(address, time.Minute)
+	from := func(rhost string) func(*wire.Hello) { return func(h *wire.Hello) { h.RHost = rhost } }
 	for name, c := range map[string]struct {
 		settings string
 		prepare  func(*testing.T, *host, *enroll.Draft)
@@ -53,16 +60,26 @@ func TestAServiceThatCannotAskLetsInAfterACodeFromTheSameSource(t *testing.T) {
 		"two hours ago, and three are allowed":     {settings: "open_within: 3h\n", prepare: succeeded(address, 2*time.Hour), verdict: allow, reason: "a code was given"},
 		"a minute ago, and 30 s are allowed":       {settings: "open_within: 30s\n", prepare: here, verdict: deny, reason: "within open_within"},
 		"in the future, by a clock that was wrong": {prepare: succeeded(address, -time.Hour), verdict: deny, reason: "within open_within"},
-		"never":                               {verdict: deny, reason: "within open_within"},
-		"from another source":                 {prepare: succeeded("192.0.2.8", time.Minute), verdict: deny, reason: "within open_within"},
-		"by another spelling of the address":  {prepare: here, change: func(h *wire.Hello) { h.RHost = "::ffff:192.0.2.7" }, verdict: allow, reason: "a code was given"},
-		"from another address of the network": {prepare: succeeded("2001:db8::/64", time.Minute), change: func(h *wire.Hello) { h.RHost = "2001:db8::99" }, verdict: allow, reason: "a code was given"},
-		"by a server that names no client":    {prepare: succeeded("tty:", time.Minute), change: func(h *wire.Hello) { h.RHost = "" }, verdict: deny, reason: "no place"},
-		"by a server that says UNKNOWN":       {change: func(h *wire.Hello) { h.RHost = "UNKNOWN" }, verdict: deny, reason: "no place"},
-		"by a server of another user":         {prepare: succeeded("local:33", time.Minute), change: func(h *wire.Hello) { h.RHost, h.CallerUID = "", 33 }, verdict: deny, reason: "no place"},
-		"by the user himself":                 {prepare: succeeded("local:4242", time.Minute), change: func(h *wire.Hello) { h.RHost, h.CallerUID = "", uid }, verdict: allow, reason: "a code was given"},
-		"at the console":                      {prepare: succeeded("tty:/dev/tty1", time.Minute), change: func(h *wire.Hello) { h.RHost, h.TTY = "", "/dev/tty1" }, verdict: allow, reason: "a code was given"},
-		"under another user id":               {prepare: here, change: func(h *wire.Hello) { h.UID = 77 }, verdict: deny, reason: "user id"},
+		"never":                                {verdict: deny, reason: "within open_within"},
+		"from another source":                  {prepare: succeeded("192.0.2.8", time.Minute), verdict: deny, reason: "within open_within"},
+		"by another spelling of the address":   {prepare: here, change: func(h *wire.Hello) { h.RHost = "::ffff:192.0.2.7" }, verdict: allow, reason: "a code was given"},
+		"from the same address over IPv6":      {prepare: succeeded("2001:db8::99", time.Minute), change: from("2001:db8:0::99"), verdict: allow, reason: "a code was given"},
+		"from another address of the network":  {prepare: succeeded("2001:db8::98", time.Minute), change: from("2001:db8::99"), verdict: deny, reason: "within open_within"},
+		"the network is known to the throttle": {prepare: succeeded("2001:db8::/64", time.Minute), change: from("2001:db8::99"), verdict: deny, reason: "within open_within"},
+		"from the same link":                   {prepare: succeeded("fe80::1%eth0", time.Minute), change: from("fe80::1%eth0"), verdict: deny, reason: "no place"},
+		"from the same link over IPv4":         {prepare: succeeded("169.254.1.1", time.Minute), change: from("::ffff:169.254.1.1"), verdict: deny, reason: "no place"},
+		"from localhost, by its name":          {change: from("LocalHost."), verdict: deny, reason: "no place"},
+		"from an address that many share":      {settings: "shared: [192.0.2.0/24]\n", prepare: here, verdict: deny, reason: "no place"},
+		"from an address that few share":       {settings: "shared: [192.0.2.8]\n", prepare: here, verdict: allow, reason: "a code was given"},
+		"from a name, where some are shared":   {settings: "shared: [192.0.2.8]\n", change: from("gate.example.org"), verdict: deny, reason: "no place"},
+		"by a recovery code":                   {prepare: succeededBy("recovery", address, time.Minute), verdict: allow, reason: "a code was given"},
+		"by a method that does not count here": {settings: "rules: [{services: [sshd], then: required, methods: [totp]}]\n", prepare: succeededBy("recovery", address, time.Minute), verdict: deny, reason: "within open_within"},
+		"by a server that names no client":     {prepare: succeeded("tty:", time.Minute), change: func(h *wire.Hello) { h.RHost = "" }, verdict: deny, reason: "no place"},
+		"by a server that says UNKNOWN":        {change: func(h *wire.Hello) { h.RHost = "UNKNOWN" }, verdict: deny, reason: "no place"},
+		"by a server of another user":          {prepare: succeeded("local:33", time.Minute), change: func(h *wire.Hello) { h.RHost, h.CallerUID = "", 33 }, verdict: deny, reason: "no place"},
+		"by the user himself":                  {prepare: succeeded("local:4242", time.Minute), change: func(h *wire.Hello) { h.RHost, h.CallerUID = "", uid }, verdict: allow, reason: "a code was given"},
+		"at the console":                       {prepare: succeeded("tty:/dev/tty1", time.Minute), change: func(h *wire.Hello) { h.RHost, h.TTY = "", "/dev/tty1" }, verdict: allow, reason: "a code was given"},
+		"under another user id":                {prepare: here, change: func(h *wire.Hello) { h.UID = 77 }, verdict: deny, reason: "user id"},
 		"an older secret file": {prepare: func(t *testing.T, h *host, p *enroll.Draft) {
 			here(t, h, p)
 			h.change(func(st *state.State) { st.Serial++ })
@@ -133,19 +150,70 @@ func TestWhatWasLetInWithoutACodeIsNoEarlierCode(t *testing.T) {
 	h := newHost(t, "services: {sshd: {ask: earlier}}\nopen_within: 1h\nremember: 1h")
 	phone := h.Enrol("alice", uid, scratch.Request())
 	succeeded("192.0.2.7", 50*time.Minute)(t, h, phone)
-	before, err := h.Users.State.Read("alice")
-	must(t, err)
-	since, _ := before.LastSuccess("192.0.2.7")
+	before := h.earlier()
 	if out := h.run(h.login("alice", uid), talk{}); out.verdict != allow {
 		t.Fatalf("%+v, recorded %q", out, h.reasons())
 	}
+	if after := h.earlier(); after.IsZero() || !after.Equal(before) {
+		t.Errorf("the last code was given at %v, and then at %v", before, after)
+	}
 	after, err := h.Users.State.Read("alice")
 	must(t, err)
-	if now, _ := after.LastSuccess("192.0.2.7"); !now.Equal(since) {
-		t.Errorf("the last code was given at %v, and then at %v", since, now)
+	if _, kept := after.Kept(); kept != 1 {
+		t.Errorf("%d are kept", kept)
 	}
-	if _, found := after.Remembered(state.RememberKey("192.0.2.7", "sshd", ""), time.Hour, time.Now()); found {
-		t.Error("it is remembered")
+}
+
+// earlier is when alice has given a code of her app from the address of her logins.
+func (h *host) earlier() time.Time {
+	h.t.Helper()
+	st, err := h.Users.State.Read("alice")
+	must(h.t, err)
+	since, _ := st.Remembered(state.EarlierKey("192.0.2.7", "totp"), time.Hour, time.Now())
+	return since
+}
+
+// What a login with a question leaves is what one without finds.
+func TestACodeOpensAServiceThatCannotAskFromTheSamePlaceAlone(t *testing.T) {
+	code := func(t *testing.T, p *enroll.Draft) string { return scratch.Code(t, p, 0) }
+	recovery := func(_ *testing.T, p *enroll.Draft) string { return p.RecoveryCodes[0] }
+	from := func(service, rhost string) func(*wire.Hello) {
+		return func(h *wire.Hello) { h.Service, h.RHost = service, rhost }
+	}
+	const cannotAsk = "services: {cockpit: {ask: earlier}, su: {ask: earlier}, vsftpd: {ask: appended}}\n"
+	for name, c := range map[string]struct {
+		settings      string
+		answer        func(*testing.T, *enroll.Draft) string
+		first, second func(*wire.Hello)
+		verdict       wire.Type
+	}{
+		"from the same address":        {"", code, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.7"), allow},
+		"from another address":         {"", code, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.8"), deny},
+		"from the same IPv6 address":   {"", code, from("sshd", "2001:db8::1"), from("cockpit", "2001:db8::1"), allow},
+		"from a neighbour's":           {"", code, from("sshd", "2001:db8::1"), from("cockpit", "2001:db8::2"), deny},
+		"from a shared address":        {"shared: [192.0.2.7]\n", code, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.7"), deny},
+		"by a recovery code":           {"", recovery, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.7"), allow},
+		"by one, which counts not":     {"rules: [{services: [cockpit], then: required, methods: [totp]}]\n", recovery, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.7"), deny},
+		"by the app, which counts not": {"rules: [{services: [cockpit], then: required, methods: [recovery]}]\n", code, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.7"), deny},
+		"to become somebody else":      {"", code, func(h *wire.Hello) { h.RHost, h.CallerUID = "", uid }, func(h *wire.Hello) { h.Service, h.RHost, h.CallerUID = "su", "", uid }, deny},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, cannotAsk+c.settings)
+			r := scratch.Request()
+			r.Recovery = 2
+			phone := h.Enrol("alice", uid, r)
+			hello := h.login("alice", uid)
+			c.first(hello)
+			if answer := c.answer(t, phone); h.run(hello, talk{answers: []any{answer}, field: "x" + answer}).verdict != allow {
+				t.Fatalf("the code was refused: %q", h.reasons())
+			}
+			then := h.login("alice", uid)
+			c.second(then)
+			if out := h.run(then, talk{}); out.verdict != c.verdict {
+				t.Errorf("%+v, want %#x; recorded %q", out, c.verdict, h.reasons())
+			}
+		})
 	}
 }
 
@@ -224,7 +292,11 @@ func TestWhoIsRememberedAndWhoIsNot(t *testing.T) {
 		"a rule says so":                           {"rules: [{users: [alice], then: optional, remember: 1h}]", same, same, nil, true},
 		"a rule says no":                           {"remember: 1h\nrules: [{users: [alice], then: optional, remember: 0s}]", same, same, nil, false},
 		"from another address":                     {"remember: 1h", same, from("192.0.2.8"), nil, false},
-		"from another address of the same network": {"remember: 1h", from("2001:db8::1"), from("2001:db8::2"), nil, true},
+		"from the same address over IPv6":          {"remember: 1h", from("2001:db8::1"), from("2001:db8:0::1"), nil, true},
+		"from another address of the same network": {"remember: 1h", from("2001:db8::1"), from("2001:db8::2"), nil, false},
+		"from the same link":                       {"remember: 1h", from("fe80::1%eth0"), from("fe80::1%eth0"), nil, false},
+		"from localhost, by its name":              {"remember: 1h", from("localhost"), from("localhost"), nil, false},
+		"from a name":                              {"remember: 1h", from("gate.example.org"), from("gate.example.org"), nil, true},
 		"from an address that many share":          {"remember: 1h\nshared: [192.0.2.0/24]", same, same, nil, false},
 		"with the same key":                        {"remember: 1h", key, key, nil, true},
 		"without the key":                          {"remember: 1h", key, same, nil, false},
@@ -249,14 +321,16 @@ func TestWhoIsRememberedAndWhoIsNot(t *testing.T) {
 		"denied now":                               {"remember: 1h", same, same, func(_ *testing.T, h *host) { h.Configure("remember: 1h\ndefault: deny") }, false},
 		"a shorter time now":                       {"remember: 1h", same, same, func(_ *testing.T, h *host) { h.Configure("remember: 0s") }, false},
 		"the method does not count any more":       {"remember: 1h", same, same, func(_ *testing.T, h *host) { h.Configure("remember: 1h\nmethods: [hotp]") }, false},
+		"other methods count now":                  {"remember: 1h", same, same, func(_ *testing.T, h *host) { h.Configure("remember: 1h\nmethods: [totp]") }, false},
+		"the same methods in another order":        {"remember: 1h\nmethods: [totp, recovery]", same, same, func(_ *testing.T, h *host) { h.Configure("remember: 1h\nmethods: [recovery, totp]") }, true},
 		"an hour and a second ago": {"remember: 1h", same, same, func(_ *testing.T, h *host) {
 			h.change(func(st *state.State) {
-				st.Remember(state.RememberKey("192.0.2.7", "sshd", ""), time.Now().Add(-time.Hour-time.Second))
+				st.Remember(state.RememberKey("192.0.2.7", "sshd", "", policy.Methods()), time.Now().Add(-time.Hour-time.Second))
 			})
 		}, false},
 		"by a clock that was an hour ahead": {"remember: 1h", same, same, func(_ *testing.T, h *host) {
 			h.change(func(st *state.State) {
-				st.Remember(state.RememberKey("192.0.2.7", "sshd", ""), time.Now().Add(time.Hour))
+				st.Remember(state.RememberKey("192.0.2.7", "sshd", "", policy.Methods()), time.Now().Add(time.Hour))
 			})
 		}, false},
 	} {
