@@ -26,9 +26,13 @@ func parse(src []byte) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	return parseTree(top)
+}
+
+// parseTree is Parse for a tree.
+func parseTree(top *yaml.Node) (*Config, error) {
 	d := decoder{cfg: defaults(), always: map[subject]claim{}}
-	d.document(top)
-	if d.err != nil {
+	if d.document(top); d.err != nil {
 		return nil, d.err
 	}
 	return &d.cfg, nil

@@ -17,13 +17,14 @@ func (d *decoder) entries(n *yaml.Node, list string) []Entry {
 func (d *decoder) entry(n *yaml.Node, list string) Entry {
 	var e Entry
 	nodes := map[string]*yaml.Node{}
-	names := func(key string) field {
+	names := func(key string, list *[]string) field {
 		return field{key, func(n *yaml.Node) {
-			*e.list(key) = d.names(n, key)
+			*list = d.names(n, key)
 			nodes[key] = n
 		}}
 	}
-	fields := []field{names("users"), names("groups"), names("services"), {"until", func(n *yaml.Node) { e.Until = d.date(n) }}}
+	fields := []field{names("users", &e.Users), names("groups", &e.Groups), names("services", &e.Services),
+		{"until", func(n *yaml.Node) { e.Until = d.date(n) }}}
 	if list == "exempt" {
 		fields = append(fields,
 			field{"system_accounts", func(n *yaml.Node) { e.SystemAccounts = d.onlyTrue(n) }},

@@ -1,10 +1,13 @@
 // Package policy decides who must show a second factor. It parses and checks
 // twokey.yaml (decode*.go), keeps it in a compiled form (compile.go), decides one
 // login from facts (decide.go, stages.go), has the words that people see
-// (messages*.go), and changes the file without losing its comments (edit.go,
-// setkey.go, surgery.go). It is pure: bytes and facts in, values out; it opens no
-// file of ours, asks no clock and resolves no name. The rules of the time zones come from the
-// host where it has them, else from the copy that is built in.
+// (messages*.go), names what is dangerous ([Config.Warnings]: warnings*.go,
+// never.go), lists the settings (settings.go), changes the file without losing its
+// comments ([Change], such as [SetKey]: edit*.go, setkey.go, surgery.go), and tells
+// by what a change lets people in with less (loosen.go). It is pure: bytes and
+// facts in, values out; it opens no file of ours, asks no clock and resolves no
+// name. The rules of the time zones come from the host where it has them, else from
+// the copy that is built in.
 //
 // # The configuration, twokey.yaml
 //
@@ -140,7 +143,8 @@
 // empty and has no default is left out, but for issuer, help_url and managed_by. It is a configuration itself (JSON is YAML), and
 // [Load] checks it as [Parse] checks a file. Every policy has one compiled form;
 // any other spelling is refused. Another layout will have another number in the
-// first line; a policy of form 1 is refused, and compiled anew from the file.
+// first line; a policy of form 1 is refused, and compiled anew from the file. Where
+// the file is wrong at that moment there is then no policy, and every login is denied.
 //
 // This configuration
 //

@@ -27,11 +27,14 @@ type subject struct{ kind, name string }
 // names lists every name in the entry.
 func (e Entry) names() []subject {
 	var all []subject
-	for _, kind := range []string{"users", "groups", "services"} {
-		for _, name := range *e.list(kind) {
+	add := func(kind string, names []string) {
+		for _, name := range names {
 			all = append(all, subject{kind, name})
 		}
 	}
+	add("users", e.Users)
+	add("groups", e.Groups)
+	add("services", e.Services)
 	return all
 }
 
@@ -54,17 +57,6 @@ func (e Entry) limit() []string {
 // narrowed reports whether the entry does not always count for whom it is about. The day "by" narrows nothing: they are required.
 func (e Entry) narrowed() bool {
 	return len(e.limit()) > 0 || len(e.From) > 0 || !e.Starts.IsZero() || !e.Until.IsZero()
-}
-
-// list gives the names of one of the entry's lists, by its key.
-func (e *Entry) list(key string) *[]string {
-	switch key {
-	case "users":
-		return &e.Users
-	case "groups":
-		return &e.Groups
-	}
-	return &e.Services
 }
 
 // entries gives one of the two lists by its key.

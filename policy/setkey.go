@@ -174,15 +174,6 @@ func (c *Config) with(path []string, value *yaml.Node) (*Config, error) {
 	return parseTree(top)
 }
 
-// parseTree is Parse for a tree.
-func parseTree(top *yaml.Node) (*Config, error) {
-	d := decoder{cfg: defaults(), always: map[subject]claim{}}
-	if d.document(top); d.err != nil {
-		return nil, d.err
-	}
-	return &d.cfg, nil
-}
-
 // same reports whether two policies say the same.
 func (c *Config) same(other *Config) bool {
 	return bytes.Equal(c.Compile([sha256.Size]byte{}), other.Compile([sha256.Size]byte{}))
