@@ -99,7 +99,6 @@ func logins() map[string]login {
 		"earlier, without one":                  {asking(policy.Earlier), denies, errNotBefore.Error()},
 		"earlier, unknown":                      {then(asking(policy.Earlier), unknown), denies, "unknown user"},
 		"earlier, required without a device":    {then(asking(policy.Earlier), notEnrolled(policy.Required)), denies, "the default is required; no device is enrolled (default)"},
-		"earlier, at su":                        {then(asking(policy.Earlier), known("local:1000"), atSu), denies, errManyPeople.Error()},
 		"earlier, from no place":                {then(asking(policy.Earlier), known("tty:"), nowhere), denies, errManyPeople.Error()},
 		"earlier, another user id":              {then(asking(policy.Earlier), known(atHome), func(w *world) { w.hello.UID = otherUID }), denies, errForeignUID.Error()},
 		"earlier, optional without a device":    {then(asking(policy.Earlier), notEnrolled(policy.Optional)), ignores, ""},
@@ -143,12 +142,6 @@ func code(w *world) string { return w.code(0) }
 func nothing(*world) string { return "" }
 
 func oldModule(w *world) { w.hello.Version = wire.OldVersion }
-
-// atSu is somebody who wants to become himself, where that service cannot ask.
-func atSu(w *world) {
-	w.hello.RHost, w.hello.CallerUID, w.hello.Service = "", aliceUID, "su"
-	w.policy.Services = map[string]policy.Way{"su": policy.Earlier}
-}
 
 // nowhere is a server that runs as root and does not say for whom.
 func nowhere(w *world) { w.hello.RHost, w.hello.Client = "", "" }
@@ -278,7 +271,7 @@ func (w *world) checkWords(name string) {
 	}
 	denied := slices.ContainsFunc(w.log, func(r audit.Record) bool { return r.Action == audit.ActionLogin && r.Outcome == audit.Failure })
 	asks := 1
-	if way := w.policy.WayOf(w.hello.Service); way != policy.Prompt && way != policy.Appended || name == "remembered" {
+	if way := w.policy.WayOf("sshd"); way != policy.Prompt && way != policy.Appended || name == "remembered" {
 		asks = len(w.prompts)
 	}
 	if denied && !w.fault.panics && (len(w.prompts) != asks || len(w.infos) != 1) {
