@@ -18,7 +18,7 @@ func adoptCommand(ui *ui) *cli.Command {
 		Description: "A device belongs to a name and a number (uid) of an account. Where they do not fit any more, or the state was lost, its\n" +
 			"owner is not let in until somebody has said that it is the same person.",
 		Flags:  []cli.Flag{groupFlag(), dryRunFlag()},
-		Action: func(c *cli.Context) error { return someAction(c, ui, adoptAll) },
+		Action: func(c *cli.Context) error { return someAction(c, ui, openUsersInForce, adoptAll) },
 	}
 }
 

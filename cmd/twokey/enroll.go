@@ -56,7 +56,7 @@ func enrollAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHost(c, ui)
+	h, err := openInForce(c, ui)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func forgetCommand(ui *ui) *cli.Command {
 		Description: "For a laptop that was left somewhere, or a place that others have come to share. What was known as a place of the user\n" +
 			"is a stranger's again, and logins that are remembered for a while end. Devices and recovery codes stay good.",
 		Flags:  []cli.Flag{groupFlag(), dryRunFlag()},
-		Action: func(c *cli.Context) error { return someAction(c, ui, forgetAll) },
+		Action: func(c *cli.Context) error { return someAction(c, ui, openUsersInForce, forgetAll) },
 	}
 }
 

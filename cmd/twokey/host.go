@@ -85,7 +85,8 @@ func openUsers(c *cli.Context, ui *ui) (*host, *enroll.Users, error) {
 	return h, u, err
 }
 
-// openUsersInForce is openUsers for commands that look and change nothing: by the last good policy where the file has become wrong.
+// openUsersInForce is openUsers for commands that do not write the configuration: while that is wrong, users can be helped by the last
+// good policy, as they are asked by it.
 func openUsersInForce(c *cli.Context, ui *ui) (*host, *enroll.Users, error) {
 	h, err := openInForce(c, ui)
 	if err != nil {
@@ -106,25 +107,30 @@ func (h *host) readConfig() error {
 	return h.understand(source)
 }
 
-// openInForce is openHost for commands that look at what logins go by: when the file has become wrong, by the last good policy.
+// openInForce is openHost for commands that leave the configuration alone: when the file has become wrong, they go by what logins go by,
+// the last good policy.
 func openInForce(c *cli.Context, ui *ui) (*host, error) {
 	h, err := findHost(c, ui)
 	if err != nil {
 		return nil, err
 	}
 	inForce, err := h.policyInForce()
-	var wrong *policy.Error
-	if errors.Is(err, inforce.ErrNone) && errors.Is(err, fs.ErrNotExist) && !errors.As(err, &wrong) {
-		return nil, notSetUp(err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, h.noPolicy(err)
 	}
 	if inForce.LastGood {
 		ui.warn("the last good policy is in force: %s", oneLine(inForce.Problem))
 	}
 	h.policy = inForce.Config
 	return h, nil
+}
+
+// noPolicy tells a host that is not set up from one of which the configuration cannot be used: only there something is to be mended.
+func (h *host) noPolicy(none error) error {
+	if _, err := safefile.ReadFile(h.config, safefile.Public); errors.Is(err, fs.ErrNotExist) {
+		return notSetUp(err)
+	}
+	return none
 }
 
 // policyInForce is what a login would go by now.

@@ -42,7 +42,7 @@ func recoveryAction(c *cli.Context, ui *ui, do func(*host, *enroll.Users, person
 	if err != nil {
 		return err
 	}
-	h, u, err := openUsers(c, ui)
+	h, u, err := openUsersInForce(c, ui)
 	if err != nil {
 		return err
 	}

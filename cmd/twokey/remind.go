@@ -39,7 +39,7 @@ func remindAction(c *cli.Context, ui *ui) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	h, u, err := openUsers(c, ui)
+	h, u, err := openUsersInForce(c, ui)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func unenrollCommand(ui *ui) *cli.Command {
 		Description: "Ends devices, recovery codes and remembered sources, and takes the names off require and exempt. The account need\n" +
 			"not exist any more. A user who is required by his group or by default cannot log in afterwards: that is said.",
 		Flags:  []cli.Flag{groupFlag(), dryRunFlag()},
-		Action: func(c *cli.Context) error { return someAction(c, ui, unenrollAll) },
+		Action: func(c *cli.Context) error { return someAction(c, ui, openUsers, unenrollAll) },
 	}
 }
 
@@ -31,17 +31,20 @@ func resetCommand(ui *ui) *cli.Command {
 		ArgsUsage:   "USER…",
 		Description: "For a lost phone: ends devices, recovery codes and remembered sources. List entries stay.",
 		Flags:       []cli.Flag{groupFlag(), dryRunFlag()},
-		Action:      func(c *cli.Context) error { return someAction(c, ui, resetAll) },
+		Action:      func(c *cli.Context) error { return someAction(c, ui, openUsersInForce, resetAll) },
 	}
 }
 
+// opener is openUsers or openUsersInForce.
+type opener func(*cli.Context, *ui) (*host, *enroll.Users, error)
+
 // someAction does something to the users that are named, all of whom have to be known before anything is done to the first.
-func someAction(c *cli.Context, ui *ui, do func(*host, *enroll.Users, []person) error) error {
+func someAction(c *cli.Context, ui *ui, open opener, do func(*host, *enroll.Users, []person) error) error {
 	names, err := someUsers(c)
 	if err != nil {
 		return err
 	}
-	h, u, err := openUsers(c, ui)
+	h, u, err := open(c, ui)
 	if err != nil {
 		return err
 	}

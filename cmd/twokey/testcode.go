@@ -30,7 +30,7 @@ func testCodeAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	h, err := openHost(c, ui)
+	h, err := openInForce(c, ui)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func unlockCommand(ui *ui) *cli.Command {
 		ArgsUsage:   "USER…",
 		Description: "For somebody whose attempts others have used up. He could get in without it too: by two codes in a row.",
 		Flags:       []cli.Flag{groupFlag(), dryRunFlag()},
-		Action:      func(c *cli.Context) error { return someAction(c, ui, unlockAll) },
+		Action:      func(c *cli.Context) error { return someAction(c, ui, openUsersInForce, unlockAll) },
 	}
 }
 
