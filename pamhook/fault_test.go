@@ -64,6 +64,37 @@ func TestMustForgiveNothingButADiskThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// Attack: damage the audit log, or limit the size of files, and log in at the console without a trace.
+func TestMustForgiveAnAuditLogThatCannotBeWrittenAndNothingElseOfIt(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		failure error
+		want    wire.Type
+	}{
+		"the disk is full":            {unix.ENOSPC, allows},
+		"the disk is read-only":       {unix.EROFS, allows},
+		"the quota is used up":        {unix.EDQUOT, allows},
+		"the disk fails":              {unix.EIO, allows},
+		"ulimit -f 0":                 {unix.EFBIG, denies},
+		"too many files are open":     {unix.EMFILE, denies},
+		"the folder is not writable":  {unix.EACCES, denies},
+		"the lock cannot be had":      {unix.ENOLCK, denies},
+		"something is wrong with it":  {errFault, denies},
+		"it is gone":                  {unix.ENOENT, denies},
+		"there is no memory":          {unix.ENOMEM, denies},
+		"the folder cannot be opened": {unix.ELOOP, denies},
+	} {
+		for _, phase := range []wire.Phase{wire.PhaseAuthenticate, wire.PhaseOpenSession} {
+			w.reset()
+			atConsole(w)
+			w.hello.Phase, w.fault, w.failure = phase, fault{call: "Append"}, c.failure
+			if got := w.frame(); got != c.want {
+				t.Errorf("%s, phase %d: %#x, want %#x", name, phase, got, c.want)
+			}
+		}
+	}
+}
+
 // A login whose secret file is replaced while it reads it, by "recovery new" or "enroll --replace", is not refused for having read the
 // old one.
 func TestASecretFileThatIsReplacedMeanwhileIsReadOnceMore(t *testing.T) {

@@ -82,7 +82,7 @@ func (r *run) append(rec audit.Record) {
 	}
 	err = fmt.Errorf("the audit log cannot be written (%s: %s): %w", rec.Action, rec.Reason, err)
 	r.host.Warn(err.Error())
-	if r.mayForgive() {
+	if isWriteFault(err) && r.mayForgive() {
 		r.host.Warn("nobody is refused for that at the console: on_fault is allow-console")
 		return
 	}

@@ -138,6 +138,8 @@ func TestWhichFaultsAreForgivenAtTheConsole(t *testing.T) {
 		"the log cannot be written":        {failing{call: "write", file: "log/audit.jsonl", results: []string{"error=ENOSPC"}}, true},
 		"the log cannot be synchronised":   {failing{call: "fdatasync", file: "log/audit.jsonl", results: []string{"error=EIO"}}, true},
 		"the head of the log":              {failing{call: "pwrite64", file: "log/audit.head", results: []string{"error=EROFS"}}, true},
+		"ulimit -f 0, for the log":         {failing{call: "write", file: "log/audit.jsonl", results: []string{"error=EFBIG"}}, false},
+		"the log is not to be locked":      {failing{call: "fcntl", file: "log/audit.head", results: []string{"error=ENOLCK"}}, false},
 		"ulimit -f 0":                      {failing{call: "pwrite64", file: "data/state/alice", results: []string{"error=EFBIG"}}, false},
 		"the lock is not to be had":        {failing{call: "fcntl", file: "data/state/alice", results: []string{"error=ENOLCK"}}, false},
 		"the state cannot be read":         {failing{call: "pread64", file: "data/state/alice", results: []string{"error=EIO"}}, false},
