@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -114,13 +115,24 @@ func checkServer(s string) string {
 	return fmt.Sprintf("want a server and its port such as localhost:25, found %.80q", s)
 }
 
-// checkMailbox demands the plain address that SMTP takes (RFC 5321, section 4.1.2), without a name or brackets.
+// maxMailbox is the size cap of a mail address, in bytes: a path of 256 without its brackets (RFC 5321, section 4.5.3.1.3).
+const maxMailbox = 254
+
+// checkMailbox demands the plain ASCII address that SMTP takes, without a name, quotes or brackets: two dot-atoms (RFC 5322, section
+// 3.2.3). An address that cannot be sent to would be found out by the first mail only.
 func checkMailbox(s string) string {
-	local, domain, found := strings.Cut(s, "@")
-	if !found || local == "" || domain == "" || len(s) > maxText || strings.ContainsAny(s, " <>()[],;:\\\"\t") || strings.Contains(domain, "@") {
+	local, domain, _ := strings.Cut(s, "@")
+	if len(s) > maxMailbox || !dotAtom(local) || !dotAtom(domain) {
 		return fmt.Sprintf("want a mail address such as twokey@example.org, found %.80q", s)
 	}
-	return checkText(s)
+	return ""
+}
+
+// dotAtom reports whether a text is words of printable ASCII, without the signs that have a meaning in addresses, with a dot between
+// each two.
+func dotAtom(s string) bool {
+	special := func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"<>()[],:;@\`, r) }
+	return !slices.Contains(strings.Split(s, "."), "") && !strings.ContainsFunc(s, special)
 }
 
 // checkRecipient demands the user's name in the address: else every user's mail would go to one person.

@@ -126,6 +126,8 @@ var settingRefusals = []refusal{
 	{"mail to everybody's one box", "version: 1\nmail: {from: a@example.org, to: all@example.org}\n", 2, 33, "want an address with %USER% in it once, such as %USER%@example.org, found \"all@example.org\""},
 	{"mail with another placeholder", "version: 1\nmail: {from: a@example.org, to: '%USER%@%HOST%'}\n", 2, 33, "want an address with %USER% in it once, such as %USER%@example.org, found \"%USER%@%HOST%\""},
 	{"mail with a name", "version: 1\nmail: {from: 'Two Key <a@example.org>', to: '%USER%@example.org'}\n", 2, 14, "want a mail address such as twokey@example.org, found \"Two Key <a@example.org>\""},
+	{"mail from beyond ASCII", "version: 1\nmail: {from: jörg@example.org, to: '%USER%@example.org'}\n", 2, 14, "want a mail address such as twokey@example.org, found \"jörg@example.org\""},
+	{"mail to two dots in a row", "version: 1\nmail: {from: a@example.org, to: '%USER%@example..org'}\n", 2, 33, "want a mail address such as twokey@example.org, found \"%USER%@example..org\""},
 	{"mail to a server without a port", "version: 1\nmail: {server: localhost, from: a@example.org, to: '%USER%@example.org'}\n", 2, 16, "want a server and its port such as localhost:25, found \"localhost\""},
 	{"mail to port 0", "version: 1\nmail: {server: 'localhost:0', from: a@example.org, to: '%USER%@example.org'}\n", 2, 16, "want a server and its port such as localhost:25, found \"localhost:0\""},
 	{"mail with a user and no password", "version: 1\nmail: {user: a, from: a@example.org, to: '%USER%@example.org'}\n", 2, 7, "user and password_file belong together: one of them is missing"},
