@@ -76,7 +76,11 @@ func (c *Config) dayWarnings() []string {
 func (c *Config) earlierWarnings() []string {
 	var found []string
 	for _, service := range []string{"login", "sshd", "su", "su-l", "sudo", "sudo-i"} {
-		if c.WayOf(service) == Earlier {
+		switch {
+		case c.WayOf(service) != Earlier:
+		case ActsForAnother(service):
+			found = append(found, fmt.Sprintf("services: %s can ask, and with ask: earlier it is closed to whoever is required or enrolled", service))
+		default:
 			found = append(found, fmt.Sprintf("services: %s can ask, and with ask: earlier it does not: a success from the same source lets in for %s", service, shortly(c.OpenWithin)))
 		}
 	}
@@ -89,10 +93,7 @@ func (c *Config) sourceWarnings() []string {
 	for _, r := range c.Rules {
 		used = used || r.Remember != nil && *r.Remember > 0
 	}
-	for _, way := range c.Services {
-		used = used || way == Earlier
-	}
-	if !used || placesCover(c.Shared, []string{"127.0.0.0/8", "::1"}) {
+	if !used && !c.HasEarlier() || placesCover(c.Shared, []string{"127.0.0.0/8", "::1"}) {
 		return nil
 	}
 	return []string{"remember or ask: earlier is in use, and shared lists not both 127.0.0.0/8 and ::1: behind these stand all local users, proxies and forwarded ports"}

@@ -88,6 +88,7 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 
 		{"shared: [127.0.0.0/8, '::1']\nservices: {sshd: {ask: earlier}}", "services: sshd can ask, and with ask: earlier it does not: a success from the same source lets in for 1h"},
 		{"shared: [127.0.0.0/8, '::1']\nservices: {cockpit: {ask: earlier}, sshd: {ask: appended}}", ""},
+		{"shared: [127.0.0.0/8, '::1']\nservices: {su-l: {ask: earlier}}", "services: su-l can ask, and with ask: earlier it is closed to whoever is required or enrolled"},
 		{"services: {cockpit: {ask: earlier}}", "remember or ask: earlier is in use, and shared lists not both"},
 		{"remember: 1h", "remember or ask: earlier is in use"},
 		{"shared: [127.0.0.0/8]\nremember: 1h", "remember or ask: earlier is in use"},
