@@ -8,6 +8,7 @@ import (
 
 	"twokey/audit"
 	"twokey/device"
+	"twokey/policy"
 	"twokey/secrets"
 	"twokey/state"
 )
@@ -135,10 +136,22 @@ func (r *run) look(st *state.State, write func() error, record *secrets.Record, 
 	if err != nil {
 		return device.Used{}, err
 	}
-	st.Succeeded(r.trial.attempt)
+	r.succeeded(st)
 	r.remember(st, used.Method, now)
 	r.leaveSuccess(st, used, now)
 	return used, nil
+}
+
+// succeeded settles what the attempt took. In one field the code stands before the password, which is still to be looked at.
+//
+// Attack: send a code that one has seen, with any password, from an address of one's own, so that it becomes known and has a bucket of its
+// own, or so that what the same connection has tried before costs nothing.
+func (r *run) succeeded(st *state.State) {
+	if r.way == policy.Appended {
+		st.GiveBack(r.trial.attempt)
+		return
+	}
+	st.Succeeded(r.trial.attempt)
 }
 
 // join checks that the state and the secrets are this user's and belong together, and says what he can answer with.

@@ -270,11 +270,14 @@ func (w *world) checkWords(name string) {
 		}
 	}
 	denied := slices.ContainsFunc(w.log, func(r audit.Record) bool { return r.Action == audit.ActionLogin && r.Outcome == audit.Failure })
-	asks := 1
-	if way := w.policy.WayOf("sshd"); way != policy.Prompt && way != policy.Appended || name == "remembered" {
+	asks, words := 1, 1
+	switch way := w.policy.WayOf("sshd"); {
+	case way == policy.Appended && w.fault.call != "Policy":
+		words = 0
+	case way != policy.Prompt && way != policy.Appended, name == "remembered":
 		asks = len(w.prompts)
 	}
-	if denied && !w.fault.panics && (len(w.prompts) != asks || len(w.infos) != 1) {
+	if denied && !w.fault.panics && (len(w.prompts) != asks || len(w.infos) != words) {
 		w.t.Errorf("%s: denied with %d questions and %d words", name, len(w.prompts), len(w.infos))
 	}
 }

@@ -20,14 +20,15 @@
 // What it must and must not do, each with a test:
 //
 //   - There MUST be one way to an allowing [Verdict]: the function allow in verdict.go. Its zero value denies.
-//   - Whatever fails MUST deny, and leave its reason in the audit log; the person sees the words of a wrong code. Only who has used a
-//     code himself is told that it was used.
+//   - Whatever fails MUST deny, and leave its reason in the audit log; the person sees the words of a wrong code, or none where password
+//     and code are in one field. Only who has used a code himself is told that it was used.
 //   - How long a refusal takes MUST NOT tell its reason: as much is done for everybody, and the time since the answer is rounded up.
 //   - Not subject to the policy MUST be said as Ignore, never as Allow, so that a "sufficient" line is no way in.
 //   - A module line marked as decoy MUST NOT charge, send or allow anything.
 //   - While the policy is only observed, nobody MUST be turned away for what it says or for a fault of ours.
 //   - A panic MUST end the run without a verdict, which denies, and be in the audit log.
-//   - Of a password and a code in one field nothing MUST be cut off but a code that was right.
+//   - Of a password and a code in one field nothing MUST be cut off but a code that was right; and that MUST NOT make a source known, nor
+//     open anything else, for the password is still to be looked at.
 //   - Nobody MUST be let in for the sake of an earlier code whom a right code would not let in now, nor from a source that may be
 //     many people, nor where rights are raised.
 //

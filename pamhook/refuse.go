@@ -46,9 +46,14 @@ func (r *run) refuse(reason error) Verdict {
 }
 
 // deny denies, also while the policy is only observed.
+//
+// Attack: learn from our words at a service with one field who has a device: of whom nothing is asked, that module alone refuses.
 func (r *run) deny(reason error) Verdict {
 	r.append(r.record(audit.ActionLogin, audit.Failure, reason.Error()))
 	r.roundUp()
+	if r.way == policy.Appended {
+		return Verdict{} // the module behind, which looks at the password, has words of its own, and they are the same for who is not asked
+	}
 	// The verdict stands whether or not the person could be told.
 	if err := r.conv.Info(r.words(reason), true); err != nil {
 		return Verdict{}

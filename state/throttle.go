@@ -175,21 +175,38 @@ func (s *State) Succeeded(a Attempt) {
 	from := s.source(a.Source, a.Now)
 	kept := s.charges[:0]
 	for _, c := range s.charges {
-		switch {
-		case c.connection != a.Connection:
+		if c.connection != a.Connection {
 			kept = append(kept, c)
-		case !c.known:
-			s.strangers.giveBack(burst, strangerRefill, now, c.amount)
-		case from != nil:
-			from.bucket.giveBack(burst, sourceRefill, now, c.amount)
-			s.known.giveBack(knownBurst, knownRefill, now, c.amount)
+			continue
 		}
+		s.giveBack(c, from, now)
 	}
 	s.charges = kept
 	if from == nil {
 		from = s.newSource(a.Source)
 	}
 	from.success = max(from.success, now)
+}
+
+// GiveBack gives back what this attempt took, and nothing else: of a right code that stands before the password, which may be wrong.
+func (s *State) GiveBack(a Attempt) {
+	now, last := stamp(a.Now), len(s.charges)-1
+	if last < 0 || s.charges[last].connection != a.Connection || s.charges[last].time != now {
+		return
+	}
+	s.giveBack(s.charges[last], s.source(a.Source, a.Now), now)
+	s.charges = s.charges[:last]
+}
+
+// giveBack puts a charge back where it came from. Where that is not known any more, nothing is.
+func (s *State) giveBack(c charge, from *source, now int64) {
+	switch {
+	case !c.known:
+		s.strangers.giveBack(burst, strangerRefill, now, c.amount)
+	case from != nil:
+		from.bucket.giveBack(burst, sourceRefill, now, c.amount)
+		s.known.giveBack(knownBurst, knownRefill, now, c.amount)
+	}
 }
 
 // newSource makes room for a source: for itself, if it was known long ago, else in the place of the one whose last success is

@@ -104,6 +104,36 @@ func TestTheThrottle(t *testing.T) {
 			b.want("known", b.Known(home, b.now), false)
 			b.want("left for strangers", b.strangersLeft(), int64(7*One))
 		},
+		"a right code before the password gives its own price back and nothing else": func(b *bench) {
+			mine := b.attempt(away, One)
+			for range 3 {
+				b.Charge(mine)
+				b.now = b.now.Add(time.Millisecond)
+				mine.Now = b.now
+			}
+			b.Charge(mine)
+			b.GiveBack(mine)
+			b.want("left for strangers", b.strangersLeft(), int64(7*One))
+			b.GiveBack(mine)
+			b.want("left after one that took nothing", b.strangersLeft(), int64(7*One))
+			b.want("known", b.Known(away, b.now), false)
+			b.Succeeded(mine)
+			b.want("left after a right password", b.strangersLeft(), int64(burst))
+		},
+		"a right code before the password gives nothing back to another connection": func(b *bench) {
+			b.wrong(away, 3)
+			b.GiveBack(b.attempt(away, One))
+			b.want("left for strangers", b.strangersLeft(), int64(7*One))
+		},
+		"a right code before the password gives a known source its price back": func(b *bench) {
+			b.right(home)
+			b.wrong(home, 3)
+			a := b.attempt(home, One)
+			b.Charge(a)
+			b.GiveBack(a)
+			b.want("left", b.left(home), int64(7*One))
+			b.want("left of all", b.knownLeft(), int64(17*One))
+		},
 		"a known source has ten attempts of its own": func(b *bench) {
 			b.right(home)
 			b.want("looked at", b.wrong(home, 30), 10)

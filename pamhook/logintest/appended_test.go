@@ -87,7 +87,7 @@ func TestAPasswordAndACodeInOneField(t *testing.T) {
 				c.change(hello)
 			}
 			out := h.run(hello, talk{field: c.typed(t, phone)})
-			if out.verdict != c.verdict || out.cut != c.cut || len(out.prompts) > 0 || out.exit != 0 {
+			if out.verdict != c.verdict || out.cut != c.cut || len(out.prompts)+len(out.infos) > 0 || out.exit != 0 {
 				t.Errorf("%+v, want verdict %#x with %d cut; recorded %q", out, c.verdict, c.cut, h.reasons())
 			}
 			asks := hello.Version != wire.OldVersion
@@ -134,6 +134,43 @@ func TestACodeInOneFieldIsTakenOnce(t *testing.T) {
 	}
 	if out := h.run(hello(), talk{field: "hunter2" + scratch.Code(t, token, 1)}); out.verdict != allow {
 		t.Errorf("the next code: %+v, recorded %q", out, h.reasons())
+	}
+}
+
+// Attack: with a code that one has seen, or a device of one's own choice, but a wrong password, make one's address known to the throttle
+// and to services that ask nothing, or get back what was spent with guesses.
+func TestARightCodeBeforeThePasswordMakesNoSourceKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		service   string
+		throttled bool // after ten wrong codes and a right one of the same connection, the next source
+	}{"in one field": {"vsftpd", true}, "to a question": {"sshd", false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHost(t, "remember: 1h\nservices: {vsftpd: {ask: appended}, cockpit: {ask: earlier}}\n")
+			r := scratch.Request()
+			r.Recovery = 2
+			phone := h.Enrol("alice", uid, r)
+			try := func(answer, rhost string) wire.Type {
+				l := h.login("alice", uid)
+				l.Service, l.RHost, l.Client = c.service, rhost, rhost+":50022"
+				return h.run(l, talk{answers: []any{answer}, field: "x" + answer}).verdict
+			}
+			for range 9 {
+				try(scratch.Wrong(t, phone), "192.0.2.7")
+			}
+			if got := try(scratch.Code(t, phone, -1), "192.0.2.7"); got != allow {
+				t.Fatalf("the right code: %#x, recorded %q", got, h.reasons())
+			}
+			st, err := h.Users.State.Read("alice")
+			must(t, err)
+			if sources, kept := st.Kept(); (sources == 0) != c.throttled || (kept == 0) != c.throttled {
+				t.Errorf("%d sources are known and %d logins kept", sources, kept)
+			}
+			try(scratch.Wrong(t, phone), "198.51.100.9")
+			if got := try(scratch.Code(t, phone, 0), "198.51.100.9"); (got == deny) != c.throttled {
+				t.Errorf("from elsewhere: %#x, recorded %q", got, h.reasons())
+			}
+		})
 	}
 }
 
