@@ -13,8 +13,9 @@ import (
 // taken is what policy unset --json prints.
 type taken struct {
 	edited
-	StillAsked []string     `json:"still_asked"` // taken off, enrolled, and asked all the same
-	Unenrolled []unenrolled `json:"unenrolled,omitempty"`
+	StillAsked    []string     `json:"still_asked"`    // taken off, enrolled, and asked all the same
+	StillRequired []string     `json:"still_required"` // taken off, without a device, and required all the same
+	Unenrolled    []unenrolled `json:"unenrolled,omitempty"`
 }
 
 // unset takes names off both lists, and with them, where that is wanted, the second factor.
@@ -35,7 +36,7 @@ func (h *host) unset(entry policy.Entry, unenrollToo, allowMissing bool) error {
 	if err != nil {
 		return err
 	}
-	enrolled, err := h.enrolledAmong(u, entry, e.is)
+	enrolled, without, err := h.meant(u, entry, e.is)
 	if err != nil {
 		return err
 	}
@@ -45,59 +46,110 @@ func (h *host) unset(entry policy.Entry, unenrollToo, allowMissing bool) error {
 		already:  "No entry names them: nothing to change.",
 		done:     "Taken off both lists: " + entrySentence(entry) + ". What counts for them now: twokey policy explain USER --service SERVICE",
 	}
-	unenrollToo = unenrollToo && len(enrolled) > 0
-	if unenrollToo && !h.dryRun {
-		// Before anything is done, and not in two questions of which the second comes when the first is in force.
-		if err := errors.Join(e.allowed(), h.ui.confirm(h.yes, "Take them off both lists, and the second factor away from %s?", namesOf(enrolled))); err != nil {
+	t := taken{StillAsked: []string{}, StillRequired: namesOfRequired(without)}
+	if unenrollToo && len(enrolled) > 0 {
+		err = h.unsetAndUnenroll(u, e, w, enrolled, &t)
+	} else if t.edited, err = h.carryOut(e, w); err == nil {
+		t.StillAsked = stillAsked(enrolled)
+		h.sayStillAsked(enrolled)
+	}
+	if err != nil && t.Unenrolled == nil {
+		return err
+	}
+	h.sayStillRequired(without)
+	return errors.Join(h.ui.object(t), err)
+}
+
+// unsetAndUnenroll asks before anything is done, and not in two questions of which the second comes when the first is in force.
+func (h *host) unsetAndUnenroll(u *enroll.Users, e *configEdit, w wording, enrolled []person, t *taken) error {
+	plan, err := h.planEach(enrolled, e)
+	if err != nil {
+		return err
+	}
+	if !h.dryRun {
+		if err := e.allowed(); err != nil {
+			return err
+		}
+		question := "%sTake them off both lists, and the second factor away from %s?"
+		if err := h.ui.confirm(h.yes, question, stillRequired(plan), namesOf(enrolled)); err != nil {
 			return err
 		}
 		h.yes = true
 	}
-	result, err := h.carryOut(e, w)
-	if err != nil {
+	if t.edited, err = h.carryOut(e, w); err != nil {
 		return err
 	}
-	t := taken{edited: result, StillAsked: stillAsked(enrolled)}
-	if unenrollToo {
-		t.StillAsked = []string{}
-		t.Unenrolled, err = h.unenrollEach(u, enrolled)
-	} else {
-		h.sayStillAsked(enrolled)
+	if h.dryRun {
+		t.Unenrolled = h.told(plan)
+		return nil
 	}
-	return errors.Join(h.ui.object(t), err)
+	t.Unenrolled, err = h.unenrollEach(u, enrolled)
+	return err
 }
 
-// enrolledAmong are the users whom an entry names, or who are in its groups, and who have a device, as they will be under a policy.
-func (h *host) enrolledAmong(u *enroll.Users, entry policy.Entry, under *policy.Config) ([]person, error) {
-	found := []person{}
+// meant are the users whom an entry names, or who are in its groups, as they will be under a policy: with a device, and without.
+func (h *host) meant(u *enroll.Users, entry policy.Entry, under *policy.Config) (enrolled, without []person, err error) {
 	if len(entry.Users)+len(entry.Groups) == 0 {
-		return found, nil
+		return nil, nil, nil
 	}
-	names, err := u.Secrets.Users()
+	lists := []func() ([]string, error){u.Secrets.Users, func() ([]string, error) { return entry.Users, nil }}
+	for _, group := range entry.Groups {
+		lists = append(lists, func() ([]string, error) { return groupNames(group) })
+	}
+	names, err := union(lists...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	later := *h
 	later.policy = under
 	for _, name := range names {
 		p, err := later.person(u, name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		in := slices.Contains(entry.Users, p.name)
-		for _, group := range entry.Groups {
-			if in || p.account == nil {
-				break
-			}
-			if in, err = p.inGroup(group); err != nil {
-				return nil, err
-			}
-		}
-		if in {
-			found = append(found, p)
+		in, err := p.isMeant(entry)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !in || p.name != name && slices.Contains(names, p.name): // under its other name he comes too
+		case p.enrolled:
+			enrolled = append(enrolled, p)
+		default:
+			without = append(without, p)
 		}
 	}
-	return found, nil
+	return enrolled, without, nil
+}
+
+// isMeant reports whether an entry names the user, or a group of his.
+func (p *person) isMeant(entry policy.Entry) (bool, error) {
+	if slices.Contains(entry.Users, p.name) || p.account == nil || len(entry.Groups) == 0 {
+		return slices.Contains(entry.Users, p.name), nil
+	}
+	return p.inOneOf(entry.Groups)
+}
+
+// namesOfRequired are those of people without a device who need one on some service.
+func namesOfRequired(people []person) []string {
+	names := []string{}
+	for _, p := range people {
+		if p.account != nil && p.required() {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+func (h *host) sayStillRequired(people []person) {
+	var names []string
+	for _, p := range people {
+		if rule, reason := p.requiredBy(); rule != "" && p.account != nil {
+			names = append(names, fmt.Sprintf("%s (%s: %s)", p.name, rule, reason))
+		}
+	}
+	if len(names) > 0 {
+		h.ui.say("Without a device, and still required: %s.", visible(shortList(names, 8)))
+	}
 }
 
 // stillAsked are those who are asked on some service.

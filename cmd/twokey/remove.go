@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -82,19 +83,35 @@ type unenrolled struct {
 	User     string `json:"user"`
 	Removed  bool   `json:"removed"`     // had a second factor
 	Unlisted bool   `json:"unlisted"`    // was named in require or exempt
-	Policy   string `json:"policy"`      // what holds now
+	Policy   string `json:"policy"`      // what holds then
 	Required string `json:"required_by"` // the rule that requires him all the same, or ""
 	reason   string // of that rule
+	lastDay  string // on which he is let in without a device; "": none
 }
 
 func unenrollAll(h *host, u *enroll.Users, people []person) error {
-	if !h.dryRun {
-		if err := h.ui.confirm(h.yes, "Take the second factor away from %s?", namesOf(people)); err != nil {
-			return err
-		}
+	plan, planErr := h.planEach(people, nil)
+	if h.dryRun {
+		return errors.Join(h.ui.object(h.told(plan)), planErr)
+	}
+	if err := h.ui.confirm(h.yes, "%sTake the second factor away from %s?", stillRequired(plan), namesOf(people)); err != nil {
+		return err
 	}
 	done, err := h.unenrollEach(u, people)
 	return errors.Join(h.ui.object(done), err)
+}
+
+// planEach finds out what unenroll will do to users, behind an edit that is made first; nil: none.
+func (h *host) planEach(people []person, behind *configEdit) ([]unenrolled, error) {
+	plan := []unenrolled{}
+	err := each(people, func(p person) error {
+		result, _, err := h.planUnenroll(p, behind)
+		if err == nil {
+			plan = append(plan, result)
+		}
+		return err
+	})
+	return plan, err
 }
 
 // unenrollEach tells of each user, but for --json, what was done.
@@ -107,26 +124,44 @@ func (h *host) unenrollEach(u *enroll.Users, people []person) ([]unenrolled, err
 		}
 		return err
 	})
+	return h.told(done), err
+}
+
+// told prints what was done, or would be, and gives it back.
+func (h *host) told(done []unenrolled) []unenrolled {
 	for _, d := range done {
 		d.print(h.ui, h.dryRun)
 	}
-	return done, err
+	return done
 }
 
-// unenroll takes one user out. That his entries can be taken off the lists is found out before anything is done. He loses the
-// device first: if it ends there he is refused, not let in.
-func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
-	result := unenrolled{User: p.name, Removed: p.enrolled || p.mustEnroll() || p.problem != nil}
-	lists, err := h.planEdit(policy.Unset{Users: []string{p.name}})
+// planUnenroll finds out, before anything is done, whether a user can be taken off the lists, and what holds for him then.
+func (h *host) planUnenroll(p person, behind *configEdit) (result unenrolled, lists *configEdit, err error) {
+	result = unenrolled{User: p.name, Removed: p.enrolled || p.mustEnroll() || p.problem != nil}
+	off := policy.Unset{Users: []string{p.name}}
+	if behind == nil {
+		lists, err = h.planEdit(off)
+	} else {
+		lists, err = planIn(behind.path, behind.after, []policy.Change{off})
+	}
 	if err != nil {
-		return result, err
+		return result, nil, err
 	}
 	result.Unlisted = !lists.empty()
 	if !result.Removed && !result.Unlisted {
-		return result, enroll.ErrNotEnrolled
+		return result, nil, enroll.ErrNotEnrolled
 	}
-	if h.dryRun {
-		return result, nil
+	then := person{name: p.name, account: p.account, system: p.system}
+	then.decide(lists.is, time.Now())
+	result.holds(&then)
+	return result, lists, nil
+}
+
+// unenroll takes one user out. He loses the device first: if it ends there he is refused, not let in.
+func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
+	result, lists, err := h.planUnenroll(p, nil)
+	if err != nil {
+		return result, err
 	}
 	if result.Unlisted {
 		if err := lists.allowed(); err != nil {
@@ -145,9 +180,28 @@ func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
 	if err != nil {
 		return result, err
 	}
-	result.Policy = after.policy()
-	result.Required, result.reason = after.requiredBy()
+	result.holds(&after)
 	return result, nil
+}
+
+// holds keeps what the policy says of the user without a device.
+func (r *unenrolled) holds(p *person) {
+	r.Policy, r.lastDay = p.policy(), p.lastDay()
+	r.Required, r.reason = p.requiredBy()
+}
+
+// stillRequired is the sentence before a question that names who could not log in any more; "": nobody.
+func stillRequired(plan []unenrolled) string {
+	var names []string
+	for _, r := range plan {
+		if r.Required != "" && r.lastDay == "" {
+			names = append(names, fmt.Sprintf("%s (%s)", r.User, r.reason))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "Still required, and so unable to log in afterwards: " + shortList(names, 8) + ". "
 }
 
 // removeFactor records what it has done before anything else can fail: a second factor that is gone must be in the log.
@@ -195,7 +249,13 @@ func (r unenrolled) print(ui *ui, dryRun bool) {
 	if r.Unlisted {
 		ui.say(unlisted, user)
 	}
-	if r.Required != "" {
+	switch {
+	case r.Required == "":
+	case r.lastDay != "":
+		ui.say("%s is still required (%s), and let in without a device to the end of %s.", user, visible(r.reason), r.lastDay)
+	case dryRun:
+		ui.say("%s would still be required (%s) and could not log in.", user, visible(r.reason))
+	default:
 		ui.say("%s is still required (%s) and cannot log in: twokey enroll %s, or twokey policy exempt %s", user, visible(r.reason), user, user)
 	}
 }
