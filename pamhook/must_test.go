@@ -249,6 +249,12 @@ func TestMustNotTellByAPairThatWaitsForItsTurn(t *testing.T) {
 		"it is his turn in a minute":  func() { w.change(turnIn(w.now, time.Minute)) },
 		"all steps take their time":   func() { w.slow = 100 * time.Millisecond; w.change(turnIn(w.now, longestWait)) },
 		"a pair of eight digits each": func() { w.answer = []byte("00000000 00000000") },
+		"a pair of four digits each":  func() { w.record.Devices[0].Digits, w.answer = 4, []byte("0000 0000") },
+		"a pair of four, which waits": func() {
+			w.record.Devices[0].Digits, w.answer = 4, []byte("0000 0000")
+			w.change(turnIn(w.now, time.Second))
+		},
+		"the length of a pair of four, for nobody": func() { w.hello.Name, w.answer = "", []byte("00000000") },
 	} {
 		w.reset()
 		w.hello.RHost, w.answer = foreigner, []byte("000000 000000")

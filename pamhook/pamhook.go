@@ -141,7 +141,7 @@ type run struct {
 	way     policy.Way // how the service asks
 	outcome policy.Outcome
 
-	long      bool      // the answer is as long as two codes
+	long      bool      // the answer is as long as two codes can be
 	answered  time.Time // when the person had answered; before that, when the phase began
 	trial     *trial    // of the answer that was looked at; nil: none was
 	clockBack bool      // times in the user's state lie in the future

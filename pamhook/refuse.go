@@ -19,7 +19,8 @@ const observedWords = "would have denied: "
 // has several devices, or one whose codes take longer to compute, costs milliseconds more, and that would tell that the password was right.
 const refusalStep = 100 * time.Millisecond
 
-// pairStep is that when two codes in a row were typed. Of somebody who may get in they wait for their turn, of nobody else.
+// pairStep is that when what was typed is as long as two codes in a row of the shortest kind. Of somebody who may get in they wait for
+// their turn, of nobody else. Whose device shows eight digits waits as long after one wrong code: how many it shows must not be told.
 const pairStep = longestWait + 2*time.Second
 
 // errIncomplete refuses a login of which the module could not tell all.

@@ -35,7 +35,7 @@ func (r *run) prompt() reply {
 		return reply{err: err}
 	}
 	answer := factor.ParseAnswer(string(typed))
-	r.long = answer.Kind == factor.Digits && len(answer.Text) >= 2*factor.DefaultDigits
+	r.long = answer.Kind == factor.Digits && len(answer.Text) >= 2*factor.MinDigits
 	return reply{answer: answer}
 }
 
