@@ -20,7 +20,7 @@ func policyDiffCommand(ui *ui) *cli.Command {
 		ArgsUsage: "FILE",
 		Description: "Decides a login of every account now, by the policy in force and by FILE: on each service that one of the two names, on\n" +
 			"one that none names (*), and from each source that one of the two names. What depends on the hour, on SSH keys or on\n" +
-			"the console: twokey policy explain, with --config FILE for the other one. Exit status 3 when somebody is decided\n" +
+			"the console: twokey policy explain, with --policy FILE for the other one. Exit status 3 when somebody is decided\n" +
 			"otherwise.",
 		Action: func(c *cli.Context) error { return policyDiffAction(c, ui) },
 	}
@@ -57,15 +57,20 @@ func (d decision) String() string {
 	if d.Until != "" {
 		text += " by " + d.Until
 	}
-	switch d.LetsIn {
-	case "everybody":
-		text += ", not asked"
-	case "nobody":
-		text += ", refused"
-	default:
-		text += ", " + d.LetsIn
+	asked := d.Ask != "none"
+	switch {
+	case d.LetsIn == "everybody" && asked:
+		return text + ", asked, and let in whatever the answer is"
+	case d.LetsIn == "everybody":
+		return text + ", not asked"
+	case d.LetsIn == "nobody" && asked:
+		return text + ", refused"
+	case d.LetsIn == "nobody":
+		return text + ", refused without a question"
+	case d.Ask == policy.Appended.String():
+		return text + ", " + d.LetsIn + " behind the password"
 	}
-	return text
+	return text + ", " + d.LetsIn
 }
 
 func policyDiffAction(c *cli.Context, ui *ui) error {
@@ -77,13 +82,9 @@ func policyDiffAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	other, err := safefile.ReadImport(file, policy.MaxSource)
+	then, err := readPolicy(file)
 	if err != nil {
 		return err
-	}
-	then, err := policy.Parse(other.Content)
-	if err != nil {
-		return failed("%s: %v", file, err).hint("mend it, then: twokey policy check %s", file)
 	}
 	u, err := h.users()
 	if err != nil {
@@ -94,6 +95,19 @@ func policyDiffAction(c *cli.Context, ui *ui) error {
 		return err
 	}
 	return ui.decidedOtherwise(found, accounts)
+}
+
+// readPolicy reads a configuration that is not in force, from wherever it lies.
+func readPolicy(file string) (*policy.Config, error) {
+	draft, err := safefile.ReadImport(file, policy.MaxSource)
+	if err != nil {
+		return nil, err
+	}
+	c, err := policy.Parse(draft.Content)
+	if err != nil {
+		return nil, failed("%s: %v", file, err).hint("mend it, then: twokey policy check %s", file)
+	}
+	return c, nil
 }
 
 // decidedOtherwise compares every account, and counts them.

@@ -24,13 +24,14 @@ func policyExplainCommand(ui *ui) *cli.Command {
 		Usage:     "is this user asked, which line says so, and what does he see",
 		ArgsUsage: "USER",
 		Description: "Decides a login as the policy in force decides it, and shows every rule with its reason. Nobody logs in, nothing is\n" +
-			"recorded or used up. With --all it prints one line for every account.",
+			"recorded or used up. With --all it prints one line for every account, with --policy FILE it decides by a draft.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "service", Usage: "the PAM `SERVICE`", Value: "sshd"},
 			&cli.StringFlag{Name: "from", Usage: "the client's `ADDRESS`, or its name where the service tells names"},
 			&cli.StringSliceFlag{Name: "ssh-auth", Usage: "what sshd has asked for before: a `METHOD` such as publickey; may stand several times"},
 			&cli.StringFlag{Name: "at", Usage: "the `TIME`, as \"2026-12-31 23:59\" (this host's) or 2026-12-31T23:59:00Z; default: now"},
 			&cli.StringFlag{Name: "tty", Usage: "the `PLACE` where the user sits: console or remote", Value: "remote"},
+			&cli.StringFlag{Name: "policy", Usage: "decide by the configuration in `FILE`, which is not in force"},
 			&cli.BoolFlag{Name: "all", Usage: "every account, one line each"},
 		},
 		Action: func(c *cli.Context) error { return policyExplainAction(c, ui) },
@@ -53,6 +54,12 @@ func policyExplainAction(c *cli.Context, ui *ui) error {
 	u, err := h.users()
 	if err != nil {
 		return err
+	}
+	if file := c.String("policy"); c.IsSet("policy") {
+		if h.policy, err = readPolicy(file); err != nil { // behind users: its paths may be another host's
+			return err
+		}
+		ui.warn("decided by %s, which is not what is in force", file)
 	}
 	if c.Bool("all") {
 		return h.explainAll(u, v)
