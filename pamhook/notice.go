@@ -34,8 +34,11 @@ func (r *run) ofNoDevice(s subject) []string {
 	return nil
 }
 
-// ofDevices tells, once, that a device was added and that few recovery codes are left. For most logins nothing waits, and the lock is not
+// ofDevices tells that a device was added, and once that few recovery codes are left. For most logins nothing waits, and the lock is not
 // taken.
+//
+// Attack: who has added a device of his own logs in by "ssh HOST true", where sshd shows nothing, so that the owner is never told. Of sshd
+// nobody learns whether it has shown something, so there a new device is told in three sessions; elsewhere in one.
 func (r *run) ofDevices() (texts []string) {
 	states, err := r.host.State(r.policy)
 	if err != nil {
@@ -62,7 +65,11 @@ func (r *run) take(st *state.State) (texts []string) {
 	if st.UID != r.hello.UID {
 		return nil
 	}
-	for _, n := range st.TakeNotices() {
+	tell := st.TakeNotices
+	if r.hello.Service == "sshd" {
+		tell = st.ShowNotices
+	}
+	for _, n := range tell() {
 		device := st.Device(n.Device)
 		if device == nil {
 			continue

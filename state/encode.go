@@ -70,7 +70,7 @@ func (s *State) Encode() ([]byte, error) {
 	}
 	e.optional(tagRemembered, encodeRemembered(s.remembered))
 	for _, n := range s.notices {
-		e.section(tagNotice, appendText(n.Device[:], n.By))
+		e.section(tagNotice, append(appendText(n.Device[:], n.By), byte(n.shown)))
 	}
 	e.b = append(e.b, s.later...)
 	if _, err := Decode(e.b); err != nil {
@@ -269,8 +269,9 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		}
 		d.must(len(s.remembered) <= maxRemember)
 	case tagNotice:
-		s.notices = append(s.notices, Notice{d.id(), d.text(maxBy)})
-		d.must(len(s.notices) <= maxNotices)
+		n := notice{Notice{d.id(), d.text(maxBy)}, int(d.number(1))}
+		s.notices = append(s.notices, n)
+		d.must(n.shown < maxShown && len(s.notices) <= maxNotices)
 	default:
 		d.bad = true
 	}

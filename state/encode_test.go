@@ -117,7 +117,7 @@ func full() *State {
 		s.remembered = append(s.remembered, remembered{[16]byte{byte(i)}, maxStamp})
 	}
 	for i := range maxNotices {
-		s.notices = append(s.notices, Notice{ID{byte(i)}, strings.Repeat("b", maxBy)})
+		s.notices = append(s.notices, notice{Notice{ID{byte(i)}, strings.Repeat("b", maxBy)}, maxShown - 1})
 	}
 	return s
 }
@@ -189,7 +189,7 @@ var (
 	exCharge   = append([]byte("\x0a\x00\x13"), make([]byte, 19)...)
 	exSuccess  = append([]byte("\x0b\x00\x22"), make([]byte, 34)...)
 	exRemember = append([]byte("\x0c\x00\x16"), make([]byte, 22)...)
-	exNotice   = []byte("\x0d\x00\x0fABCDEFGH\x06carol!")
+	exNotice   = []byte("\x0d\x00\x10ABCDEFGH\x06carol!\x01")
 	exLater    = []byte("\x80\x00\x03new")
 )
 
@@ -323,7 +323,8 @@ func badValues() map[string][]byte {
 		"a remembered key before a success":      join(head(), exRemember, exSuccess),
 		"a notice before a remembered key":       join(head(), exNotice, exRemember),
 		"four notices":                           join(head(), bytes.Repeat(exNotice, maxNotices+1)),
-		"a notice of who has 33 bytes":           join(head(), section(tagNotice, join(make([]byte, 8), longText(33)))),
+		"a notice of who has 33 bytes":           join(head(), section(tagNotice, join(make([]byte, 8), longText(33), []byte{0}))),
+		"a notice that was shown three times":    join(head(), edited(exNotice, len(exNotice)-1, maxShown)),
 		"a notice of who is not UTF-8":           join(head(), edited(exNotice, 12, 0xff)),
 		"a notice that is cut off":               join(head(), section(tagNotice, make([]byte, 8))),
 		"a success of a service of 33 bytes":     join(head(), section(tagSuccess, join(make([]byte, 24), longText(33), make([]byte, 9)))),
@@ -378,7 +379,7 @@ func TestSectionsOfANewerVersionAreCarriedThrough(t *testing.T) {
 }
 
 // seedCount is how many values the fuzzer starts from: a loop that finds none would go unnoticed.
-const seedCount = 78
+const seedCount = 79
 
 func seeds(t testing.TB) [][]byte {
 	all := slices.Collect(maps.Values(goodValues(t)))

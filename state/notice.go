@@ -13,6 +13,15 @@ type Notice struct {
 	By     string // who added it: "root (carol)"; at most 32 bytes are kept
 }
 
+// maxShown is how often a notice is shown where it may not be seen.
+const maxShown = 3
+
+// notice is one that waits.
+type notice struct {
+	Notice
+	shown int // how often it was, where it may not have been seen; less than maxShown
+}
+
 // AddNotice keeps for the user's next session that a device was added, and by whom. A second one about the same device takes the place
 // of the first; of more than 3 that wait the oldest goes.
 func (s *State) AddNotice(device ID, by string) {
@@ -20,11 +29,11 @@ func (s *State) AddNotice(device ID, by string) {
 	if len(s.notices) >= maxNotices {
 		s.notices = s.notices[len(s.notices)-maxNotices+1:]
 	}
-	s.notices = append(s.notices, Notice{device, cut(strings.Map(shown, by), maxBy)})
+	s.notices = append(s.notices, notice{Notice: Notice{device, cut(strings.Map(printed, by), maxBy)}})
 }
 
-// shown takes a question mark for what would do something to a terminal rather than be seen on it.
-func shown(r rune) rune {
+// printed takes a question mark for what would do something to a terminal rather than be seen on it.
+func printed(r rune) rune {
 	if r == utf8.RuneError || unicode.IsPrint(r) {
 		return r
 	}
@@ -33,14 +42,34 @@ func shown(r rune) rune {
 
 // TakeNotices returns the notices that wait, the oldest first, and they are gone.
 func (s *State) TakeNotices() []Notice {
-	all := s.notices
+	all := s.waiting()
 	s.notices = nil
+	return all
+}
+
+// ShowNotices returns the notices that wait, the oldest first, where they may not be seen; each is gone when it was shown so three times.
+func (s *State) ShowNotices() []Notice {
+	all := s.waiting()
+	var left []notice
+	for _, n := range s.notices {
+		if n.shown++; n.shown < maxShown {
+			left = append(left, n)
+		}
+	}
+	s.notices = left
+	return all
+}
+
+func (s *State) waiting() (all []Notice) {
+	for _, n := range s.notices {
+		all = append(all, n.Notice)
+	}
 	return all
 }
 
 // dropNotice takes back what nobody needs to be told any more.
 func (s *State) dropNotice(device ID) {
-	s.notices = slices.DeleteFunc(slices.Clone(s.notices), func(n Notice) bool { return n.Device == device })
+	s.notices = slices.DeleteFunc(slices.Clone(s.notices), func(n notice) bool { return n.Device == device })
 	if len(s.notices) == 0 {
 		s.notices = nil
 	}

@@ -62,6 +62,36 @@ func TestNoticesThatWait(t *testing.T) {
 	}
 }
 
+// Where nobody knows whether the user sees it, a notice is shown three times; where he does, once.
+func TestANoticeIsShownThreeTimesOrTakenOnce(t *testing.T) {
+	both, second := []Notice{{ID{1}, "root"}, {ID{2}, "carol"}}, []Notice{{ID{2}, "carol"}}
+	s := newBench(t).State
+	s.AddNotice(ID{1}, "root")
+	want := func(when string, got, want []Notice) {
+		t.Helper()
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %+v, want %+v", when, got, want)
+		}
+		s = reread(t, s)
+	}
+	want("the first time", s.ShowNotices(), both[:1])
+	s.AddNotice(ID{2}, "carol")
+	want("the second time, with another", s.ShowNotices(), both)
+	want("the third time", s.ShowNotices(), both)
+	want("the fourth time", s.ShowNotices(), second)
+	want("and no more", s.ShowNotices(), nil)
+	s.AddNotice(ID{1}, "root")
+	want("once more about the same", s.ShowNotices(), both[:1])
+	want("where it is seen", s.TakeNotices(), both[:1])
+	want("after it was seen", s.ShowNotices(), nil)
+	s.AddNotice(ID{1}, "root")
+	s.ShowNotices()
+	s.ShowNotices()
+	s.AddNotice(ID{1}, "root")
+	s.ShowNotices()
+	want("added again, it begins anew", s.ShowNotices(), both[:1])
+}
+
 func TestTheUserIsToldOnceThatFewRecoveryCodesAreLeft(t *testing.T) {
 	s := newBench(t).State
 	s.Recovery = Recovery{ID: ID{1}, Total: 10}

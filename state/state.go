@@ -44,7 +44,8 @@
 //	0x0B  success       repeats, at most 6: process and its start (4 and 8 bytes), its parent and its start, service, method,
 //	                    device, source (texts of at most 32, 12, 32 and 32 bytes), time
 //	0x0C  remembered    1 to 8, the oldest first: key (16 bytes, see RememberKey and EarlierKey) and time of the success
-//	0x0D  notice        repeats, at most 3, the oldest first: id of a new device (8 bytes), who added it (text of at most 32 bytes)
+//	0x0D  notice        repeats, at most 3, the oldest first: id of a new device (8 bytes), who added it (text of at most 32 bytes),
+//	                    1 byte: how often it was shown where it may not have been seen, 0 to 2
 //
 // "consumed" is, for totp, the highest time step that was accepted (RFC 6238, section 5.2), for hotp the next counter that will
 // be (RFC 4226, section 7.2). Names of sources and services that are longer, or that are not printable UTF-8, stand there as "~"
@@ -76,8 +77,8 @@
 //	0a 0013  c1c2c3c4c5c6c7c8 00 000003e8 01a1fdfc1ac0   charge: connection, of a stranger, 1 attempt, 12:02
 //	0c 0016  e4b324a2d4a4b204fe84715fff9d95b2            remembered: from 192.0.2.7 at sshd without an SSH key,
 //	         01a1fdfa4600                                by totp or recovery, since 12:00
-//	0d 0015  a1a2a3a4a5a6a7a8                            notice: the device "phone" was added
-//	         0c726f6f7420286361726f6c29                  by "root (carol)"
+//	0d 0016  a1a2a3a4a5a6a7a8                            notice: the device "phone" was added
+//	         0c726f6f7420286361726f6c29 00               by "root (carol)", not shown yet
 package state
 
 import (
@@ -129,7 +130,7 @@ type State struct {
 	charges      []charge
 	successes    []Success
 	remembered   []remembered
-	notices      []Notice
+	notices      []notice
 	later        []byte // sections of a newer version, kept as they are
 }
 

@@ -76,20 +76,26 @@ func TestWhatIsToldWhenASessionOpens(t *testing.T) {
 	}
 }
 
-// A device that somebody else has added must not stay unnoticed; told again and again it would not be read.
-func TestADeviceThatWasAddedIsToldOnce(t *testing.T) {
-	for name, c := range map[string]struct {
+// A device that somebody else has added must not stay unnoticed; told again and again it would not be read. Attack: whoever has added one
+// opens a session that shows nothing ("ssh HOST true", sftp), so that its owner is not told.
+func TestADeviceThatWasAddedIsToldUntilItWasSeen(t *testing.T) {
+	at := func(service string) func(*wire.Hello) { return func(h *wire.Hello) { h.Service = service } }
+	key := func(h *wire.Hello) { h.SSHAuthInfo = sshKey }
+	type session struct {
 		change  func(*wire.Hello)
 		verdict wire.Type
 		told    bool
-	}{
-		"after a key":        {func(h *wire.Hello) { h.SSHAuthInfo = sshKey }, allow, true},
-		"sudo":               {func(h *wire.Hello) { h.Service = "sudo" }, ignore, false},
-		"silent":             {func(h *wire.Hello) { h.Flags |= wire.FlagSilent }, allow, false},
-		"under another id":   {func(h *wire.Hello) { h.UID = 77 }, allow, false},
-		"another user":       {named("bob", uid+1), ignore, false},
-		"nobody that exists": {unknown, deny, false},
-		"cron":               {func(h *wire.Hello) { h.Service = "cron" }, ignore, false},
+	}
+	for name, sessions := range map[string][]session{
+		"over ssh three times":            {{key, allow, true}, {at("sshd"), allow, true}, {key, allow, true}, {key, allow, false}, {at("login"), allow, false}},
+		"at a login once":                 {{at("login"), allow, true}, {at("login"), allow, false}, {key, allow, false}},
+		"over ssh, and then at a login":   {{key, allow, true}, {at("login"), allow, true}, {key, allow, false}},
+		"not at sudo":                     {{at("sudo"), ignore, false}, {at("login"), allow, true}},
+		"not where no messages are shown": {{func(h *wire.Hello) { h.Flags |= wire.FlagSilent }, allow, false}, {at("login"), allow, true}},
+		"not under another id":            {{func(h *wire.Hello) { h.UID = 77 }, allow, false}, {at("login"), allow, true}},
+		"not to another user":             {{named("bob", uid+1), ignore, false}, {at("login"), allow, true}},
+		"not to nobody that exists":       {{unknown, deny, false}, {at("login"), allow, true}},
+		"not by cron":                     {{at("cron"), ignore, false}, {at("login"), allow, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -99,21 +105,13 @@ func TestADeviceThatWasAddedIsToldOnce(t *testing.T) {
 				st.TakeNotices()
 				st.AddNotice(state.ID(phone.Device.ID), "root (carol)")
 			})
-			want := []string{`Device "phone" was added on ` + phone.Device.Created.Local().Format("2 January") +
-				` by root (carol). If you did not expect this, tell your administrator.`}
-			if !c.told {
-				want = nil
-			}
-			got, verdict := h.told(c.change)
-			if !slices.Equal(got, want) || verdict != c.verdict {
-				t.Errorf("told %q, want %q; verdict %#x", got, want, verdict)
-			}
-			again, _ := h.told(func(*wire.Hello) {})
-			if (len(again) == 1) == c.told {
-				t.Errorf("the next session is told %q", again)
-			}
-			if third, _ := h.told(func(*wire.Hello) {}); len(third) > 0 {
-				t.Errorf("the third session is told %q", third)
+			text := `Device "phone" was added on ` + phone.Device.Created.Local().Format("2 January") +
+				` by root (carol). If you did not expect this, tell your administrator.`
+			for i, s := range sessions {
+				got, verdict := h.told(s.change)
+				if told := slices.Equal(got, []string{text}); told != s.told || len(got) > 1 || verdict != s.verdict {
+					t.Errorf("session %d: told %q, verdict %#x", i, got, verdict)
+				}
 			}
 		})
 	}
