@@ -111,7 +111,25 @@ func oneUser(c *cli.Context) (string, error) {
 const group = "group"
 
 func groupFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: group, Usage: "everybody in `GROUP` who is enrolled, or has to enrol after a reset"}
+	return severalFlag(group, "everybody in `GROUP` who is enrolled, or has to enrol after a reset")
+}
+
+// repeatable is a flag that may stand several times. The library shows that by the flag twice, which leaves no room for the rest.
+type repeatable struct{ *cli.StringSliceFlag }
+
+// String is the flag's line of the help.
+func (r repeatable) String() string {
+	text := r.StringSliceFlag.String()
+	before, repeated, _ := strings.Cut(text, " [ ")
+	_, after, found := strings.Cut(repeated, " ]")
+	if !found {
+		return text
+	}
+	return before + after
+}
+
+func severalFlag(name, usage string) cli.Flag {
+	return repeatable{&cli.StringSliceFlag{Name: name, Usage: usage}}
 }
 
 // someUsers are the arguments of a command that is about one user or several, each of them once.

@@ -34,7 +34,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			}
 		}
 		for _, line := range strings.Split(text, "\n") {
-			if len([]rune(line)) > 150 {
+			if len([]rune(line)) > 80 {
 				t.Errorf("%s: a line of %d characters: %s", words, len([]rune(line)), line)
 			}
 		}

@@ -33,7 +33,7 @@ func newApp(ui *ui) *cli.App {
 		Version:         version,
 		HideVersion:     true,
 		HideHelpCommand: true,
-		Writer:          ui.out,
+		Writer:          &wrapper{to: ui.out},
 		ErrWriter:       ui.err,
 		Commands:        commands(ui),
 		Flags:           globalFlags(),
@@ -59,6 +59,7 @@ func newApp(ui *ui) *cli.App {
 func complete(command *cli.Command) {
 	command.OnUsageError = usageError
 	command.HideHelpCommand = true
+	command.Description = strings.ReplaceAll(command.Description, "\n", " ") // is wrapped anew
 	command.Flags = append(command.Flags, globalFlags()...)
 	for _, flag := range command.Flags {
 		if b, ok := flag.(*cli.BoolFlag); ok {

@@ -39,7 +39,7 @@ func parse(arguments ...string) (parsed, error) {
 func value(c *cli.Context, flag cli.Flag) any {
 	name := flag.Names()[0]
 	switch flag.(type) {
-	case *cli.StringSliceFlag:
+	case repeatable:
 		return c.StringSlice(name)
 	default:
 		return c.Value(name)
@@ -80,7 +80,7 @@ func spellings(t *testing.T, flag cli.Flag) [][]string {
 	text := ""
 	switch flag := flag.(type) {
 	case *cli.BoolFlag:
-	case *cli.StringFlag, *cli.StringSliceFlag, *cli.PathFlag:
+	case *cli.StringFlag, repeatable, *cli.PathFlag:
 		text = "list" // which is also the name of a command
 	case *cli.IntFlag, *cli.UintFlag, *cli.Uint64Flag, *cli.Int64Flag:
 		text = "7"

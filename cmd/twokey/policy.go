@@ -40,12 +40,12 @@ func policyCommand(ui *ui) *cli.Command {
 
 func whoCommand(ui *ui, verb, usage, description string) *cli.Command {
 	flags := []cli.Flag{
-		&cli.StringSliceFlag{Name: "group", Usage: "the members of this `GROUP`; may stand several times"},
-		&cli.StringSliceFlag{Name: "service", Usage: "the PAM `SERVICE`, such as sshd or sudo; may stand several times"},
+		severalFlag("group", "the members of this `GROUP`; may stand several times"),
+		severalFlag("service", "the PAM `SERVICE`, such as sshd or sudo; may stand several times"),
 		&cli.BoolFlag{Name: "allow-missing", Usage: "also names that this host does not know (yet)"},
 		dryRunFlag(),
 	}
-	from := &cli.StringSliceFlag{Name: "from", Usage: "clients at this `ADDRESS`, network or name; may stand several times"}
+	from := severalFlag("from", "clients at this `ADDRESS`, network or name; may stand several times")
 	system := &cli.BoolFlag{Name: "system-accounts", Usage: "whoever has a low user id and no login shell"}
 	until := &cli.StringFlag{Name: "until", Usage: "to the end of this `DATE`, as 2026-12-31"}
 	switch verb {

@@ -28,7 +28,7 @@ func policyExplainCommand(ui *ui) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "service", Usage: "the PAM `SERVICE`", Value: "sshd"},
 			&cli.StringFlag{Name: "from", Usage: "the client's `ADDRESS`, or its name where the service tells names"},
-			&cli.StringSliceFlag{Name: "ssh-auth", Usage: "what sshd has asked for before: a `METHOD` such as publickey; may stand several times"},
+			severalFlag("ssh-auth", "what sshd has asked for before: a `METHOD` such as publickey; may stand several times"),
 			&cli.StringFlag{Name: "at", Usage: "the `TIME`, as \"2026-12-31 23:59\" (this host's) or 2026-12-31T23:59:00Z; default: now"},
 			&cli.StringFlag{Name: "tty", Usage: "the `PLACE` where the user sits: console or remote", Value: "remote"},
 			&cli.StringFlag{Name: "policy", Usage: "decide by the configuration in `FILE`, which is not in force"},

@@ -131,7 +131,7 @@ func (u *ui) confirm(yes bool, question string, args ...any) error {
 	if !u.in.terminal() {
 		return badUsage("this has to be confirmed, and standard input is not a terminal").hint("add --yes to go on without a question")
 	}
-	answer, err := u.ask(visible(fmt.Sprintf(question, args...))+" [y/N] ", false)
+	answer, err := u.ask(wrapLine(visible(fmt.Sprintf(question, args...))+" [y/N]")+" ", false)
 	if err != nil {
 		return err
 	}

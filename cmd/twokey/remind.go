@@ -27,7 +27,7 @@ func remindCommand(ui *ui) *cli.Command {
 			"that of the messages mail_subject, mail_body, mail_body_required and mail_body_until. A mail that the server does not\n" +
 			"take does not keep the others back.",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: group, Usage: "only members of `GROUP`"},
+			severalFlag(group, "only members of `GROUP`"),
 			&cli.BoolFlag{Name: "optional", Usage: "also those who may have a device and have none"},
 			&cli.BoolFlag{Name: dryRun, Usage: "print the mails, and send nothing"},
 		},
