@@ -85,8 +85,11 @@ func TestOfEditsAtOnceAllAreMadeAndRecorded(t *testing.T) {
 		}
 	}
 	got := actions(t, root)
-	if got["policy-require"]+got["policy-exempt"] != recorded*several || got["policy-unset"] != recorded*several {
-		t.Errorf("%v", got)
+	for i := range several {
+		user := fmt.Sprintf(" user%d", i)
+		if got["policy-require"+user]+got["policy-exempt"+user] != recorded || got["policy-unset"+user] != recorded {
+			t.Errorf("%v", got)
+		}
 	}
 	succeed(t, root, "audit", "verify")
 }

@@ -166,10 +166,8 @@ func why(r *audit.Record) string {
 		add("(" + strings.Join(by, ", ") + ")")
 	}
 	var changes []string
-	for _, c := range r.Changes {
-		if !strings.HasPrefix(c.Field, hunkMark) { // line by line it stands in the log only
-			changes = append(changes, changeText(c))
-		}
+	for _, c := range shown(r.Changes) {
+		changes = append(changes, changeText(c))
 	}
 	if more := len(changes) - shownChanges; more > 0 {
 		changes = append(changes[:shownChanges], fmt.Sprintf("%d more", more))
@@ -182,6 +180,17 @@ func why(r *audit.Record) string {
 		add(fmt.Sprintf("[behind %d records that were missing]", n))
 	}
 	return strings.Join(parts, " ")
+}
+
+// shown leaves out what stands in the log only: the lines of a file, and its digest where what the change means is known.
+func shown(changes []audit.Change) []audit.Change {
+	lines := func(c audit.Change) bool { return strings.HasPrefix(c.Field, hunkMark) }
+	digest := func(c audit.Change) bool { return c.Field == digestField }
+	kept := slices.DeleteFunc(slices.Clone(changes), lines)
+	if slices.ContainsFunc(kept, func(c audit.Change) bool { return !digest(c) }) {
+		kept = slices.DeleteFunc(kept, digest)
+	}
+	return kept
 }
 
 func changeText(c audit.Change) string {

@@ -47,11 +47,14 @@ func changedEntries(list string, was, is []policy.Entry) []audit.Change {
 	return all
 }
 
+// digestField is the change of the file's digest.
+const digestField = "sha256"
+
 // digests tie the record to the files. The compiled policy is new, so that no login will see a change by hand that came before:
 // it is told here.
 func (e *configEdit) digests() []audit.Change {
 	before, after := sha256.Sum256(e.before), sha256.Sum256(e.after)
-	changes := []audit.Change{{Field: "sha256", Old: hex.EncodeToString(before[:]), New: hex.EncodeToString(after[:])}}
+	changes := []audit.Change{{Field: digestField, Old: hex.EncodeToString(before[:]), New: hex.EncodeToString(after[:])}}
 	if e.lastSeen != [sha256.Size]byte{} && e.lastSeen != before {
 		changes = append(changes, audit.Change{Field: "sha256 before, by hand", Old: hex.EncodeToString(e.lastSeen[:]), New: hex.EncodeToString(before[:])})
 	}

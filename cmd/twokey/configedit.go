@@ -215,6 +215,7 @@ func readWithMode(dir *safefile.Dir, name string) ([]byte, fs.FileMode, error) {
 // wording is what a command that edits the configuration says.
 type wording struct {
 	action   string // in the audit log
+	target   string // and the user whom it is about; "": several, or none
 	question string // asked before anything is written that lets in with less; "": a question of all such edits
 	always   bool   // the question is asked whatever the edit is
 	already  string // nothing had to be changed
@@ -256,7 +257,7 @@ func (h *host) carryOut(e *configEdit, w wording) (edited, error) {
 			return edited{}, err
 		}
 	}
-	if err := h.apply(e, w.action, ""); err != nil {
+	if err := h.apply(e, w.action, w.target); err != nil {
 		return edited{}, err
 	}
 	if e.empty() {

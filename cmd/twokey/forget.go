@@ -58,7 +58,7 @@ func (h *host) forget(u *enroll.Users, p person) (forgotten, error) {
 		return result, nil
 	}
 	var err error
-	if result.Sources, result.Remembered, err = u.Forget(p.name); err != nil {
+	if result.Sources, result.Remembered, err = u.Forget(p.name); err != nil || result.Sources+result.Remembered == 0 {
 		return result, err
 	}
 	return result, h.record("forget", p.name, audit.Change{Field: "known_sources", Old: fmt.Sprint(result.Sources), New: "0"},

@@ -98,7 +98,7 @@ func whoAction(c *cli.Context, ui *ui) error {
 }
 
 func whoChange(verb string, entry policy.Entry) (policy.Change, wording) {
-	w := wording{action: "policy-" + verb}
+	w := wording{action: "policy-" + verb, target: onlyUser(entry)}
 	if verb == "exempt" {
 		w.question = "From the next login on they are not asked for a second factor. Go on?"
 		w.already = "They are exempt already: nothing to change."
@@ -111,6 +111,24 @@ func whoChange(verb string, entry policy.Entry) (policy.Change, wording) {
 		w.done = "Required: " + entrySentence(entry) + "."
 	}
 	return policy.AddRequire(entry), w
+}
+
+// onlyUser is the one whom an entry names, by whatever spellings; "": there is none, or others too.
+func onlyUser(entry policy.Entry) string {
+	only := ""
+	for _, name := range entry.Users {
+		if found, err := sysuser.Lookup(name); err == nil {
+			name = found.Name
+		}
+		if only != "" && only != name {
+			return ""
+		}
+		only = name
+	}
+	if len(entry.Groups) > 0 {
+		return ""
+	}
+	return only
 }
 
 // warnWithoutDevice names users whom a new requirement locks out until they get a device, at once or in some days.

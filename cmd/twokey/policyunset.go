@@ -42,6 +42,7 @@ func (h *host) unset(entry policy.Entry, unenrollToo, allowMissing bool) error {
 	}
 	w := wording{
 		action:   "policy-unset",
+		target:   onlyUser(entry),
 		question: "From the next login on they are no longer required by these entries. Go on?",
 		already:  "No entry names them: nothing to change.",
 		done:     "Taken off both lists: " + entrySentence(entry) + ". What counts for them now: twokey policy explain USER --service SERVICE",

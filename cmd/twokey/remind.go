@@ -216,6 +216,7 @@ func (h *host) recordReminders(reminders []reminder) error {
 	record := h.newRecord("remind", "")
 	record.Details = []audit.Detail{{Key: "twokey.mails_sent", Value: strconv.Itoa(len(reminders) - bad)},
 		{Key: "twokey.mails_failed", Value: strconv.Itoa(bad)}}
+	record.Reason = fmt.Sprintf("sent %d, failed %d", len(reminders)-bad, bad)
 	if bad > 0 {
 		record.Outcome = audit.Failure
 	}

@@ -181,6 +181,8 @@ func TestOneMailThatIsRefusedDoesNotKeepTheOthersBack(t *testing.T) {
 			t.Errorf("%s: %s", name, h.recipients())
 		}
 		h.demand("in German", h.server.Taken()[0].Data, "Subject: =?utf-8?q?Ihr_zweiter_Faktor_f=C3=BCr_", "31. Dezember 2099 anmelden.")
+		tail, _ := h.run(exitDone, "audit", "tail", "-n", "1")
+		h.demand("the last record", tail, " NO ", " sent 1, failed 1\n")
 		records, _ := h.run(exitDone, "audit", "tail", "--json")
 		h.demand("the log", records, "\"event.action\": \"remind\",\n    \"event.outcome\": \"failure\"", `"twokey.mails_sent": "1"`, `"twokey.mails_failed": "1"`)
 	}
