@@ -47,6 +47,9 @@ func (r *run) openSession() Verdict {
 		r.notices(subject)
 		return ignore()
 	}
+	if err := r.closedTo(subject); err != nil {
+		return r.refuseSession(err)
+	}
 	success, found, err := r.takeSuccess(subject)
 	if err == errLate {
 		return r.refuseSession(err)
@@ -57,21 +60,23 @@ func (r *run) openSession() Verdict {
 	if found {
 		return r.openRecorded(subject, r.sessionWith(success))
 	}
-	if err := r.needsSuccess(subject); err != nil {
-		return r.refuseSession(err)
+	if r.needsSuccess() {
+		return r.refuseSession(errors.Join(errKeysAlone, r.reason(subject, nil)))
 	}
 	return r.openRecorded(subject, r.sessionWithout(subject))
 }
 
-// needsSuccess is why a session does not open without a success of authenticate; nil: it does.
-func (r *run) needsSuccess(s subject) error {
-	switch {
-	case r.outcome.Decision == policy.Deny, r.way == policy.Never:
+// closedTo is why a session does not open whatever was given before; nil: it may. A success from before the policy said so is of no use.
+func (r *run) closedTo(s subject) error {
+	if r.outcome.Decision == policy.Deny || r.way == policy.Never {
 		return r.reason(s, nil)
-	case r.outcome.Decision == policy.Required && r.policy.SSHKeysAlone == policy.KeysDeny && r.untyped():
-		return errors.Join(errKeysAlone, r.reason(s, nil))
 	}
 	return nil
+}
+
+// needsSuccess reports whether a session does not open without a success of authenticate.
+func (r *run) needsSuccess() bool {
+	return r.outcome.Decision == policy.Required && r.policy.SSHKeysAlone == policy.KeysDeny && r.untyped()
 }
 
 // untyped reports whether nobody has typed anything to get here, as far as that is known. sshd always says by what it was satisfied.

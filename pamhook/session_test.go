@@ -51,9 +51,9 @@ func TestMustOpenASessionForASuccessOfTheSameLogin(t *testing.T) {
 		"the clock was set back a little meanwhile": {func(s *state.Success) { s.Time = s.Time.Add(clockSlack) }, true},
 		"in the future, of before a restart":        {func(s *state.Success) { s.Time = s.Time.Add(clockSlack + time.Millisecond) }, false},
 	} {
-		for _, d := range []policy.Decision{policy.Required, policy.Deny} {
+		for _, keys := range []string{policy.KeysAccept, policy.KeysDeny} {
 			w.reset()
-			w.policy.Default = d
+			w.policy.SSHKeysAlone = keys
 			ok := w.success()
 			c.change(&ok)
 			w.change(func(st *state.State) { st.AddSuccess(ok, w.now) })
@@ -63,12 +63,12 @@ func TestMustOpenASessionForASuccessOfTheSameLogin(t *testing.T) {
 				want, wantFactor = denies, ""
 			} else if !c.counts {
 				wantFactor = "none"
-				if d == policy.Deny {
+				if keys == policy.KeysDeny {
 					want, wantFactor = denies, ""
 				}
 			}
 			if verdict != want || factor != wantFactor {
-				t.Errorf("%s, %v: %#x with %q, want %#x with %q", name, d, verdict, factor, want, wantFactor)
+				t.Errorf("%s, %s: %#x with %q, want %#x with %q", name, keys, verdict, factor, want, wantFactor)
 			}
 		}
 	}
@@ -79,10 +79,41 @@ func TestMustOpenOneSessionForASuccess(t *testing.T) {
 	if got := w.frame(); got != allows {
 		t.Fatalf("the login: %#x", got)
 	}
-	w.policy.Default = policy.Deny // changed meanwhile: only the success lets in
+	w.policy.SSHKeysAlone = policy.KeysDeny // changed meanwhile: only the success lets in
 	for i, want := range []wire.Type{allows, denies, denies} {
 		if got, _ := w.opened(); got != want {
 			t.Errorf("session %d: %#x, want %#x", i, got, want)
+		}
+	}
+}
+
+// Attack: give a code, wait until the account is closed or the phone taken away, and then go on to the session.
+func TestMustOpenNoSessionForASuccessThatThePolicyOrTheStateHasEnded(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		end  func()
+		want wire.Type
+	}{
+		"nothing has changed":         {func() {}, allows},
+		"denied by default":           {func() { w.policy.Default = policy.Deny }, denies},
+		"denied by a rule":            {func() { w.policy.Rules = []policy.Rule{{Users: []string{"alice"}, Then: policy.Deny}} }, denies},
+		"the service is closed":       {func() { asking(policy.Never)(w) }, denies},
+		"his device was removed":      {func() { w.change(func(st *state.State) { st.RemoveDevice(state.ID{1}) }) }, denies},
+		"his sources were forgotten":  {func() { w.change((*state.State).ForgetSources) }, denies},
+		"he may choose now":           {func() { w.policy.Default = policy.Optional }, allows},
+		"he is not asked any more":    {func() { w.policy.Default = policy.Exempt }, ignores},
+		"denied, but switched off":    {func() { w.policy.Default, w.policy.Off = policy.Deny, true }, ignores},
+		"denied, but only observed":   {func() { w.policy.Default, w.policy.Observe = policy.Deny, true }, ignores},
+		"his attempts are given back": {func() { w.change((*state.State).Unlock) }, allows},
+	} {
+		w.reset()
+		w.policy.SSHKeysAlone = policy.KeysDeny
+		if got := w.frame(); got != allows {
+			t.Fatalf("%s: the login: %#x", name, got)
+		}
+		c.end()
+		if got, _ := w.opened(); got != c.want {
+			t.Errorf("%s: %#x, want %#x, recorded %q", name, got, c.want, w.reasons())
 		}
 	}
 }
@@ -96,7 +127,7 @@ func TestARefusedLoginLeavesNoSuccess(t *testing.T) {
 		if w.frame() == allows || w.hello.Phase != wire.PhaseAuthenticate {
 			continue
 		}
-		w.policy.Config = &policy.Config{Default: policy.Deny, Contact: w.policy.Contact}
+		w.policy.Config = &policy.Config{Default: policy.Required, SSHKeysAlone: policy.KeysDeny, OpenWithin: time.Hour, Contact: w.policy.Contact}
 		w.hello.User, w.hello.Name, w.hello.UID, w.hello.Flags = "alice", "alice", aliceUID, 0
 		if verdict, factor := w.opened(); verdict != denies {
 			t.Errorf("%s: the session opens: %#x with %q", name, verdict, factor)
@@ -107,7 +138,7 @@ func TestARefusedLoginLeavesNoSuccess(t *testing.T) {
 func TestMustNotOpenASessionThatCannotBeRecordedOrWhoseSuccessCannotBeUsedUp(t *testing.T) {
 	w := newWorld(t)
 	for _, call := range []string{"Append", "State", "Update", "Flush", "Sync"} {
-		for _, d := range []policy.Decision{policy.Required, policy.Optional, policy.Deny} {
+		for _, d := range []policy.Decision{policy.Required, policy.Optional} {
 			for _, found := range []bool{true, false} {
 				w.reset()
 				w.policy.Default, w.fault.call = d, call
@@ -128,7 +159,7 @@ func TestMustNotOpenASessionThatCannotBeRecordedOrWhoseSuccessCannotBeUsedUp(t *
 // Attack: log in while the state cannot be written, so that the success stays for the next, who comes by a key alone.
 func TestASuccessThatCouldNotBeUsedUpIsStillOneSession(t *testing.T) {
 	w := newWorld(t)
-	w.policy.Default = policy.Deny
+	w.policy.SSHKeysAlone = policy.KeysDeny
 	w.change(func(st *state.State) { st.AddSuccess(w.success(), w.now) })
 	opened := 0
 	for _, fault := range []fault{{call: "Flush"}, {call: "Sync"}, {call: "Append"}, {}, {}} {

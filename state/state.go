@@ -169,7 +169,7 @@ type Success struct {
 	Process proc.ID // that ran authenticate
 	Parent  proc.ID
 	Service string // one that is longer than 32 bytes comes back as its hash
-	Method  string
+	Method  string // "": a mark of one that was used up, or ended
 	Device  string
 	Source  string // like Service
 	Time    time.Time
@@ -234,10 +234,11 @@ func (s *State) WasRemoved(id ID) bool {
 	return false
 }
 
-// RemoveDevice takes a device away; its id stays refused. Nobody is remembered any more: who has the lost phone may have been the last
-// who succeeded.
+// RemoveDevice takes a device away; its id stays refused. Nobody is remembered any more, and no success opens a session: who has the lost
+// phone may have been the last who succeeded.
 func (s *State) RemoveDevice(id ID) {
 	s.remembered = nil
+	s.endSuccesses()
 	s.dropNotice(id)
 	for i := range s.Devices {
 		if s.Devices[i].ID == id {
@@ -254,7 +255,15 @@ func (s *State) RemoveDevice(id ID) {
 	s.Removed = append(s.Removed, id)
 }
 
-// ForgetSources makes every source a stranger again, and ends what is remembered of them.
+// ForgetSources makes every source a stranger again, and ends what is remembered of them and the successes whose sessions are not open yet.
 func (s *State) ForgetSources() {
 	s.sources, s.charges, s.known, s.remembered = nil, nil, bucket{}, nil
+	s.endSuccesses()
+}
+
+// endSuccesses leaves of every success the mark that there was one: as little as one that was used up.
+func (s *State) endSuccesses() {
+	for i := range s.successes {
+		s.successes[i].Method, s.successes[i].Device = "", ""
+	}
 }

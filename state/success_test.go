@@ -131,6 +131,29 @@ func TestSuccessesThatWait(t *testing.T) {
 	}
 }
 
+// Attack: log in with the phone that somebody has lost, and open the session when it was taken away from him.
+func TestWhatEndsASuccess(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		end  func(s *State)
+		ends bool
+	}{
+		"a device is removed":            {func(s *State) { s.RemoveDevice(s.Devices[0].ID) }, true},
+		"sources are forgotten":          {(*State).ForgetSources, true},
+		"attempts are given back":        {(*State).Unlock, false},
+		"somebody succeeds elsewhere":    {func(s *State) { s.Succeeded(Attempt{away, ID{7}, One, noon}) }, false},
+		"the clock is seen further back": {func(s *State) { s.ClockBack(noon.Add(-time.Hour)) }, false},
+	} {
+		s := example()
+		s.AddSuccess(success(child, monitor, "sshd", noon), noon)
+		c.end(s)
+		s = reread(t, s)
+		found, ok := s.TakeSuccess(monitor, "sshd")
+		if !ok || !found.Time.Equal(noon) || (found.Method == "") != c.ends || (found.Device == "") != c.ends {
+			t.Errorf("%s: %+v, %v", sentence, found, ok)
+		}
+	}
+}
+
 func TestARemovedDeviceStaysRefused(t *testing.T) {
 	s := example()
 	phone := s.Devices[0].ID
