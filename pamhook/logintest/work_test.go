@@ -241,7 +241,7 @@ func (h *host) workOf(t *testing.T, r refused) work {
 	hello := h.login("alice", uid)
 	r.hello(hello)
 	out, trace := h.trace(t, hello, r.answer(t, phone))
-	if out.verdict != deny || len(out.prompts)+len(out.fields) > 1 || len(out.infos) != 1 {
+	if out.verdict != deny || len(out.prompts)+len(out.fields) > 1 || len(out.infos) != 1-len(out.fields) {
 		t.Errorf("%+v", out)
 	}
 	done := calls(trace, h.Dir)
