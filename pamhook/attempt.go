@@ -174,8 +174,14 @@ func (r *run) join(st *state.State, write func() error, record *secrets.Record) 
 	return set, now, nil
 }
 
-// leaveSuccess leaves the success for the session phase, which another process may run.
+// leaveSuccess leaves the success for the session phase, which another process may run. At sudo and su there is none to leave: their
+// sessions are not looked at.
+//
+// Attack: ask sudo again and again, so that the successes of other logins have to make room, and what was used of them is forgotten.
 func (r *run) leaveSuccess(st *state.State, used device.Used, now time.Time) {
+	if policy.ActsForAnother(r.hello.Service) {
+		return
+	}
 	st.AddSuccess(state.Success{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service,
 		Method: used.Method, Device: used.Device, Source: r.source, Time: now}, now)
 }

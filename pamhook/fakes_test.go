@@ -51,6 +51,7 @@ type world struct {
 	field   []byte        // what PAM_AUTHTOK is: password and code
 	cut     int           // bytes that the module was told to cut off it
 	system  bool
+	process int32 // added to the number of the application's
 	hello   wire.Hello
 
 	fault   fault
@@ -225,7 +226,7 @@ func (w *world) host() *Host {
 		Warn:        func(message string) { w.warnings = append(w.warnings, message) },
 		Now:         func() time.Time { return w.now },
 		Sleep:       w.sleep,
-		Application: proc.ID{PID: 200, Start: 2}, Parent: proc.ID{PID: 100, Start: 1},
+		Application: proc.ID{PID: 200 + w.process, Start: 2}, Parent: proc.ID{PID: 100, Start: 1},
 	}
 }
 

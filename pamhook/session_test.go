@@ -87,6 +87,35 @@ func TestMustOpenOneSessionForASuccess(t *testing.T) {
 	}
 }
 
+// Attack: sudo until the mark of a session that was opened is gone, and open another by the same success.
+func TestWhoActsForAnotherLeavesNoSuccess(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		service string
+		opens   wire.Type
+	}{
+		"sudo": {"sudo", allows}, "su": {"su-l", allows}, "polkit": {"polkit-1", allows}, "six others": {"login", denies},
+	} {
+		w.reset()
+		w.policy.SSHKeysAlone = policy.KeysDeny
+		if got := w.frame(); got != allows {
+			t.Fatalf("%s: the login: %#x", name, got)
+		}
+		login := w.hello
+		for i := range 6 {
+			w.now, w.process = w.now.Add(time.Minute), int32(i+1)
+			w.hello.Service, w.hello.RHost, w.hello.CallerUID = c.service, "", aliceUID
+			if got := w.again(w.code(0)); got != allows {
+				t.Fatalf("%s, number %d: %#x, recorded %q", name, i, got, w.reasons())
+			}
+		}
+		w.hello, w.process = login, 0
+		if got, _ := w.opened(); got != c.opens {
+			t.Errorf("%s: the session of the login: %#x, want %#x, recorded %q", name, got, c.opens, w.reasons())
+		}
+	}
+}
+
 // Attack: give a code, wait until the account is closed or the phone taken away, and then go on to the session.
 func TestMustOpenNoSessionForASuccessThatThePolicyOrTheStateHasEnded(t *testing.T) {
 	w := newWorld(t)
