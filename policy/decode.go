@@ -248,19 +248,26 @@ func (d *decoder) duration(n *yaml.Node, least, most time.Duration) time.Duratio
 			return p
 		}
 	}
-	d.fail(n, "want a time with its unit, whole seconds from %s to %s, found %s", shortly(least), shortly(most), describe(n))
+	d.fail(n, "want a time with its unit, whole seconds from %s to %s, found %s", Brief(least), Brief(most), describe(n))
 	return 0
 }
 
 // seconds writes a time as the compiled form has it.
 func seconds(p time.Duration) string { return fmt.Sprintf("%ds", int64(p/time.Second)) }
 
-// shortly writes a time as a person would.
-func shortly(p time.Duration) string {
-	if p >= time.Hour && p%time.Hour == 0 {
-		return fmt.Sprintf("%dh", int64(p/time.Hour))
+// Brief writes a time of whole seconds as a person would, and as a configuration
+// takes it: 48h, 1h30m, 90s, 0s.
+func Brief(d time.Duration) string {
+	hours, minutes := d/time.Hour, d%time.Hour/time.Minute
+	switch {
+	case d == 0 || d%time.Minute != 0:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case hours == 0:
+		return fmt.Sprintf("%dm", minutes)
+	case minutes == 0:
+		return fmt.Sprintf("%dh", hours)
 	}
-	return seconds(p)
+	return fmt.Sprintf("%dh%dm", hours, minutes)
 }
 
 // date takes a day with quotes or without, which to YAML are a text and a time.

@@ -115,7 +115,7 @@ var refusals = []refusal{
 	{"digits as text", "version: 1\nnew_devices: {digits: six}\n", 2, 23, `found the text "six"`},
 	{"digits in octal", "version: 1\nnew_devices: {digits: 010}\n", 2, 23, "found the number 010"},
 	{"digits with a sign", "version: 1\nnew_devices: {digits: +6}\n", 2, 23, "found the number +6"},
-	{"a period without a unit", "version: 1\nnew_devices: {period: 30}\n", 2, 23, "want a time with its unit, whole seconds from 10s to 300s, found the number 30"},
+	{"a period without a unit", "version: 1\nnew_devices: {period: 30}\n", 2, 23, "want a time with its unit, whole seconds from 10s to 5m, found the number 30"},
 	{"a period of 9 seconds", "version: 1\nnew_devices: {period: 9s}\n", 2, 23, `found the text "9s"`},
 	{"a period of 301 seconds", "version: 1\nnew_devices: {period: 301s}\n", 2, 23, `found the text "301s"`},
 	{"a period that is not whole", "version: 1\nnew_devices: {period: 30.5s}\n", 2, 23, `found the text "30.5s"`},

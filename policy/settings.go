@@ -3,6 +3,7 @@ package policy
 import (
 	"bytes"
 	"crypto/sha256"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ func settings(src []byte, keys []string) ([]Setting, error) {
 	if sourceErr != nil || compiledErr != nil {
 		return nil, joinWrong(sourceErr, compiledErr)
 	}
+	spellTimes(compiled)
 	var all []Setting
 	for _, key := range keys {
 		for _, key := range named(compiled, key) {
@@ -62,6 +64,18 @@ func settings(src []byte, keys []string) ([]Setting, error) {
 		}
 	}
 	return all, nil
+}
+
+// spellTimes writes the lengths of time in a compiled form, which are seconds there, as
+// [Brief] does.
+func spellTimes(n *yaml.Node) {
+	for i, child := range n.Content {
+		isTime := n.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains([]string{"remember", "open_within", "period"}, n.Content[i-1].Value)
+		if d, err := time.ParseDuration(child.Value); isTime && child.Kind == yaml.ScalarNode && err == nil {
+			child.Value = Brief(d)
+		}
+		spellTimes(child)
+	}
 }
 
 // joinWrong gives the first of two errors, which are not nil as an error when they

@@ -47,7 +47,7 @@ func (c *Config) switchWarnings(now time.Time) []string {
 	case c.OffUntil.IsZero() || now.IsZero():
 		return nil
 	case now.Before(c.OffUntil):
-		return []string{"off_until " + until + " is more than " + shortly(maxOff) + " away and does not count"}
+		return []string{"off_until " + until + " is more than " + Brief(maxOff) + " away and does not count"}
 	}
 	return []string{"off_until " + until + " is over: it can be taken out (twokey enable)"}
 }
@@ -58,7 +58,7 @@ func (c *Config) settingWarnings() []string {
 	unsent := []string{"push", "sms"}
 	about := func(name string, methods []string, remember time.Duration) {
 		if remember > 24*time.Hour {
-			found = append(found, fmt.Sprintf("%sremember is %s: a computer that is left alone logs in for more than a day", name, remember))
+			found = append(found, fmt.Sprintf("%sremember is %s: a computer that is left alone logs in for more than a day", name, Brief(remember)))
 		}
 		if allIn(methods, unsent) {
 			found = append(found, fmt.Sprintf("%smethods has nothing but %s, which this version of twokey cannot send: whoever is asked is refused", name, strings.Join(methods, ", ")))
@@ -168,7 +168,7 @@ func (d NewDevices) warnings() []string {
 		found = append(found, fmt.Sprintf("new_devices: of %d digits the first %d are always zero", d.Digits, d.Digits-10))
 	}
 	if d.Period != 30*time.Second {
-		found = append(found, fmt.Sprintf("new_devices: period is %d s: %s", int(d.Period.Seconds()), ignore))
+		found = append(found, fmt.Sprintf("new_devices: period is %s: %s", Brief(d.Period), ignore))
 	}
 	if d.Algorithm != "SHA1" {
 		found = append(found, fmt.Sprintf("new_devices: algorithm is %s: %s", d.Algorithm, ignore))

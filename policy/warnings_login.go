@@ -81,7 +81,7 @@ func (c *Config) earlierWarnings() []string {
 		case ActsForAnother(service):
 			found = append(found, fmt.Sprintf("services: %s can ask, and with ask: earlier it is closed to whoever is required or enrolled", service))
 		default:
-			found = append(found, fmt.Sprintf("services: %s can ask, and with ask: earlier it does not: a success from the same source lets in for %s", service, shortly(c.OpenWithin)))
+			found = append(found, fmt.Sprintf("services: %s can ask, and with ask: earlier it does not: a success from the same source lets in for %s", service, Brief(c.OpenWithin)))
 		}
 	}
 	return found

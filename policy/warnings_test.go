@@ -95,8 +95,8 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 		{"shared: [127.0.0.1, '::1']\nremember: 1h", "remember or ask: earlier is in use"},
 		{"rules: [{users: [a], then: optional, remember: 1h}]", "remember or ask: earlier is in use"},
 		{"shared: ['::/64', 127.0.0.0/8]\nremember: 24h", ""},
-		{"shared: [127.0.0.0/8, '::1']\nremember: 24h1s", "remember is 24h0m1s: a computer that is left alone"},
-		{"shared: [127.0.0.0/8, '::1']\nrules: [{users: [a], then: optional, remember: 48h}]", "rules[0]: remember is 48h0m0s"},
+		{"shared: [127.0.0.0/8, '::1']\nremember: 24h1s", "remember is 86401s: a computer that is left alone"},
+		{"shared: [127.0.0.0/8, '::1']\nrules: [{users: [a], then: optional, remember: 48h}]", "rules[0]: remember is 48h"},
 		{"rules: [{users: [a], then: optional, remember: 0s}]", ""},
 		{"methods: [totp, hotp, push, sms, recovery]", ""},
 		{"methods: [totp, recovery]", ""},
@@ -109,7 +109,7 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 		{"new_devices: {digits: 8}", "new_devices: digits is 8: Google Authenticator and Microsoft Authenticator"},
 		{"new_devices: {digits: 5}", "a code of 5 digits is easily guessed"},
 		{"new_devices: {digits: 12}", "of 12 digits the first 2 are always zero"},
-		{"new_devices: {period: 60s}", "new_devices: period is 60 s: Google Authenticator"},
+		{"new_devices: {period: 60s}", "new_devices: period is 1m: Google Authenticator"},
 		{"new_devices: {algorithm: SHA256}", "new_devices: algorithm is SHA256: Google Authenticator"},
 	}
 	for _, test := range tests {

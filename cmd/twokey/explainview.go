@@ -63,7 +63,7 @@ type explainedText struct {
 func explain(c *policy.Config, login attempt) explanation {
 	f, outcome := login.facts, c.Decide(login.facts)
 	x := explanation{Decision: outcome.Decision.String(), Rule: outcome.Rule, Reason: outcome.Reason, Observe: outcome.Observe,
-		Way: outcome.Way.String(), Methods: append([]string{}, outcome.Methods...), Remember: brief(outcome.Remember),
+		Way: outcome.Way.String(), Methods: append([]string{}, outcome.Methods...), Remember: policy.Brief(outcome.Remember),
 		EnrollByAdmin: outcome.EnrollByAdmin, Facts: explained(f), Rules: []explainedRule{}, how: waySentence(c, outcome.Way)}
 	for _, step := range c.Explain(f) {
 		x.Rules = append(x.Rules, explainedRule{step.Rule, string(step.Match), step.Why})

@@ -195,7 +195,7 @@ func (p *person) otherwise(now, then *policy.Config, visits []visit) []otherwise
 
 func decided(c *policy.Config, f policy.Facts) decision {
 	out := c.Decide(f)
-	d := decision{Decision: out.Decision.String(), Methods: append([]string{}, out.Methods...), Remember: brief(out.Remember), Rule: out.Rule}
+	d := decision{Decision: out.Decision.String(), Methods: append([]string{}, out.Methods...), Remember: policy.Brief(out.Remember), Rule: out.Rule}
 	d.Ask, d.LetsIn = consequences(out.Action, out.Way, out.Observe)
 	if !out.Grace.IsZero() {
 		d.Until = lastDay(out.Grace).String()

@@ -45,7 +45,7 @@ func TestTheEditorIsAtTheTerminal(t *testing.T) {
 	x.Expect("line: ")
 	x.Type("remember: 1h\n")
 	x.Expect("+remember: 1h")
-	x.Expect("Somebody may get in with less than before (remember: 0s → 3600s). Go on? [y/N] ")
+	x.Expect("Somebody may get in with less than before (remember: 0s → 1h). Go on? [y/N] ")
 	x.Type("y\n")
 	x.Expect("Saved: it counts from the next login on.")
 	x.Expect("status 0")

@@ -79,8 +79,8 @@ type listedRule struct {
 func policyListed(p *policy.Config, now time.Time) listedPolicy {
 	l := listedPolicy{Enabled: !p.Off, Observe: p.Observe, Default: p.Default.String(),
 		Require: append([]policy.Entry{}, p.Require...), Exempt: append([]policy.Entry{}, p.Exempt...),
-		Rules: []listedRule{}, Services: map[string]string{}, BuiltIn: builtIn(p), Methods: p.Methods, Remember: brief(p.Remember),
-		Shared: append([]string{}, p.Shared...), SSHKeysAlone: p.SSHKeysAlone, OpenWithin: brief(p.OpenWithin)}
+		Rules: []listedRule{}, Services: map[string]string{}, BuiltIn: builtIn(p), Methods: p.Methods, Remember: policy.Brief(p.Remember),
+		Shared: append([]string{}, p.Shared...), SSHKeysAlone: p.SSHKeysAlone, OpenWithin: policy.Brief(p.OpenWithin)}
 	if !p.Off && p.SwitchedOff(now) {
 		l.OffUntil = timeOrNull(p.OffUntil)
 	}
@@ -88,7 +88,7 @@ func policyListed(p *policy.Config, now time.Time) listedPolicy {
 		one := listedRule{Name: r.Name, Users: r.Users, Groups: r.Groups, Services: r.Services, From: r.From, SSHAuth: r.SSHAuth,
 			TTY: r.TTY, Weekdays: dayNames(r.Weekdays), Hours: r.Hours, Zone: r.Zone, Then: r.Then.String(), Methods: r.Methods}
 		if r.Remember != nil {
-			one.Remember = brief(*r.Remember)
+			one.Remember = policy.Brief(*r.Remember)
 		}
 		if r.EnrollByAdmin {
 			one.Enroll = "by-admin"
@@ -154,7 +154,7 @@ func waySentence(p *policy.Config, way policy.Way) string {
 	case policy.Appended:
 		return "appended: password and code in one field"
 	case policy.Earlier:
-		return "earlier: in with a success from the same source within " + brief(p.OpenWithin)
+		return "earlier: in with a success from the same source within " + policy.Brief(p.OpenWithin)
 	case policy.Never:
 		return "never: closed to whoever is enrolled or required"
 	case policy.NotALogin:
@@ -167,7 +167,7 @@ func rememberSentence(p *policy.Config) string {
 	if p.Remember == 0 {
 		return "0s: asked at every login"
 	}
-	text := brief(p.Remember) + ": not asked again by the same service and key from the same source"
+	text := policy.Brief(p.Remember) + ": not asked again by the same service and key from the same source"
 	if len(p.Shared) > 0 {
 		text += ", but from " + strings.Join(p.Shared, ", ")
 	}
@@ -179,18 +179,6 @@ func trueFalse(b bool) string {
 		return "true"
 	}
 	return "false"
-}
-
-// brief writes a length of time without the units of which there are none: 1h, 90s, 1h30m.
-func brief(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }
 
 // entryRows are a list's entries under the names by which policy explain calls them.
@@ -267,7 +255,7 @@ func ruleSentence(r policy.Rule) string {
 		text += "; methods " + strings.Join(r.Methods, ", ")
 	}
 	if r.Remember != nil {
-		text += "; remember " + brief(*r.Remember)
+		text += "; remember " + policy.Brief(*r.Remember)
 	}
 	if r.EnrollByAdmin {
 		text += "; enroll by-admin"
