@@ -130,11 +130,13 @@ func TestWhatIsRightIsNotCalledWrong(t *testing.T) {
 		"LOGIN_TIMEOUT without end":               withFile("etc/login.defs", "LOGIN_TIMEOUT 0\n"),
 		"key and code":                            swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nAuthenticationMethods publickey,keyboard-interactive:pam keyboard-interactive:pam\n"),
 		"keys alone, which the policy denies":     swap("etc/twokey/twokey.yaml", "version: 1\n", "version: 1\nssh_keys_alone: deny\n"),
-		"logins by key only":                      swap(sshdConf, "KbdInteractiveAuthentication yes", "KbdInteractiveAuthentication no"),
-		"a comment about NOPASSWD":                swap("etc/sudoers", "Defaults env_reset", "# %wheel ALL = NOPASSWD: ALL\nDefaults env_reset"),
-		"a file that sudo does not read":          withFile("etc/sudoers.d/wheel.disabled", "%wheel ALL = NOPASSWD: ALL\n"),
-		"no service of this name":                 withFile("etc/pam.d/sudo.bak", "auth sufficient pam_unix.so\nauth required /nowhere/pam_twokey.so\n"),
-		"a module of another path":                all(swap(sshdPAM, realAuth, "auth required /usr/lib/x86_64-linux-gnu/security/pam_twokey.so after=password\n")),
+		"names of clients, and no networks": all(swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nUseDNS yes\n"),
+			swap("etc/twokey/twokey.yaml", "version: 1\n", "version: 1\nexempt:\n  - {users: [bob], from: [bastion.example]}\n")),
+		"logins by key only":             swap(sshdConf, "KbdInteractiveAuthentication yes", "KbdInteractiveAuthentication no"),
+		"a comment about NOPASSWD":       swap("etc/sudoers", "Defaults env_reset", "# %wheel ALL = NOPASSWD: ALL\nDefaults env_reset"),
+		"a file that sudo does not read": withFile("etc/sudoers.d/wheel.disabled", "%wheel ALL = NOPASSWD: ALL\n"),
+		"no service of this name":        withFile("etc/pam.d/sudo.bak", "auth sufficient pam_unix.so\nauth required /nowhere/pam_twokey.so\n"),
+		"a module of another path":       all(swap(sshdPAM, realAuth, "auth required /usr/lib/x86_64-linux-gnu/security/pam_twokey.so after=password\n")),
 	} {
 		s := newScratch(t, goodFiles())
 		plant(s)
@@ -146,7 +148,8 @@ func TestWhatIsRightIsNotCalledWrong(t *testing.T) {
 
 func TestWhatAStackGivesAwayIsNamed(t *testing.T) {
 	for stack, want := range map[string]string{
-		unixOne + decoyOne + realAuth:                                     "",
+		unixOne + decoyOne + realAuth:                                     "permit-without-deny",
+		strings.TrimSuffix(readme, permit):                                "",
 		"auth requisite pam_unix.so\nauth required pam_twokey.so\n":       "prompt-tells-password",
 		"@include common-auth\nauth required pam_twokey.so\n":             "prompt-tells-password",
 		"auth required pam_unix.so\nauth required pam_twokey.so\n":        "asked-without-password",

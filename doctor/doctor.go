@@ -11,6 +11,12 @@
 //	/etc/pam.d/sshd line 7: put before it "account required pam_twokey.so"; /etc/pam.d/sshd line 9: take it out
 //	run: chmod 0600 /etc/twokey/host.key
 //
+// # Services
+//
+// [Report.Services] has a row for each service that calls the module, and for each service of logins where the policy asks somebody and
+// that does not. The rows come from the same walks through the stacks, and the same runs of sshd -T, as the findings: where a row says
+// "passed by", a finding says by which line.
+//
 // # What counts as not asked
 //
 // [Report.NotAsked] is set when somebody for whom the policy in force says "required" would get in without being asked: a service
@@ -52,6 +58,7 @@ type Finding struct {
 
 // Report is what doctor found out, sorted by what it is about, the worst first.
 type Report struct {
+	Services []Service // in the order of their names: those that call the module, and logins where the policy asks somebody
 	Findings []Finding
 }
 
@@ -119,7 +126,11 @@ func Examine(ctx context.Context, h Host) *Report {
 		e.clock()
 	}
 	slices.SortStableFunc(e.found, worstFirst)
-	return &Report{Findings: e.found}
+	r := &Report{Findings: e.found}
+	for _, row := range e.rows {
+		r.Services = append(r.Services, *row)
+	}
+	return r
 }
 
 // examination is one run.
@@ -128,6 +139,7 @@ type examination struct {
 	ctx   context.Context
 	pam   pamconf.Host
 	found []Finding
+	rows  []*Service
 }
 
 func (e *examination) add(f Finding) {

@@ -302,6 +302,12 @@ var faults = map[string]fault{
 		id:    "sshd-grace-short", severity: Warning,
 		fix: `/etc/ssh/sshd_config line 3: write "LoginGraceTime 120"`,
 	},
+	"sshd names clients where the policy names networks": {
+		plant: all(swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nUseDNS yes\n"),
+			swap("etc/twokey/twokey.yaml", "version: 1\n", "version: 1\nexempt:\n  - {users: [bob], from: [bastion.example, 10.0.0.0/8]}\n")),
+		id: "use-dns", severity: Warning,
+		fix: `/etc/ssh/sshd_config line 3: write "UseDNS no"`,
+	},
 	"sshd's configuration is wrong": {
 		plant: swap(sshdConf, "UsePAM yes", "UsePAM perhaps"),
 		id:    "sshd-unreadable", severity: Error,
@@ -441,7 +447,7 @@ var faults = map[string]fault{
 }
 
 func TestThereAreAtLeastTwentyFaults(t *testing.T) {
-	if len(faults) < 20 || len(faults) != 64 {
+	if len(faults) < 20 || len(faults) != 65 {
 		t.Errorf("%d faults", len(faults))
 	}
 }

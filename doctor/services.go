@@ -78,10 +78,12 @@ type check struct {
 	s               *pamconf.Service
 	required, asked []Person
 	way             policy.Way
+	row             *Service
 }
 
 func (e *examination) service(s *pamconf.Service) {
 	c := &check{examination: e, s: s, way: e.Policy.WayOf(s.Name)}
+	c.row = row(s.Name, c.way)
 	c.required, c.asked = e.concerned(s.Name, e.From)
 	wired := slices.ContainsFunc(everyLine(s), isOurs)
 	switch {
@@ -91,7 +93,9 @@ func (e *examination) service(s *pamconf.Service) {
 		c.notWired()
 		return
 	}
+	e.rows = append(e.rows, c.row)
 	if s.Broken != "" {
+		c.row.becomes(NobodyGetsIn)
 		c.report(Error, "service-broken", "nobody gets in: "+s.Broken, "mend the file, then run doctor again")
 		return
 	}
@@ -103,7 +107,9 @@ func (e *examination) service(s *pamconf.Service) {
 	}
 	c.auth()
 	c.phase(pamconf.Account)
-	if !othersSession(s.Name) {
+	if othersSession(s.Name) {
+		c.wired(pamconf.Session, WiredNotNeeded)
+	} else {
 		c.phase(pamconf.Session)
 	}
 	c.environment()
@@ -161,6 +167,11 @@ func (c *check) notAsked(id, message, fix string) {
 func (c *check) notWired() {
 	if len(c.required)+len(c.asked) == 0 {
 		return
+	}
+	c.rows = append(c.rows, c.row)
+	c.row.Asked, c.row.Account, c.row.Session = NotWired, WiredNo, WiredNo
+	if othersSession(c.s.Name) {
+		c.row.Session = WiredNotNeeded
 	}
 	c.notAsked("not-wired", "nobody is asked for a code, since its PAM stack does not call "+moduleName,
 		both(c.addAuth(), c.addPhase(pamconf.Account), c.addPhase(pamconf.Session))+
@@ -283,6 +294,7 @@ func (c *check) arguments() {
 			continue
 		}
 		if why, better := argumentProblem(line); why != "" {
+			c.row.becomes(NobodyGetsIn)
 			c.report(Error, "unknown-argument", fmt.Sprintf("nobody gets in, since %s (%s)", why, at(line.Place)), write(line.Place, better))
 		}
 	}

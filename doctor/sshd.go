@@ -62,6 +62,7 @@ func (e *examination) sshd() {
 		s := &sshdCheck{examination: e, settings: settings, effective: effective, who: v,
 			required: slices.ContainsFunc(required, func(p Person) bool { return p.Name == v.user.Name })}
 		s.check()
+		s.note()
 	}
 }
 
@@ -151,6 +152,8 @@ type sshdCheck struct {
 	effective map[string][]string
 	who       visit
 	required  bool
+	lets      SSHD
+	asked     Asked // what becomes of the question by sshd's settings
 }
 
 func (s *sshdCheck) value(keyword string) string {
@@ -198,7 +201,9 @@ func (s *sshdCheck) fix(keyword, value string) string {
 }
 
 func (s *sshdCheck) check() {
+	s.lets, s.asked = s.letsIn(), AskedAlways
 	if !s.yes("usepam") {
+		s.asked = NeverAsked
 		s.notAsked("sshd-without-pam", "UsePAM is no, so nobody is asked for a code", s.fix("UsePAM", "yes"))
 		return
 	}
@@ -206,6 +211,7 @@ func (s *sshdCheck) check() {
 	s.methods()
 	s.grace()
 	s.sight()
+	s.names()
 }
 
 // questions: only keyboard-interactive can put ours. The password method answers every question with the password. Where there is neither,
@@ -214,6 +220,7 @@ func (s *sshdCheck) questions() {
 	password := s.yes("passwordauthentication")
 	switch interactive := s.yes("kbdinteractiveauthentication"); {
 	case !interactive && password:
+		s.asked = CannotAsk
 		s.report(Error, "sshd-cannot-ask", "KbdInteractiveAuthentication is no, so the code cannot be asked for: whoever needs one is refused with the right password",
 			both(s.fix("KbdInteractiveAuthentication", "yes"), s.fix("PasswordAuthentication", "no")))
 	case !interactive:
@@ -230,8 +237,8 @@ func (s *sshdCheck) questions() {
 func (s *sshdCheck) methods() {
 	lists := strings.Fields(s.value("authenticationmethods"))
 	if len(lists) == 0 || lists[0] == "any" {
-		if s.yes("pubkeyauthentication") {
-			s.keysAlone("a login by SSH key is not asked for a code")
+		if means := s.untyped(); len(means) > 0 {
+			s.keysAlone("a login by " + strings.Join(means, " or ") + " is not asked for a code")
 		}
 		return
 	}
@@ -241,15 +248,49 @@ func (s *sshdCheck) methods() {
 		switch {
 		case !asking(list) && slices.Contains(parts, "password"):
 		case !asking(list) && slices.ContainsFunc(lists, asking):
+			s.lets.Unasked = append(s.lets.Unasked, list)
 			s.report(Warning, "sshd-method-passes-by", fmt.Sprintf("AuthenticationMethods lets a login in by %q alone, beside the lists that ask for a code", list),
 				s.fix("AuthenticationMethods", strings.Join(slices.DeleteFunc(slices.Clone(lists), func(l string) bool { return l == list }), " ")))
 		case !asking(list):
+			s.lets.Unasked = append(s.lets.Unasked, list)
 			s.keysAlone(fmt.Sprintf("AuthenticationMethods %s never asks for a code", list))
 		case slices.Contains(parts, "password"):
 			s.report(Warning, "sshd-asks-twice", fmt.Sprintf("AuthenticationMethods %s runs PAM twice, and the password method cannot answer a code", list),
 				s.fix("AuthenticationMethods", strings.ReplaceAll(s.value("authenticationmethods"), "password,", "")))
 		}
 	}
+}
+
+// untyped are the means by which somebody gets in who types nothing, where any method suffices. sshd offers gssapi-keyex (a patch that
+// Debian's has) with GSSAPIAuthentication only, after a key exchange by GSSAPI.
+func (s *sshdCheck) untyped() (means []string) {
+	kerberos := s.yes("gssapiauthentication")
+	for _, m := range []struct {
+		on            bool
+		method, means string
+	}{
+		{s.yes("pubkeyauthentication"), "publickey", "SSH key"},
+		{s.yes("hostbasedauthentication"), "hostbased", "the key of a host"},
+		{kerberos, "gssapi-with-mic", "Kerberos ticket"},
+		{kerberos && s.yes("gssapikeyexchange"), "gssapi-keyex", "Kerberos ticket in the key exchange"},
+	} {
+		if m.on {
+			s.lets.Unasked = append(s.lets.Unasked, m.method)
+			means = append(means, m.means)
+		}
+	}
+	return means
+}
+
+// names: with UseDNS sshd gives PAM the client's name in the place of its address.
+func (s *sshdCheck) names() {
+	sources := append(s.policySources(), s.Policy.Shared...)
+	i := slices.IndexFunc(sources, func(source string) bool { return addressIn(source) != "" })
+	if i < 0 || !s.yes("usedns") {
+		return
+	}
+	s.report(Warning, "use-dns", fmt.Sprintf("UseDNS is yes, so PAM_RHOST is a name where the client has one, and no network or address of the policy matches it, such as %s",
+		sources[i]), s.fix("UseDNS", "no"))
 }
 
 // keysAlone: by the policy they need not be asked, or the session line turns them away.

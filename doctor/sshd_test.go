@@ -65,6 +65,32 @@ func TestAnSshdThatHangsIsEndedAndToldOf(t *testing.T) {
 	}
 }
 
+// Debian's sshd has both of GSSAPI; other builds leave the lines out of sshd -T.
+func TestWaysInWithoutAQuestion(t *testing.T) {
+	yes := []string{"yes"}
+	for what, c := range map[string]struct {
+		effective map[string][]string
+		want      string
+	}{
+		"nothing":              {map[string][]string{}, ""},
+		"keys":                 {map[string][]string{"pubkeyauthentication": yes}, "publickey"},
+		"hosts":                {map[string][]string{"hostbasedauthentication": yes}, "hostbased"},
+		"Kerberos":             {map[string][]string{"gssapiauthentication": yes}, "gssapi-with-mic"},
+		"both of Kerberos":     {map[string][]string{"gssapiauthentication": yes, "gssapikeyexchange": yes}, "gssapi-with-mic gssapi-keyex"},
+		"the exchange alone":   {map[string][]string{"gssapikeyexchange": yes}, ""},
+		"a list with Kerberos": {map[string][]string{"authenticationmethods": {"gssapi-keyex publickey,password"}}, "gssapi-keyex"},
+	} {
+		s := newScratch(t, goodFiles())
+		s.parse()
+		e := &examination{Host: s.host}
+		check := &sshdCheck{examination: e, effective: c.effective}
+		check.methods()
+		if got := strings.Join(check.lets.Unasked, " "); got != c.want || (len(e.found) > 0) != (c.want != "") {
+			t.Errorf("%s: %q, want %q, and found:%s", what, got, c.want, show(e.found))
+		}
+	}
+}
+
 func TestWaysOfAuthenticationMethods(t *testing.T) {
 	for methods, want := range map[string]string{
 		"any":                            "sshd-keys-alone",

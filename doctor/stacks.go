@@ -63,24 +63,30 @@ func (c *check) auth() {
 		c.decoyAlone(stack[decoy])
 		return
 	case ours < 0:
+		c.row.becomes(NotWired)
 		c.notAsked("auth-missing", "nobody is asked for a code, since no auth line calls "+moduleName, c.addAuth())
 		return
 	}
 	found := walk(stack, subject)
 	if !found.complete {
+		c.row.becomes(AskedUnknown)
 		c.report(Warning, "stack-too-large", "the auth stack is too large to be examined", "take lines out of "+c.s.File)
 		return
 	}
+	c.after(stack, found)
 	c.passedBy(stack, found)
 	if found.any(failureIgnored) {
+		c.row.becomes(AskedInVain)
 		c.notAsked("failure-ignored", "a wrong code is let through: what "+moduleName+" refuses is ignored ("+at(stack[ours].Place)+")",
 			c.asRequired(stack))
 	} else if !found.any(letIn) && !found.any(passesBy) {
+		c.row.becomes(NobodyGetsIn)
 		c.report(Error, "nobody-gets-in", "nobody who is asked gets in, whatever he answers", "compare "+c.s.File+" with the recommended stack in the README")
 		return
 	}
 	if found.any(letIn) {
 		c.notSubject(stack)
+		c.ifDeleted(stack, found)
 	}
 	if c.way == policy.Appended {
 		c.appended(stack)
@@ -130,6 +136,8 @@ func (c *check) decoyAlone(decoy pamconf.Line) {
 	line.Word = "required"
 	fix := behind(decoy.Place, withArgs(line, args))
 	found := walk(c.s.Stacks[pamconf.Auth], subject)
+	c.after(c.s.Stacks[pamconf.Auth], found)
+	c.row.becomes(DecoyOnly)
 	if found.any(func(o pamconf.Outcome) bool { return o.Result.In() }) {
 		c.notAsked("decoy-alone", "a right password is enough, since behind the decoy the line is missing that checks the code", fix)
 		return
@@ -207,6 +215,7 @@ func culprit(stack pamconf.Stack, steps []pamconf.Step) pamconf.Step {
 }
 
 func (c *check) bypass(stack pamconf.Stack, step pamconf.Step) {
+	c.row.becomes(AskedPassedBy)
 	line := stack[step.Line]
 	how := "ends the stack before " + moduleName
 	if line.Control[step.Result].Jumps() {
@@ -292,14 +301,18 @@ func (c *check) phase(phase pamconf.Phase) {
 		return
 	}
 	found := walk(stack, subject)
+	c.wired(phase, WiredYes)
 	switch {
 	case !found.complete:
+		c.wired(phase, WiredUnknown)
 		c.report(Warning, "stack-too-large", fmt.Sprintf("the %s stack is too large to be examined", phase), "take lines out of "+c.s.File)
 	case found.any(passesBy):
+		c.wired(phase, WiredPassedBy)
 		line := stack[ours]
 		c.phaseFault(phase, string(phase)+"-passed-by", fmt.Sprintf("%s is not always reached, since a line before it can end the stack", at(line.Place)),
 			both(c.addPhase(phase), takeOut(line.Place)))
 	case found.any(failureIgnored):
+		c.wired(phase, WiredIgnored)
 		c.phaseFault(phase, string(phase)+"-failure-ignored", fmt.Sprintf("what %s refuses in the %s phase is ignored (%s)", moduleName, phase, at(stack[ours].Place)),
 			c.asRequired(stack))
 	}
@@ -307,8 +320,10 @@ func (c *check) phase(phase pamconf.Phase) {
 
 func (c *check) phaseMissing(phase pamconf.Phase) {
 	if _, own := c.firstPlace(phase); phase == pamconf.Session && !own && c.s.Name != sshdService {
+		c.wired(phase, WiredNotNeeded)
 		return // a service that opens no sessions, such as a lock of the screen
 	}
+	c.wired(phase, WiredNo)
 	what := "users who have to enrol, and what waits for a right password, are refused or left out"
 	if phase == pamconf.Session {
 		what = "sessions are not recorded, and logins by key alone are not seen"

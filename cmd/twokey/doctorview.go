@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"twokey/doctor"
+	"twokey/policy"
 )
 
 // columns is how wide doctor's text is, so that it can be read on a console.
@@ -16,10 +17,12 @@ func (u *ui) doctorReport(r *doctor.Report) error {
 		findings := append([]doctor.Finding{}, r.Findings...)
 		return u.object(struct {
 			OK       bool             `json:"ok"`
+			Services []doctor.Service `json:"services"`
 			Findings []doctor.Finding `json:"findings"`
-		}{r.OK(), findings})
+		}{r.OK(), append([]doctor.Service{}, r.Services...), findings})
 	}
 	u.say("%s", verdictOf(r))
+	u.services(r.Services)
 	shown := map[string]bool{}
 	for _, first := range r.Findings {
 		if shown[first.About] {
@@ -35,6 +38,74 @@ func (u *ui) doctorReport(r *doctor.Report) error {
 		}
 	}
 	return nil
+}
+
+// services prints the table, and below it what sshd lets in.
+func (u *ui) services(all []doctor.Service) {
+	if len(all) == 0 {
+		return
+	}
+	rows := [][]string{{"SERVICE", "ASKED", "AFTER", "ACCOUNT", "SESSION"}}
+	for _, s := range all {
+		rows = append(rows, []string{s.Name, asked(s), after(s), string(s.Account), string(s.Session)})
+	}
+	u.say("")
+	for _, line := range tableLines(rows, columns) {
+		u.say("%s", line)
+	}
+	for _, s := range all {
+		for _, lets := range s.SSHD {
+			u.say("")
+			u.wrappedAfter("", "  ", letsIn(lets, len(s.SSHD) > 1))
+		}
+	}
+}
+
+// asked names how the policy asks where that is not by a question.
+func asked(s doctor.Service) string {
+	if s.Ask == policy.Prompt.String() {
+		return string(s.Asked)
+	}
+	return string(s.Asked) + " (ask: " + s.Ask + ")"
+}
+
+func after(s doctor.Service) string {
+	switch {
+	case s.After == "" && s.Decoy:
+		return "decoy"
+	case s.After == "":
+		return "-"
+	case s.Decoy:
+		return s.After + " (decoy)"
+	}
+	return s.After
+}
+
+// letsIn is what sshd lets in, for a user and an address where that makes a difference.
+func letsIn(s doctor.SSHD, differs bool) string {
+	who := "sshd"
+	if differs {
+		who += ", " + s.User + " from " + s.From
+	}
+	if !s.PAM {
+		return who + ": UsePAM no, so nobody is asked"
+	}
+	unasked := "nobody"
+	if len(s.Unasked) > 0 {
+		unasked = strings.Join(s.Unasked, ", ")
+	}
+	if len(s.Unasked) > 0 && s.Refused {
+		unasked += ", which the policy refuses"
+	}
+	return who + ": keyboard-interactive " + yesNo(s.KeyboardInteractive) + ", password " + yesNo(s.Password) +
+		", AuthenticationMethods " + s.Methods + "; in without a question: " + unasked
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func (u *ui) finding(f doctor.Finding) {
