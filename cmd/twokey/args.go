@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -149,6 +150,21 @@ func someUsers(c *cli.Context) ([]string, error) {
 		seen[name] = true
 	}
 	return names, nil
+}
+
+// plainWord needs no quotes in a shell.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+,-]+$`)
+
+// asRoot is the command line by which root does what was typed, as a shell takes it.
+func asRoot(typed []string) string {
+	line := "sudo twokey"
+	for _, word := range typed {
+		if !plainWord.MatchString(word) {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		line += " " + word
+	}
+	return line
 }
 
 // noArguments refuses arguments where a command takes none.

@@ -54,8 +54,9 @@ func failed(format string, args ...any) *advised {
 	return &advised{text: fmt.Sprintf(format, args...), status: exitFailed}
 }
 
-func needRoot(command string) *advised {
-	return (&advised{text: command + " needs root", status: exitNeedRoot}).hint("sudo twokey %s", command)
+// needRoot advises to type the same again, with all its arguments.
+func needRoot(command string, typed []string) *advised {
+	return (&advised{text: command + " needs root", status: exitNeedRoot}).hint("%s", asRoot(typed))
 }
 
 func exitStatus(err error) int {

@@ -55,7 +55,7 @@ func or(text, otherwise string) string {
 func findHost(c *cli.Context, ui *ui) (*host, error) {
 	h, err := locate(c, ui)
 	if err == nil && os.Geteuid() != 0 {
-		err = needRoot(nameOf(c))
+		err = needRoot(nameOf(c), ui.typed)
 	}
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is the whole program; its result is the exit status.
 func run(args []string, in io.Reader, out, errOut io.Writer) int {
-	ui := &ui{in: newInput(in), out: out, err: errOut}
+	ui := &ui{in: newInput(in), out: out, err: errOut, typed: args[min(1, len(args)):]}
 	app := newApp(ui)
 	return ui.finish(app.Run(permute(app, args)))
 }
@@ -36,12 +36,15 @@ func newApp(ui *ui) *cli.App {
 		Writer:          &wrapper{to: ui.out},
 		ErrWriter:       ui.err,
 		Commands:        commands(ui),
-		Flags:           globalFlags(),
+		Flags:           append(globalFlags(), &cli.BoolFlag{Name: "version", Usage: "say which version this is"}),
 		OnUsageError:    usageError,
 		ExitErrHandler:  func(*cli.Context, error) {}, // the library's own calls os.Exit, past every defer
 		Action: func(c *cli.Context) error {
 			switch c.Args().First() {
 			case "":
+				if c.Bool("version") {
+					return versionAction(c, ui)
+				}
 				return overviewAction(c, ui)
 			case "help":
 				return c.App.Run(append(append([]string{c.App.Name}, c.Args().Tail()...), "--help"))

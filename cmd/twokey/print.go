@@ -21,6 +21,7 @@ type ui struct {
 	in       *input
 	out, err io.Writer
 	json     bool
+	typed    []string // the command line, without the name of the program
 	warned   []string // by warnOnce
 	failed   error    // of the first write to standard output that failed
 }

@@ -111,7 +111,7 @@ func overviewAction(c *cli.Context, ui *ui) error {
 	ui.say("")
 	ui.say("Next: %s", visible(s.Next))
 	if !root {
-		ui.say("More can be seen as root: sudo twokey")
+		ui.say("More can be seen as root: %s", visible(asRoot(ui.typed)))
 	}
 	ui.say("All commands: twokey --help")
 	return ui.object(s)

@@ -51,7 +51,7 @@ func transactionCommand() *cli.Command {
 		Hidden: true,
 		Action: func(c *cli.Context) error {
 			if os.Geteuid() != 0 {
-				return needRoot(nameOf(c))
+				return needRoot(nameOf(c), []string{transactionName})
 			}
 			var t transaction
 			if err := json.Unmarshal([]byte(c.Args().First()), &t); err != nil || c.NArg() != 1 {
