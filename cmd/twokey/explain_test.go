@@ -177,6 +177,9 @@ func TestExplainSaysWhatALoginDoes(t *testing.T) {
 			if did.OK != c.ok || asked != (c.ask == "prompt") || field != (c.ask == "appended") {
 				t.Errorf("login: %+v", did)
 			}
+			if refused := slices.ContainsFunc(said.Sees, func(s explainedText) bool { return s.When == "refused" }); field && refused || !did.OK && !field && !refused {
+				t.Errorf("explain: a refusal is told at one field, or is not told elsewhere: %+v", said.Sees)
+			}
 			for _, text := range said.Sees {
 				met := map[string]bool{"asked": true, "refused": !did.OK}[text.When]
 				if met && !slices.Contains(append(did.Prompts, did.Messages...), text.Text) {

@@ -139,7 +139,7 @@ func sees(c *policy.Config, login attempt, outcome policy.Outcome, x explanation
 	case policy.Appended.String():
 		texts = append(texts, explainedText{"asked", c.Text(policy.MsgPasswordAndCode)})
 	}
-	if x.LetsIn != "everybody" {
+	if x.LetsIn != "everybody" && outcome.Way != policy.Appended { // of one field only the module behind it speaks
 		texts = append(texts, explainedText{"refused", c.Text(policy.MsgRefused)})
 	}
 	if x.LetsIn == "nobody" {
