@@ -181,7 +181,11 @@ func TestEveryClassIsRefusedInTheSameWords(t *testing.T) {
 			if texts[c.service] == nil {
 				texts[c.service] = k.Texts
 			}
-			if len(k.Texts) != 2 || !slices.Equal(k.Texts, texts[c.service]) {
+			said := 2 // the question and the refusal; of one field the module behind ours speaks
+			if c.service == oneField {
+				said = 1
+			}
+			if len(k.Texts) != said || !slices.Equal(k.Texts, texts[c.service]) {
 				t.Errorf("%s, %s: %q, and before %q", c.service, c, k.Texts, texts[c.service])
 			}
 		}
