@@ -88,7 +88,12 @@ func (d *decoder) document(top *yaml.Node) {
 }
 
 func (d *decoder) version(top *yaml.Node) {
-	if top.Kind != yaml.MappingNode {
+	switch top.Kind {
+	case yaml.MappingNode:
+	case yaml.ScalarNode: // any file, and what is in it is not for a log: a key, a line of passwords
+		d.fail(top, "want settings such as version: 1, found none")
+		return
+	default:
 		d.fail(top, "want settings such as version: 1, found %s", describe(top))
 		return
 	}

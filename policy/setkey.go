@@ -42,6 +42,9 @@ func settingKeys() []string {
 // one. A key below another is written with a dot: new_devices.digits,
 // services.vsftpd. The keys above it can be set too, with all that is below them.
 func CheckKey(key string) error {
+	if name, message := strings.CutPrefix(key, "messages."); message && !slices.Contains(MessageKeys(), name) {
+		return fmt.Errorf("unknown message %.80q%s", name, suggestWord(name, MessageKeys()))
+	}
 	if _, known := keyPath(key); known {
 		return nil
 	}

@@ -104,7 +104,7 @@ func TestSetKeyRefuses(t *testing.T) {
 		{"an empty list", "version: 1\n", "shared", "[]", at(2, 9, ""), "empty list"},
 		{"a network with bits behind the prefix", "version: 1\n", "shared", "[192.0.2.1/24]", at(2, 10, ""), "192.0.2.0/24"},
 		{"a way that does not exist", "version: 1\n", "services.vsftpd.ask", "sometimes", at(2, 26, ""), "sometimes"},
-		{"a message that does not exist", "version: 1\n", "messages.prompf", "x", at(2, 12, ""), "prompf"},
+		{"a message that does not exist", "version: 1\n", "messages.prompf", "x", nil, `unknown message "prompf" (did you mean "prompt"?)`},
 		{"one path for two things", "version: 1\n", "paths.data", "/etc/twokey/host.key", at(2, 8, ""), "two different things"},
 		{"a mail setting that needs others", "version: 1\n", "mail.user", "x", at(2, 7, ""), "mail needs from and to"},
 		{"who is required and exempt", "version: 1\nexempt: [{users: [a]}]\n", "require", "[{users: [a]}]", at(3, 19, ""), "it can be in one of them"},

@@ -94,9 +94,9 @@ func checkPlain(n *yaml.Node, depth int) *Error {
 	case depth > maxDepth:
 		return errorAt(n, "this is nested too deeply")
 	case n.Anchor != "":
-		return errorAt(n, "anchors (&%.80s) are not allowed", n.Anchor)
+		return errorAt(n, "anchors (&%.20s) are not allowed", n.Anchor)
 	case n.Style&yaml.TaggedStyle != 0:
-		return errorAt(n, "tags (%.80q) are not allowed", n.Tag)
+		return errorAt(n, "tags (%.20q) are not allowed", n.Tag)
 	case n.Tag == "!!merge":
 		return errorAt(n, "merge keys (<<) are not allowed")
 	}
@@ -123,6 +123,9 @@ func syntaxError(src []byte, err error) *Error {
 		if n, err := strconv.Atoi(strings.TrimPrefix(before, "line ")); err == nil {
 			line, msg = n, after
 		}
+	}
+	if strings.HasPrefix(msg, "unknown anchor") {
+		msg = "an alias (*) of no anchor"
 	}
 	if strings.HasPrefix(msg, "did not find expected") {
 		line++

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -107,7 +108,11 @@ func (h *host) allSettings(source []byte) error {
 
 func checkKey(key string) error {
 	if err := policy.CheckKey(key); err != nil {
-		return badUsage("%v", err).hint("twokey config get lists the keys")
+		advice := "twokey config get lists the keys"
+		if strings.HasPrefix(key, "messages.") {
+			advice = "the messages are " + strings.Join(policy.MessageKeys(), ", ")
+		}
+		return badUsage("%v", err).hint("%s", advice)
 	}
 	return nil
 }

@@ -167,12 +167,8 @@ func (h *host) again(wrong error) error {
 func (h *host) commitEdited(e *configEdit) error {
 	h.ui.lines(e.diff())
 	result := edited{Changed: !e.empty(), DryRun: h.dryRun, Diff: e.diff()}
-	switch {
-	case e.empty():
+	if e.empty() {
 		h.ui.say("Nothing was changed.")
-		return h.ui.object(result)
-	case h.dryRun:
-		h.ui.say("Nothing was changed (--dry-run).")
 		return h.ui.object(result)
 	}
 	if err := h.checkMove(e); err != nil {
@@ -180,6 +176,10 @@ func (h *host) commitEdited(e *configEdit) error {
 	}
 	h.warnOfNew(e)
 	h.warnLockedOut(e)
+	if h.dryRun {
+		h.ui.say("Nothing was changed (--dry-run).")
+		return h.ui.object(result)
+	}
 	if question := e.question(wording{}); question != "" {
 		if err := h.ui.confirm(h.yes, "%s", question); err != nil {
 			return err

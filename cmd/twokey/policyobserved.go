@@ -53,6 +53,9 @@ func policyObservedAction(c *cli.Context, ui *ui) error {
 	if summed {
 		ui.warn("there were more refusals in one minute than are recorded one by one: somebody may be missing here")
 	}
+	if h.policy.SwitchedOff(time.Now()) {
+		ui.warn("twokey is switched off, so that nothing is observed: twokey enable")
+	}
 	if !h.policy.Observe {
 		ui.warn("observe is false: logins are refused, and not only observed")
 	}

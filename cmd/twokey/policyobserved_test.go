@@ -76,6 +76,17 @@ func TestTheTimeOfObservedIsChecked(t *testing.T) {
 	}
 }
 
+func TestNothingIsObservedWhileItIsSwitchedOff(t *testing.T) {
+	root, _ := newRoot(t)
+	for verb, off := range map[string]bool{"enable": false, "disable": true} {
+		succeed(t, root, verb, "--yes")
+		text := succeed(t, root, "policy", "observed")
+		if strings.Contains(text, "warning: twokey is switched off, so that nothing is observed: twokey enable\n") != off {
+			t.Errorf("%s: %s", verb, text)
+		}
+	}
+}
+
 func appended(t *testing.T, log string, r audit.Record) {
 	t.Helper()
 	if err := audit.Append(log, r); err != nil {
