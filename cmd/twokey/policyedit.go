@@ -36,7 +36,7 @@ func policyEditAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	editor, err := editorCommand(os.Getenv, exec.LookPath)
+	editor, err := editorCommand(os.Getenv, exec.LookPath, ui.in.terminal())
 	if err != nil {
 		return err
 	}
@@ -192,8 +192,9 @@ func (h *host) commitEdited(e *configEdit) error {
 	return h.ui.object(result)
 }
 
-// editorCommand is what the person wants to edit with, in the order of sudoedit(8), and its arguments.
-func editorCommand(env func(string) string, find func(string) (string, error)) ([]string, error) {
+// editorCommand is what the person wants to edit with, in the order of sudoedit(8), and its arguments. One that is named may be a
+// script, and do without a terminal; the others would hang without one.
+func editorCommand(env func(string) string, find func(string) (string, error), terminal bool) ([]string, error) {
 	for _, name := range []string{"SUDO_EDITOR", "VISUAL", "EDITOR"} {
 		words := strings.Fields(env(name))
 		if len(words) == 0 {
@@ -204,6 +205,10 @@ func editorCommand(env func(string) string, find func(string) (string, error)) (
 			return nil, failed("$%s: %v", name, err).hint("set it to the editor that you want, such as %s=nano", name)
 		}
 		return append([]string{path}, words[1:]...), nil
+	}
+	if !terminal {
+		return nil, failed("standard input is not a terminal, and an editor needs one").
+			hint("twokey config set and twokey policy require, exempt and unset need none; a script can be named in EDITOR")
 	}
 	for _, name := range []string{"sensible-editor", "editor", "vi", "nano"} {
 		if path, err := find(name); err == nil {

@@ -104,9 +104,18 @@ func TestWhichEditor(t *testing.T) {
 				return path, nil
 			}
 			return "", errors.New("not found")
-		})
+		}, true)
 		if !slices.Equal(got, strings.Fields(c.want)) || (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %q, %v", what, got, err)
+		}
+	}
+}
+
+func TestAnEditorThatNobodyNamedIsNotStartedWithoutATerminal(t *testing.T) {
+	for env, want := range map[string]bool{"": false, "mine": true} {
+		_, err := editorCommand(func(string) string { return env }, func(name string) (string, error) { return "/bin/" + name, nil }, false)
+		if (err == nil) != want || !want && (exitStatus(err) != exitFailed || !strings.Contains(hintFor(err), "twokey config set")) {
+			t.Errorf("EDITOR=%q: %v", env, err)
 		}
 	}
 }
