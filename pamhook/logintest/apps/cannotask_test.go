@@ -21,13 +21,13 @@ func (s *site) served(service string, settings ...string) *pamtest.Sshd {
 // question for a code is put to anybody.
 func TestAServiceThatNeverAsks(t *testing.T) {
 	t.Parallel()
-	s, people := newSite(t, "", 6)
+	s, people := newSite(t, "", 7)
 	enrolled, required, both := s.enrol(people[0]), people[1], s.enrol(people[2])
-	other, exempt, grace := people[3], s.enrol(people[4]), people[5]
+	other, exempt, grace, elsewhere := people[3], s.enrol(people[4]), people[5], s.enrol(people[6])
 	s.Configure("services: {xrdp-sesman: {ask: never}}\n" +
-		"require:\n  - {users: [" + required.Name + ", " + both.Name + ", " + exempt.Name + "]}\n" +
+		"require:\n  - {users: [" + required.Name + ", " + both.Name + ", " + exempt.Name + ", " + elsewhere.Name + "]}\n" +
 		"  - {users: [" + grace.Name + "], by: " + day(2) + "}\n" +
-		"exempt: [{users: [" + exempt.Name + "], services: [xrdp-sesman]}]")
+		"exempt: [{users: [" + exempt.Name + ", " + elsewhere.Name + "], services: [xrdp-sesman]}]")
 	ring := newKeyring(t, people...)
 	desktop := s.served("xrdp-sesman", append(ring.settings, "AuthenticationMethods publickey keyboard-interactive")...)
 	for _, c := range []struct {
@@ -65,7 +65,7 @@ func TestAServiceThatNeverAsks(t *testing.T) {
 	}
 	t.Run("elsewhere who is exempt for it is asked", func(t *testing.T) {
 		t.Parallel()
-		v := s.visitor(exempt, exempt.code(t, 0)).visit(t, s.Sshd())
+		v := s.visitor(elsewhere, elsewhere.code(t, 0)).visit(t, s.Sshd())
 		v.mustShow(t, asksPassword, asksCode)
 		if !v.in() {
 			t.Errorf("a right code was refused: %v", v.err)
