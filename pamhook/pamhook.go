@@ -89,7 +89,7 @@ type Host struct {
 	Secrets func(policy *inforce.Policy) (Secrets, error)
 	State   func(policy *inforce.Policy) (States, error)
 	Append  func(policy *inforce.Policy, record audit.Record) error // to the audit log
-	// System reports whether an account is a system account: a low user id and no login shell.
+	// System reports whether an account is a system account: a low user id and no login shell, never root.
 	System func(uid uint32, shell string) (bool, error)
 	// Warn says something that an administrator should see although the audit log may be what is broken.
 	Warn func(message string)

@@ -46,7 +46,7 @@ type Facts struct {
 	User       string    // NSS's canonical name (pw_name); for an unknown account what was typed
 	UID        uint32    // meaningless unless Known
 	Known      bool      // NSS knows the account
-	System     bool      // a system account: uid below UID_MIN of login.defs(5) and no login shell
+	System     bool      // a system account: uid below UID_MIN of login.defs(5) and no login shell; never root
 	Service    string    // PAM_SERVICE
 	RHost      string    // PAM_RHOST as it is, an address or a name; "": none
 	Console    bool      // as [IsConsole] says

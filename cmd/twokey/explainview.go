@@ -73,6 +73,9 @@ func explain(c *policy.Config, login attempt) explanation {
 	if problem == nil && action == policy.Ask && !login.counts(outcome.Methods) {
 		problem = errors.New("none of his devices counts here")
 	}
+	if problem == nil && outcome.Way == policy.Earlier && (policy.ActsForAnother(f.Service) || c.IsShared(f.RHost)) && action == policy.Ask {
+		problem = errors.New("no earlier success counts here: what many share, or what goes from one account to another, is nobody's own")
+	}
 	if problem != nil && outcome.Decision != policy.Exempt {
 		x.Problem = problem.Error()
 		if !login.late || !outcome.Observe {
