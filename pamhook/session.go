@@ -15,6 +15,7 @@ import (
 var (
 	errNothingWaits = errors.New("nothing waits for the account phase")
 	errLate         = errors.New("the session opens later than open_within after its success")
+	errEnded        = errors.New("what the user succeeded with was taken away before the session opened")
 	errKeysAlone    = errors.New("ssh key only, and ssh_keys_alone is deny")
 )
 
@@ -51,7 +52,7 @@ func (r *run) openSession() Verdict {
 		return r.refuseSession(err)
 	}
 	success, found, err := r.takeSuccess(subject)
-	if err == errLate {
+	if err == errLate || err == errEnded {
 		return r.refuseSession(err)
 	}
 	if err = r.forgive(err); err != nil {
@@ -96,7 +97,7 @@ func (r *run) openRecorded(s subject, rec audit.Record) Verdict {
 	return allow(nil, r.unwritten)
 }
 
-// takeSuccess uses up what authenticate left in the user's state; errLate when it is too old. What was used stays as a mark, without a
+// takeSuccess uses up what authenticate left in the user's state; errLate when it is too old, and errEnded when it was taken back. What was used stays as a mark, without a
 // method: when open_within is over no session may open as if nobody had ever been asked, neither at a second try nor for a process that
 // lives on.
 func (r *run) takeSuccess(s subject) (success state.Success, found bool, err error) {
@@ -115,7 +116,9 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 		// A number and a start time can come again when the machine has started anew: then the time may lie in the future.
 		if found = found && age >= -clockSlack; found {
 			mark := success
-			mark.Method, mark.Device = "", ""
+			if mark.Device = ""; mark.Method != state.Ended {
+				mark.Method = ""
+			}
 			tx.AddSuccess(mark, now)
 		}
 		return nil
@@ -123,6 +126,8 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 	switch {
 	case found && age > r.policy.OpenWithin:
 		return state.Success{}, false, errLate
+	case found && success.Method == state.Ended:
+		return state.Success{}, false, errEnded
 	case errors.Is(err, fs.ErrNotExist):
 		return state.Success{}, false, nil
 	}

@@ -136,13 +136,15 @@ func TestMustOpenNoSessionForASuccessThatThePolicyOrTheStateHasEnded(t *testing.
 		"his attempts are given back": {func() { w.change((*state.State).Unlock) }, allows},
 	} {
 		w.reset()
-		w.policy.SSHKeysAlone = policy.KeysDeny
 		if got := w.frame(); got != allows {
 			t.Fatalf("%s: the login: %#x", name, got)
 		}
 		c.end()
-		if got, _ := w.opened(); got != c.want {
-			t.Errorf("%s: %#x, want %#x, recorded %q", name, got, c.want, w.reasons())
+		w.hello.SSHAuthInfo = "keyboard-interactive/pam\n" // what sshd says then: without a success such a session opens
+		for try := range 2 {
+			if got, _ := w.opened(); got != c.want {
+				t.Errorf("%s, try %d: %#x, want %#x, recorded %q", name, try, got, c.want, w.reasons())
+			}
 		}
 	}
 }

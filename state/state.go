@@ -42,7 +42,8 @@
 //	                    success, time of its last pair and how long the next has to wait
 //	0x0A  charge        repeats, at most 8: connection (8 bytes), 1 byte (1: of a known source), amount, time
 //	0x0B  success       repeats, at most 6: process and its start (4 and 8 bytes), its parent and its start, service, method,
-//	                    device, source (texts of at most 32, 12, 32 and 32 bytes), time
+//	                    device, source (texts of at most 32, 12, 32 and 32 bytes), time; the method is empty for one that was used
+//	                    up, and "ended" for one that was taken back
 //	0x0C  remembered    1 to 8, the oldest first: key (16 bytes, see RememberKey and EarlierKey) and time of the success
 //	0x0D  notice        repeats, at most 3, the oldest first: id of a new device (8 bytes), who added it (text of at most 32 bytes),
 //	                    1 byte: how often it was shown where it may not have been seen, 0 to 2
@@ -169,7 +170,7 @@ type Success struct {
 	Process proc.ID // that ran authenticate
 	Parent  proc.ID
 	Service string // one that is longer than 32 bytes comes back as its hash
-	Method  string // "": a mark of one that was used up, or ended
+	Method  string // "": a mark of one that was used up; or [Ended]
 	Device  string
 	Source  string // like Service
 	Time    time.Time
@@ -261,9 +262,15 @@ func (s *State) ForgetSources() {
 	s.endSuccesses()
 }
 
-// endSuccesses leaves of every success the mark that there was one: as little as one that was used up.
+// Ended stands in place of the method of a success that was taken back before its session opened.
+const Ended = "ended"
+
+// endSuccesses takes back every success that no session has used up. It stays to be found: a session without one would open as if nobody
+// had been asked.
 func (s *State) endSuccesses() {
 	for i := range s.successes {
-		s.successes[i].Method, s.successes[i].Device = "", ""
+		if s.successes[i].Method != "" {
+			s.successes[i].Method, s.successes[i].Device = Ended, ""
+		}
 	}
 }

@@ -148,7 +148,7 @@ func TestWhatEndsASuccess(t *testing.T) {
 		c.end(s)
 		s = reread(t, s)
 		found, ok := s.TakeSuccess(monitor, "sshd")
-		if !ok || !found.Time.Equal(noon) || (found.Method == "") != c.ends || (found.Device == "") != c.ends {
+		if !ok || !found.Time.Equal(noon) || (found.Method == Ended) != c.ends || (found.Device == "") != c.ends {
 			t.Errorf("%s: %+v, %v", sentence, found, ok)
 		}
 	}
