@@ -29,7 +29,7 @@ func (r *run) mayForgive() bool {
 // isWriteFault tells a disk that cannot be written from everything else that can be wrong. A file size limit is not among it: that is
 // set by whoever starts the application, as in "ulimit -f 0; su". Neither is a state that was read and found damaged.
 func isWriteFault(err error) bool {
-	faults := []error{unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.EIO}
+	faults := []error{unix.EROFS, unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.EUCLEAN}
 	return !state.IsDamaged(err) && slices.ContainsFunc(faults, func(fault error) bool { return errors.Is(err, fault) })
 }
 

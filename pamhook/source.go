@@ -54,7 +54,8 @@ func isOnePlace(h *wire.Hello) bool {
 	addr, err := netip.ParseAddr(h.RHost)
 	switch {
 	case err == nil:
-		return !addr.Unmap().IsLinkLocalUnicast() // whoever is on the same link takes the address that he likes
+		// Whoever is on the same link takes the address that he likes; 0.0.0.0 and :: are what some servers say when they know none.
+		return !addr.Unmap().IsLinkLocalUnicast() && !addr.IsUnspecified()
 	case h.RHost != "":
 		return h.RHost != "UNKNOWN" && !strings.EqualFold(strings.TrimSuffix(h.RHost, "."), "localhost") // the first is sshd's word
 	case h.CallerUID == 0:

@@ -68,6 +68,7 @@ func TestAServiceThatCannotAskLetsInAfterACodeFromTheSameSource(t *testing.T) {
 		"the network is known to the throttle": {prepare: succeeded("2001:db8::/64", time.Minute), change: from("2001:db8::99"), verdict: deny, reason: "within open_within"},
 		"from the same link":                   {prepare: succeeded("fe80::1%eth0", time.Minute), change: from("fe80::1%eth0"), verdict: deny, reason: "no place"},
 		"from the same link over IPv4":         {prepare: succeeded("169.254.1.1", time.Minute), change: from("::ffff:169.254.1.1"), verdict: deny, reason: "no place"},
+		"from no address that is known":        {prepare: succeeded("0.0.0.0", time.Minute), change: from("0.0.0.0"), verdict: deny, reason: "no place"},
 		"from localhost, by its name":          {change: from("LocalHost."), verdict: deny, reason: "no place"},
 		"from an address that many share":      {settings: "shared: [192.0.2.0/24]\n", prepare: here, verdict: deny, reason: "no place"},
 		"from an address that few share":       {settings: "shared: [192.0.2.8]\n", prepare: here, verdict: allow, reason: "a code was given"},
