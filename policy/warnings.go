@@ -30,7 +30,8 @@ func (c *Config) Warnings(now time.Time) []string {
 			c.Discrepancy, 2*c.Discrepancy+1)
 	}
 	if c.OnFault == FaultConsole {
-		warn("on_fault is allow-console: while the disk cannot be written, who sits at the console gets in with a code that may be used twice")
+		warn("on_fault is allow-console: while the disk cannot be written, who sits at the console gets in with a code that may be used twice; " +
+			"su and sudo stay closed, so that root needs a password for the console")
 	}
 	found = append(found, c.settingWarnings()...)
 	return append(found, c.NewDevices.warnings()...)

@@ -35,6 +35,12 @@ func (c *Config) consoleWarnings() []string {
 			found = append(found, fmt.Sprintf("%s is about the console and names %s, which never counts as the console", r.name, r.services[i]))
 		}
 	}
+	for i, r := range c.Rules {
+		another := len(r.Services) == 0 || slices.ContainsFunc(r.Services, ActsForAnother)
+		if r.Then == Deny && another && slices.Equal(r.TTY, []string{"remote"}) {
+			found = append(found, c.RuleName(i)+" denies what is remote, and su and sudo always are: name the services that are meant, such as sshd and login")
+		}
+	}
 	return found
 }
 
