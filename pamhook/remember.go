@@ -6,6 +6,7 @@ import (
 
 	"twokey/audit"
 	"twokey/device"
+	"twokey/pamhook/wire"
 	"twokey/policy"
 	"twokey/secrets"
 	"twokey/state"
@@ -31,8 +32,13 @@ func (r *run) rememberKey() [16]byte {
 	return state.RememberKey(placeOf(r.hello), r.hello.Service, r.ssh.Fingerprint, r.outcome.Methods)
 }
 
-// remember keeps that a right code was given by a method.
+// remember keeps that a right code was given by a method, if it was given behind another factor.
+//
+// Attack: where the stack asks for the code first, give one that was seen, and use what is remembered of it when the password is had too.
 func (r *run) remember(st *state.State, method string, now time.Time) {
+	if r.hello.Flags&wire.FlagAfterPassword == 0 && len(r.ssh.Methods) == 0 {
+		return
+	}
 	if r.mayRemember() {
 		st.Remember(r.rememberKey(), now)
 	}

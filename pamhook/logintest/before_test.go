@@ -196,6 +196,7 @@ func TestACodeOpensAServiceThatCannotAskFromTheSamePlaceAlone(t *testing.T) {
 		"by a recovery code":           {"", recovery, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.7"), allow},
 		"by one, which counts not":     {"rules: [{services: [cockpit], then: required, methods: [totp]}]\n", recovery, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.7"), deny},
 		"by the app, which counts not": {"rules: [{services: [cockpit], then: required, methods: [recovery]}]\n", code, from("sshd", "192.0.2.7"), from("cockpit", "192.0.2.7"), deny},
+		"before the password":          {"", code, func(h *wire.Hello) { h.Flags = 0 }, from("cockpit", "192.0.2.7"), deny},
 		"to become somebody else":      {"", code, func(h *wire.Hello) { h.RHost, h.CallerUID = "", uid }, func(h *wire.Hello) { h.Service, h.RHost, h.CallerUID = "su", "", uid }, deny},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -301,6 +302,8 @@ func TestWhoIsRememberedAndWhoIsNot(t *testing.T) {
 		"from an address that many share":          {"remember: 1h\nshared: [192.0.2.0/24]", same, same, nil, false},
 		"with the same key":                        {"remember: 1h", key, key, nil, true},
 		"without the key":                          {"remember: 1h", key, same, nil, false},
+		"before the password":                      {"remember: 1h", func(h *wire.Hello) { h.Flags = 0 }, same, nil, false},
+		"before the password, after a key":         {"remember: 1h", func(h *wire.Hello) { h.Flags, h.SSHAuthInfo = 0, sshKey }, key, nil, true},
 		"with a key, before without":               {"remember: 1h", same, key, nil, false},
 		"with another key":                         {"remember: 1h", key, func(h *wire.Hello) { h.SSHAuthInfo = otherKey }, nil, false},
 		"at another service":                       {"remember: 1h", same, at("xrdp-sesman"), nil, false},
