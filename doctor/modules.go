@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"twokey/internal/pamconf"
+	"twokey/policy"
 )
 
 // moduleName is ours, as stacks name it.
@@ -139,7 +140,7 @@ func argumentProblem(line pamconf.Line) (why, better string) {
 			kept = append(kept, arg)
 		default:
 			why = "there is no argument " + arg
-			if meant := closest(arg); meant != "" {
+			if meant := policy.Nearest(arg, plainArguments()); meant != "" {
 				kept = append(kept, meant)
 			}
 		}
@@ -159,35 +160,4 @@ func withArgs(line pamconf.Line, args []string) string {
 		words = append(words, arg)
 	}
 	return strings.Join(words, " ")
-}
-
-// closest is the argument that was meant by one with up to two wrong letters.
-func closest(arg string) string {
-	for _, known := range plainArguments() {
-		if distance(arg, known) <= 2 {
-			return known
-		}
-	}
-	return ""
-}
-
-// distance is the number of letters to insert, delete or replace (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -114,18 +114,28 @@ func checkPath(s string) string {
 	return checkText(s)
 }
 
-// suggest finds the known key that a misspelt one probably means.
+// suggest adds the known key that a misspelt one probably means.
 func suggest(key string, fields []field) string {
-	best, distance := "", 3
+	var known []string
 	for _, f := range fields {
-		if d := editDistance(key, f.key); d < distance && d < len(f.key) {
-			best, distance = f.key, d
+		known = append(known, f.key)
+	}
+	if best := Nearest(key, known); best != "" {
+		return fmt.Sprintf(" (did you mean %q?)", best)
+	}
+	return ""
+}
+
+// Nearest finds the known word that a misspelt one probably means: the first of those that differ by the fewest letters, two at most and
+// not by all of them. "": there is none.
+func Nearest(word string, known []string) string {
+	best, distance := "", 3
+	for _, k := range known {
+		if d := editDistance(word, k); d < distance && d < len(k) {
+			best, distance = k, d
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %q?)", best)
+	return best
 }
 
 // editDistance counts the bytes to insert, drop or replace (Levenshtein 1965).
