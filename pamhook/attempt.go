@@ -27,6 +27,7 @@ var (
 // turnError says that a pair has to wait.
 type turnError struct{ wait time.Duration }
 
+// Error gives the words of a user who is throttled: that is what a pair that waits too long is.
 func (e turnError) Error() string { return errThrottled.Error() }
 
 // try looks at an answer, and lets in if it is right.

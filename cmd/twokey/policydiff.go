@@ -52,6 +52,7 @@ func (d decision) same(other decision) bool {
 		slices.Equal(d.Methods, other.Methods) && d.Remember == other.Remember
 }
 
+// String is the decision as a cell of the table has it.
 func (d decision) String() string {
 	text := d.Decision
 	if d.Until != "" {
