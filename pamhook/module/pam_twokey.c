@@ -16,7 +16,9 @@
  * 10. say in the system log why it refused, without anything that a stranger typed;
  * 11. change PAM_AUTHTOK, once it is there, only as CUT_AUTHTOK says and only to succeed, when it still is what the helper saw: no
  *     code stays in it, and no password that the helper did not see is cut;
- * 12. deny when the helper was not told everything.
+ * 12. deny when the helper was not told everything;
+ * 13. grant no credentials and open no session while the account phase has still to ask: an application that leaves that phase out
+ *     must not get a login out of authenticate alone.
  * It MUST NOT set PAM_USER, open a file, read the environment, have a constructor, global or static data that
  * changes, or threads (sshd forks between pam_start and pam_authenticate).
  */
@@ -30,7 +32,8 @@
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
-#define ACCOUNT_ASKS "twokey_account" /* PAM data from authenticate to acct_mgmt: not NULL when the helper has to ask there */
+#define ACCOUNT_DUE "twokey_account" /* PAM data, not NULL from an authenticate that leaves a question to acct_mgmt to its answer */
+#define NOT_ASKED "the account phase, which has still to ask, was left out or denied: is its line missing?"
 
 enum { FAIL_DELAY_US = 2000000 };
 
@@ -110,6 +113,18 @@ static bool cut_authtok(const struct login *l)
 	return false;
 }
 
+static bool set_account_due(pam_handle_t *pamh, bool due)
+{
+	return pam_set_data(pamh, ACCOUNT_DUE, due ? pamh : NULL, NULL) == PAM_SUCCESS;
+}
+
+static bool account_due(pam_handle_t *pamh)
+{
+	const void *due = NULL;
+
+	return pam_get_data(pamh, ACCOUNT_DUE, &due) == PAM_SUCCESS && due != NULL;
+}
+
 /* The one door to success. */
 static int settle(const struct login *l, enum io r, const struct frame *verdict, int status)
 {
@@ -128,8 +143,7 @@ static int settle(const struct login *l, enum io r, const struct frame *verdict,
 		return PAM_SUCCESS;
 	if (verdict->type != ALLOW)
 		return no;
-	if (l->phase == AUTHENTICATE && verdict->payload[NONCE_SIZE] == 1 &&
-	    pam_set_data(l->pamh, ACCOUNT_ASKS, l->pamh, NULL) != PAM_SUCCESS)
+	if (l->phase != OPEN_SESSION && !set_account_due(l->pamh, l->phase == AUTHENTICATE && verdict->payload[NONCE_SIZE] == 1))
 		return no;
 	return cut_authtok(l) ? PAM_SUCCESS : no;
 }
@@ -179,28 +193,28 @@ EXPORT int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const ch
 	struct args args = {0};
 
 	(void)pam_fail_delay(pamh, FAIL_DELAY_US);
-	if (pam_set_data(pamh, ACCOUNT_ASKS, NULL, NULL) != PAM_SUCCESS || !parse_arguments(pamh, AUTHENTICATE, argc, argv, &args))
+	if (!set_account_due(pamh, false) || !parse_arguments(pamh, AUTHENTICATE, argc, argv, &args))
 		return PAM_AUTH_ERR;
 	return run(pamh, flags, AUTHENTICATE, &args);
 }
 
-/* There are no credentials, and anything but success would end the session. */
+/* There are no credentials, and anything but success ends the session. */
 EXPORT int pam_sm_setcred(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
-	(void)pamh, (void)flags, (void)argc, (void)argv;
-	return PAM_SUCCESS;
+	(void)argc, (void)argv;
+	if (((unsigned)flags & PAM_DELETE_CRED) != 0 || !account_due(pamh))
+		return PAM_SUCCESS;
+	pam_syslog(pamh, LOG_ERR, "refused: %s", NOT_ASKED);
+	return PAM_CRED_ERR;
 }
 
 EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv)
 {
 	struct args args = {0};
-	const void *asks = NULL;
 
 	if (!parse_arguments(pamh, ACCOUNT, argc, argv, &args))
 		return PAM_PERM_DENIED;
-	if (pam_get_data(pamh, ACCOUNT_ASKS, &asks) != PAM_SUCCESS || asks == NULL)
-		return PAM_SUCCESS;
-	return run(pamh, flags, ACCOUNT, &args);
+	return account_due(pamh) ? run(pamh, flags, ACCOUNT, &args) : PAM_SUCCESS;
 }
 
 EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv)
@@ -209,7 +223,10 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
 
 	if (!parse_arguments(pamh, OPEN_SESSION, argc, argv, &args))
 		return PAM_SESSION_ERR;
-	return run(pamh, flags, OPEN_SESSION, &args);
+	if (!account_due(pamh))
+		return run(pamh, flags, OPEN_SESSION, &args);
+	pam_syslog(pamh, LOG_ERR, "refused: %s", NOT_ASKED);
+	return PAM_SESSION_ERR;
 }
 
 EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags, int argc, const char **argv)

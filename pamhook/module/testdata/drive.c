@@ -287,6 +287,10 @@ static void run_phase(const char *phase)
 		report_number("auth", pam_authenticate(pamh, flags));
 	else if (strcmp(phase, "cred") == 0)
 		report_number("cred", pam_setcred(pamh, (int)PAM_ESTABLISH_CRED | flags));
+	else if (strcmp(phase, "delete") == 0)
+		report_number("delete", pam_setcred(pamh, (int)PAM_DELETE_CRED | flags));
+	else if (strcmp(phase, "refresh") == 0)
+		report_number("refresh", pam_setcred(pamh, (int)PAM_REFRESH_CRED | flags));
 	else if (strcmp(phase, "acct") == 0)
 		report_number("acct", pam_acct_mgmt(pamh, flags));
 	else if (strcmp(phase, "open") == 0)

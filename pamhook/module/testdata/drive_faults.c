@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <security/pam_appl.h>
+#include <security/pam_modules.h>
 #include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -148,11 +149,14 @@ int close_range(unsigned first, unsigned last, int flags)
 int pam_set_data(pam_handle_t *handle, const char *name, void *data, void (*cleanup)(pam_handle_t *, void *, int))
 {
 	int (*real)(pam_handle_t *, const char *, void *, void (*)(pam_handle_t *, void *, int));
+	const void *old = NULL;
 
 	real = (int (*)(pam_handle_t *, const char *, void *, void (*)(pam_handle_t *, void *, int)))dlsym(RTLD_NEXT, "pam_set_data");
 	if (has(&faults, "pam_set_data") && data != NULL)
 		return PAM_BUF_ERR;
 	if (has(&faults, "pam_clear_data") && data == NULL)
+		return PAM_BUF_ERR;
+	if (has(&faults, "pam_clear_due") && data == NULL && pam_get_data(handle, name, &old) == PAM_SUCCESS && old != NULL)
 		return PAM_BUF_ERR;
 	return real(handle, name, data, cleanup);
 }

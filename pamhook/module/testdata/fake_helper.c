@@ -399,12 +399,32 @@ static void account_ignore(void)
 	verdict(phase() == 1 ? ALLOW : IGNORE, 1);
 }
 
-/* Announces the account phase in the first run and refuses in every other. */
-static void account_once(void)
+/* Announces the account phase, and does not live to see it. */
+static void account_dies(void)
+{
+	if (phase() == 1)
+		allow_account();
+	else
+		killed();
+}
+
+static int first_run(void)
 {
 	struct stat st;
 
-	verdict(fstat(fileno(seen), &st) == 0 && st.st_size < 400 ? ALLOW : DENY, 1);
+	return fstat(fileno(seen), &st) == 0 && st.st_size < 400;
+}
+
+/* Announces the account phase in the first run and refuses in every other. */
+static void account_once(void)
+{
+	verdict(first_run() ? ALLOW : DENY, 1);
+}
+
+/* Announces the account phase in the first run and lets in without it in every other. */
+static void account_first(void)
+{
+	verdict(ALLOW, (uint8_t)first_run());
 }
 
 static const struct behaviour behaviours[] = {
@@ -420,7 +440,8 @@ static const struct behaviour behaviours[] = {
 	{"frames-most", frames_most}, {"frames-too-many", frames_too_many}, {"unknown-type", unknown_type}, {"own-direction", own_direction},
 	{"echo-hello", echo_hello}, {"escape-sequence", escape_sequence}, {"prompt", prompt}, {"prompt-allow", prompt_allow},
 	{"prompt-exit", prompt_exit}, {"prompt-wait", prompt_wait}, {"prompt-twice", prompt_twice}, {"talkative", talkative}, {"groups", groups},
-	{"account", account}, {"account-ignore", account_ignore}, {"account-once", account_once}, {NULL, NULL},
+	{"account", account}, {"account-ignore", account_ignore}, {"account-once", account_once},
+	{"account-first", account_first}, {"account-dies", account_dies}, {NULL, NULL},
 };
 
 static int act(const struct behaviour *b, const char *name)
