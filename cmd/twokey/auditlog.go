@@ -115,7 +115,7 @@ func (u *ui) entries(entries []audit.Entry) error {
 }
 
 func recordRow(r *audit.Record) []string {
-	row := []string{r.Time.Local().Format("2006-01-02 15:04:05"), mark(r.Outcome), actor(r), r.Action, r.Service, r.Source, why(r)}
+	row := []string{r.Time.Local().Format("2006-01-02 15:04:05"), mark(r.Outcome), whoDid(r), r.Action, r.Service, r.Source, why(r)}
 	if r.Target != "" {
 		row[3] += " " + r.Target
 	}
@@ -139,8 +139,8 @@ func mark(o audit.Outcome) string {
 	return "?"
 }
 
-// actor is who logged in or typed; of an unknown name, which may be a password, there is only the length.
-func actor(r *audit.Record) string {
+// whoDid is who logged in or typed; of an unknown name, which may be a password, there is only the length.
+func whoDid(r *audit.Record) string {
 	switch {
 	case r.UserHash != "":
 		return fmt.Sprintf("(unknown, %d bytes)", r.UserLength)

@@ -52,7 +52,7 @@ func enrollAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	name, err := userOrMyself(c)
+	name, err := userOrMyself(c, ui)
 	if err != nil {
 		return err
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +74,7 @@ func (e *enrolment) prepare(name string) (err error) {
 	if err != nil {
 		return err
 	}
-	request.By = adds()
+	request.By = e.actor.signature()
 	who := enroll.Account{Name: e.account.Name, UID: e.account.UID}
 	if e.draft, err = e.users.Draft(who, request); err != nil {
 		return err
@@ -85,32 +83,6 @@ func (e *enrolment) prepare(name string) (err error) {
 		return err
 	}
 	return e.checkWidth()
-}
-
-// adds is who adds a device, as its owner is told at his next session.
-func adds() string {
-	name := strconv.Itoa(os.Getuid())
-	if self, err := sysuser.LookupID(uint32(os.Getuid())); err == nil {
-		name = self.Name
-	}
-	login := ""
-	if uid, err := strconv.ParseUint(loginUID(), 10, 32); err == nil {
-		if account, err := sysuser.LookupID(uint32(uid)); err == nil {
-			login = account.Name
-		}
-	}
-	return signature(name, login, os.Getenv("SUDO_USER"))
-}
-
-// signature is the account, and in brackets who became it: the user who logged in, as the kernel knows, before the one that the
-// environment names.
-func signature(name, login, sudo string) string {
-	for _, behind := range []string{login, sudo} {
-		if behind != "" && behind != name {
-			return fmt.Sprintf("%s (%s)", name, behind)
-		}
-	}
-	return name
 }
 
 // checkWidth refuses a terminal on which the lines of the QR code would wrap.

@@ -25,6 +25,7 @@ import (
 // host is the host that a command works on: its configuration, and what that names.
 type host struct {
 	ui     *ui
+	actor  actor
 	root   string // "" or a folder in which the host's file system lies
 	config string // the configuration file, root included
 	yes    bool   // --yes
@@ -41,7 +42,7 @@ func locate(c *cli.Context, ui *ui) (*host, error) {
 	if err := errors.Join(rootErr, configErr); err != nil {
 		return nil, err
 	}
-	return &host{ui: ui, root: root, config: config, yes: c.Bool("yes"), dryRun: c.Bool(dryRun)}, nil
+	return &host{ui: ui, actor: ui.actor(), root: root, config: config, yes: c.Bool("yes"), dryRun: c.Bool(dryRun)}, nil
 }
 
 func or(text, otherwise string) string {
@@ -199,30 +200,26 @@ func (h *host) warnOff() {
 	}
 }
 
-// myself is who types: the user who called sudo, else the user that we run as.
-func myself() (string, error) {
-	if name := os.Getenv("SUDO_USER"); name != "" {
-		return name, nil
-	}
-	self, err := sysuser.LookupID(uint32(os.Getuid()))
-	return self.Name, err
-}
-
-// userOrMyself is the argument of a command that is about one user, without which it is about whoever types.
-func userOrMyself(c *cli.Context) (string, error) {
+// userOrMyself is the argument of a command that is about one user, without which it is about whoever types: over the socket the peer,
+// else the user who called sudo, else the user that we run as.
+func userOrMyself(c *cli.Context, ui *ui) (string, error) {
 	if c.Args().Present() {
 		return oneUser(c)
 	}
-	return myself()
+	who := ui.actor()
+	if !who.socket && who.sudo != "" {
+		return who.sudo, nil
+	}
+	if who.account.Name == "" {
+		return "", unknownUser(fmt.Sprint(who.account.UID))
+	}
+	return who.account.Name, nil
 }
 
 // newRecord is what an administrator does to a user, or with target "" to the host.
 func (h *host) newRecord(action, target string, changes ...audit.Change) audit.Record {
-	rec := audit.Record{Time: time.Now(), Action: action, Outcome: audit.Success, Target: target, Changes: changes,
-		UserID: strconv.Itoa(os.Getuid()), PID: uint64(os.Getpid()), LoginUID: loginUID(), SudoUser: os.Getenv("SUDO_USER")}
-	if self, err := sysuser.LookupID(uint32(os.Getuid())); err == nil {
-		rec.User = self.Name
-	}
+	rec := audit.Record{Time: time.Now(), Action: action, Outcome: audit.Success, Target: target, Changes: changes, PID: uint64(os.Getpid())}
+	h.actor.signs(&rec)
 	if account, err := sysuser.Lookup(target); err == nil {
 		rec.TargetID = strconv.FormatUint(uint64(account.UID), 10)
 	}
@@ -235,13 +232,4 @@ func (h *host) record(action, target string, changes ...audit.Change) error {
 		return fmt.Errorf("it is done, but the audit log could not be written: %w", err)
 	}
 	return nil
-}
-
-// loginUID is who logged in, whatever he has become since (proc(5)); "" when nobody did.
-func loginUID() string {
-	b, err := safefile.ReadFile("/proc/self/loginuid", safefile.Public)
-	if uid := strings.TrimSpace(string(b)); err == nil && uid != "4294967295" {
-		return uid
-	}
-	return ""
 }

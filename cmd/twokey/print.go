@@ -19,11 +19,20 @@ import (
 // Questions go to standard error too, so that standard output can be piped away.
 type ui struct {
 	in       *input
+	peer     *actor // who is at the other end of the socket; nil: whoever has started us
 	out, err io.Writer
 	json     bool
 	typed    []string // the command line, without the name of the program
 	warned   []string // by warnOnce
 	failed   error    // of the first write to standard output that failed
+}
+
+// actor is who acts.
+func (u *ui) actor() actor {
+	if u.peer != nil {
+		return *u.peer
+	}
+	return theirs()
 }
 
 // say prints lines for people; with --json nothing.

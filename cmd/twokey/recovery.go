@@ -38,7 +38,7 @@ func recoveryCommand(ui *ui) *cli.Command {
 }
 
 func recoveryAction(c *cli.Context, ui *ui, do func(*host, *enroll.Users, person) error) error {
-	name, err := userOrMyself(c)
+	name, err := userOrMyself(c, ui)
 	if err != nil {
 		return err
 	}
