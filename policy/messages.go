@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -28,8 +29,11 @@ const (
 	MsgNoticeRequired     Message = "notice_required"     // USER, DATE, DAYS
 	MsgNoticeRequiredOne  Message = "notice_required_one" // USER, DATE
 	MsgNoticeRequiredLast Message = "notice_required_last"
-	MsgNoticeDevice       Message = "notice_device"   // DEVICE, DATE, BY
-	MsgNoticeRecovery     Message = "notice_recovery" // USER, LEFT
+	MsgNoticeDevice       Message = "notice_device"       // DEVICE, DATE, BY
+	MsgNoticeDeviceEnds   Message = "notice_device_ends"  // DEVICE, DATE; within three days
+	MsgNoticeRequireEnds  Message = "notice_require_ends" // DATE, the last day
+	MsgNoticeExemptEnds   Message = "notice_exempt_ends"  // DATE, the last day
+	MsgNoticeRecovery     Message = "notice_recovery"     // USER, LEFT
 	MsgNoticeRecoveryOne  Message = "notice_recovery_one"
 	MsgNoticeRecoveryNone Message = "notice_recovery_none"
 
@@ -68,23 +72,34 @@ func (m Message) For(n int) Message {
 }
 
 // placeholders are what each message may have between percent signs, beside what every one may.
-var placeholders = map[Message][]string{
+var placeholders = together(placeholdersOfEnrolment, map[Message][]string{
 	MsgPrompt: nil, MsgPasswordAndCode: nil, MsgRefused: nil,
 	MsgReplayed: {"SECONDS"}, MsgReplayedOne: nil, MsgReplayedNext: nil,
 	MsgNoticeOptional: {"USER"},
 	MsgNoticeRequired: {"USER", "DATE", "DAYS"}, MsgNoticeRequiredOne: {"USER", "DATE"}, MsgNoticeRequiredLast: {"USER", "DATE"},
-	MsgNoticeDevice:   {"DEVICE", "DATE", "BY"},
+	MsgNoticeDevice: {"DEVICE", "DATE", "BY"}, MsgNoticeDeviceEnds: {"DEVICE", "DATE"},
+	MsgNoticeRequireEnds: {"DATE"}, MsgNoticeExemptEnds: {"DATE"},
 	MsgNoticeRecovery: {"USER", "LEFT"}, MsgNoticeRecoveryOne: {"USER"}, MsgNoticeRecoveryNone: {"USER"},
 	MsgMailSubject: {"USER", "HOST"}, MsgMailBody: {"USER", "HOST"}, MsgMailBodyRequired: {"USER", "HOST"},
 	MsgMailBodyUntil: {"USER", "HOST", "DATE"},
 	MsgContact:       nil, MsgHelp: nil,
+})
+
+// together makes one table of two.
+func together[T any](a, b map[Message]T) map[Message]T {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
 }
 
 // everywhere are the placeholders that every message knows, but for contact and help, which they are made of.
 var everywhere = []string{"CONTACT", "HELP_URL", "HELP"}
 
+// prompts are the messages behind which an answer is typed.
+var prompts = append([]Message{MsgPrompt, MsgPasswordAndCode}, promptsOfEnrolment...)
+
 // oneLine are the messages that stand where a second line would look like something else: a prompt, a header, part of a sentence.
-var oneLine = []Message{MsgPrompt, MsgPasswordAndCode, MsgMailSubject, MsgContact, MsgHelp}
+var oneLine = append([]Message{MsgMailSubject, MsgContact, MsgHelp}, prompts...)
 
 // known are the placeholders that a message may have.
 func (m Message) known() []string {

@@ -18,7 +18,7 @@ func Languages() []string {
 // shipped are the texts that come with twokey, by language. A prompt is the same for everybody, and a refusal does not say why.
 var shipped = map[string]map[Message]string{DefaultLanguage: english, "de": german}
 
-var english = map[Message]string{
+var english = together(englishEnrolment, map[Message]string{
 	MsgPrompt:          "Verification code: ",
 	MsgPasswordAndCode: "Password and code: ",
 	MsgRefused:         "Login failed. Please check your login details and try again. Otherwise contact %CONTACT%.",
@@ -27,20 +27,25 @@ var english = map[Message]string{
 	MsgReplayedOne:  "This code has already been used. The next one comes in 1 second.",
 	MsgReplayedNext: "This code has already been used. Please take the next one.",
 
-	MsgNoticeOptional: "You have no second factor yet. Ask %CONTACT% to set one up: sudo twokey enroll %USER%. %HELP%",
+	MsgNoticeOptional: "You have no second factor yet. Set one up with \"twokey enroll\", or ask %CONTACT%. %HELP%",
 	MsgNoticeRequired: "You can log in without a second factor until %DATE% (%DAYS% days left). " +
-		"Ask %CONTACT% to set one up: sudo twokey enroll %USER%. %HELP%",
+		"Set one up with \"twokey enroll\", or ask %CONTACT%. %HELP%",
 	MsgNoticeRequiredOne: "You can log in without a second factor until tomorrow, %DATE%. " +
-		"Ask %CONTACT% to set one up: sudo twokey enroll %USER%. %HELP%",
+		"Set one up with \"twokey enroll\", or ask %CONTACT%. %HELP%",
 	MsgNoticeRequiredLast: "Today, %DATE%, is the last day on which you can log in without a second factor. " +
-		"Ask %CONTACT% to set one up: sudo twokey enroll %USER%. %HELP%",
+		"Set one up with \"twokey enroll\", or ask %CONTACT%. %HELP%",
 	MsgNoticeDevice: "Device \"%DEVICE%\" was added on %DATE% by %BY%. If you did not expect this, tell %CONTACT%.",
+	MsgNoticeDeviceEnds: "The codes of device \"%DEVICE%\" end on %DATE%. " +
+		"Link another one before that with \"twokey device add\", or ask %CONTACT%.",
+	MsgNoticeRequireEnds: "A second factor is required of you until %DATE%. After that your logins may be asked for less.",
+	MsgNoticeExemptEnds: "You can log in without a second factor until %DATE%. After that the usual rules are yours again. " +
+		"If you have none yet, set one up with \"twokey enroll\", or ask %CONTACT%.",
 	MsgNoticeRecovery: "You have %LEFT% recovery codes left. " +
-		"Ask %CONTACT% for new ones: sudo twokey recovery new %USER%",
+		"Make new ones with \"twokey recovery new\", or ask %CONTACT%.",
 	MsgNoticeRecoveryOne: "You have 1 recovery code left. " +
-		"Ask %CONTACT% for new ones: sudo twokey recovery new %USER%",
+		"Make new ones with \"twokey recovery new\", or ask %CONTACT%.",
 	MsgNoticeRecoveryNone: "You have no recovery codes left. " +
-		"Ask %CONTACT% for new ones: sudo twokey recovery new %USER%",
+		"Make new ones with \"twokey recovery new\", or ask %CONTACT%.",
 
 	MsgMailSubject: "Your second factor for %HOST%",
 	MsgMailBody: "Hello,\n\n" +
@@ -56,10 +61,10 @@ var english = map[Message]string{
 
 	MsgContact: DefaultContact,
 	MsgHelp:    "More about it: %HELP_URL%",
-}
+})
 
 // german has %CONTACT% in the accusative everywhere, so that one wording of "contact" fits.
-var german = map[Message]string{
+var german = together(germanEnrolment, map[Message]string{
 	MsgPrompt:          "Bestätigungscode: ",
 	MsgPasswordAndCode: "Passwort und Code: ",
 	MsgRefused: "Die Anmeldung ist fehlgeschlagen. Bitte prüfen Sie Ihre Anmeldedaten und versuchen Sie es erneut. " +
@@ -70,21 +75,26 @@ var german = map[Message]string{
 	MsgReplayedNext: "Dieser Code wurde bereits verwendet. Bitte nehmen Sie den nächsten.",
 
 	MsgNoticeOptional: "Sie haben noch keinen zweiten Faktor. " +
-		"Bitten Sie %CONTACT%, ihn einzurichten: sudo twokey enroll %USER%. %HELP%",
+		"Richten Sie ihn mit \"twokey enroll\" ein, oder bitten Sie %CONTACT% darum. %HELP%",
 	MsgNoticeRequired: "Ohne zweiten Faktor können Sie sich noch bis zum %DATE% anmelden (noch %DAYS% Tage). " +
-		"Bitten Sie %CONTACT%, ihn einzurichten: sudo twokey enroll %USER%. %HELP%",
+		"Richten Sie ihn mit \"twokey enroll\" ein, oder bitten Sie %CONTACT% darum. %HELP%",
 	MsgNoticeRequiredOne: "Ohne zweiten Faktor können Sie sich noch bis morgen, %DATE%, anmelden. " +
-		"Bitten Sie %CONTACT%, ihn einzurichten: sudo twokey enroll %USER%. %HELP%",
+		"Richten Sie ihn mit \"twokey enroll\" ein, oder bitten Sie %CONTACT% darum. %HELP%",
 	MsgNoticeRequiredLast: "Heute, %DATE%, können Sie sich zum letzten Mal ohne zweiten Faktor anmelden. " +
-		"Bitten Sie %CONTACT%, ihn einzurichten: sudo twokey enroll %USER%. %HELP%",
+		"Richten Sie ihn mit \"twokey enroll\" ein, oder bitten Sie %CONTACT% darum. %HELP%",
 	MsgNoticeDevice: "Das Gerät \"%DEVICE%\" wurde am %DATE% von %BY% hinzugefügt. " +
 		"Wenn Sie das nicht erwartet haben, wenden Sie sich an %CONTACT%.",
+	MsgNoticeDeviceEnds: "Die Codes des Geräts \"%DEVICE%\" gelten nur noch bis zum %DATE%. " +
+		"Fügen Sie vorher mit \"twokey device add\" ein anderes hinzu, oder bitten Sie %CONTACT% darum.",
+	MsgNoticeRequireEnds: "Ein zweiter Faktor wird von Ihnen bis zum %DATE% verlangt. Danach fragen Ihre Anmeldungen vielleicht nach weniger.",
+	MsgNoticeExemptEnds: "Ohne zweiten Faktor können Sie sich noch bis zum %DATE% anmelden. Danach gelten für Sie wieder die üblichen Regeln. " +
+		"Wenn Sie noch keinen haben, richten Sie ihn mit \"twokey enroll\" ein, oder bitten Sie %CONTACT% darum.",
 	MsgNoticeRecovery: "Sie haben noch %LEFT% Wiederherstellungscodes. " +
-		"Bitten Sie %CONTACT% um neue: sudo twokey recovery new %USER%",
+		"Machen Sie mit \"twokey recovery new\" neue, oder bitten Sie %CONTACT% darum.",
 	MsgNoticeRecoveryOne: "Sie haben noch 1 Wiederherstellungscode. " +
-		"Bitten Sie %CONTACT% um neue: sudo twokey recovery new %USER%",
+		"Machen Sie mit \"twokey recovery new\" neue, oder bitten Sie %CONTACT% darum.",
 	MsgNoticeRecoveryNone: "Sie haben keine Wiederherstellungscodes mehr. " +
-		"Bitten Sie %CONTACT% um neue: sudo twokey recovery new %USER%",
+		"Machen Sie mit \"twokey recovery new\" neue, oder bitten Sie %CONTACT% darum.",
 
 	MsgMailSubject: "Ihr zweiter Faktor für %HOST%",
 	MsgMailBody: "Guten Tag,\n\n" +
@@ -101,4 +111,4 @@ var german = map[Message]string{
 
 	MsgContact: "Ihren Administrator",
 	MsgHelp:    "Mehr dazu: %HELP_URL%",
-}
+})

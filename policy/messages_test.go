@@ -22,7 +22,7 @@ func languageFaults(texts map[Message]string) (faults []string) {
 		if !slices.Equal(placeholdersOf(text), placeholdersOf(english[m])) {
 			faults = append(faults, string(m)+": has not the placeholders of the English text")
 		}
-		if (m == MsgPrompt || m == MsgPasswordAndCode) != strings.HasSuffix(text, ": ") {
+		if slices.Contains(prompts, m) != strings.HasSuffix(text, ": ") {
 			faults = append(faults, string(m)+": a prompt, and nothing else, ends with a colon and a blank")
 		}
 	}
@@ -103,9 +103,9 @@ func TestText(t *testing.T) {
 		"a replaced text":                 {replaced.Text(MsgReplayed, "SECONDS", "17"), "Used. 17 s."},
 		"a replaced prompt":               {replaced.Text(MsgPrompt), "PIN? "},
 		"its other form is not":           {replaced.Text(MsgReplayedOne), "Dieser Code wurde bereits verwendet. Der nächste kommt in 1 Sekunde."},
-		"a replaced part":                 {replaced.Text(MsgNoticeOptional, "USER", "eva"), "Sie haben noch keinen zweiten Faktor. Bitten Sie Frau Maier, ihn einzurichten: sudo twokey enroll eva. Read https://example.org"},
-		"help where there is an address":  {full.Text(MsgNoticeOptional, "USER", "eva"), "You have no second factor yet. Ask the IT desk to set one up: sudo twokey enroll eva. More about it: https://intranet.example.org/2fa"},
-		"no help where there is none":     {(&Config{}).Text(MsgNoticeOptional, "USER", "eva"), "You have no second factor yet. Ask your administrator to set one up: sudo twokey enroll eva."},
+		"a replaced part":                 {replaced.Text(MsgNoticeOptional, "USER", "eva"), "Sie haben noch keinen zweiten Faktor. Richten Sie ihn mit \"twokey enroll\" ein, oder bitten Sie Frau Maier darum. Read https://example.org"},
+		"help where there is an address":  {full.Text(MsgNoticeOptional, "USER", "eva"), "You have no second factor yet. Set one up with \"twokey enroll\", or ask the IT desk. More about it: https://intranet.example.org/2fa"},
+		"no help where there is none":     {(&Config{}).Text(MsgNoticeOptional, "USER", "eva"), "You have no second factor yet. Set one up with \"twokey enroll\", or ask your administrator."},
 		"a device":                        {full.Text(MsgNoticeDevice, "DEVICE", "iPad", "DATE", "3 May", "BY", "root (carol)"), "Device \"iPad\" was added on 3 May by root (carol). If you did not expect this, tell the IT desk."},
 		"a value is not filled in":        {full.Text(MsgNoticeDevice, "DEVICE", "%BY%%CONTACT%", "DATE", "3 May", "BY", "root"), "Device \"%BY%%CONTACT%\" was added on 3 May by root. If you did not expect this, tell the IT desk."},
 		"a value has no control":          {full.Text(MsgNoticeDevice, "DEVICE", "a\n\x1b[2J\u202e\xff", "DATE", "3 May", "BY", "root"), "Device \"a??[2J??\" was added on 3 May by root. If you did not expect this, tell the IT desk."},

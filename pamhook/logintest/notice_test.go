@@ -22,7 +22,7 @@ func (h *host) told(change func(*wire.Hello)) ([]string, wire.Type) {
 }
 
 func TestWhatIsToldWhenASessionOpens(t *testing.T) {
-	optional := "You have no second factor yet. Ask your administrator to set one up: sudo twokey enroll alice."
+	optional := "You have no second factor yet. Set one up with \"twokey enroll\", or ask your administrator."
 	day := func(days int) string { return time.Now().AddDate(0, 0, days).Format(time.DateOnly) }
 	until := func(days int) string { return "require: [{users: [alice], by: " + day(days) + "}]" }
 	at := func(service string) func(*wire.Hello) { return func(h *wire.Hello) { h.Service = service } }
@@ -34,7 +34,7 @@ func TestWhatIsToldWhenASessionOpens(t *testing.T) {
 	}{
 		"optional without a device":                {want: []string{optional}},
 		"the same by key":                          {change: func(h *wire.Hello) { h.SSHAuthInfo = sshKey }, want: []string{optional}},
-		"with an address and a contact":            {settings: "help_url: https://intranet.example.org/2fa\ncontact: Joe", want: []string{"You have no second factor yet. Ask Joe to set one up: sudo twokey enroll alice. More about it: https://intranet.example.org/2fa"}},
+		"with an address and a contact":            {settings: "help_url: https://intranet.example.org/2fa\ncontact: Joe", want: []string{"You have no second factor yet. Set one up with \"twokey enroll\", or ask Joe. More about it: https://intranet.example.org/2fa"}},
 		"switched off by the policy":               {settings: "enroll: {notice: false}"},
 		"an application that wants no messages":    {change: func(h *wire.Hello) { h.Flags |= wire.FlagSilent }},
 		"with a device":                            {enrolled: true},
@@ -137,7 +137,7 @@ func TestFewRecoveryCodesAreToldOnce(t *testing.T) {
 	phone := h.Enrol("alice", uid, r)
 	h.change(func(st *state.State) { st.TakeNotices() })
 	words := func(text string) []string {
-		return []string{text + "Ask your administrator for new ones: sudo twokey recovery new alice"}
+		return []string{text + "Make new ones with \"twokey recovery new\", or ask your administrator."}
 	}
 	for i, want := range [][]string{nil, words("You have 3 recovery codes left. "), nil} {
 		if !h.answer(h.login("alice", uid), phone.RecoveryCodes[i]) {
