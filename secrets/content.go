@@ -13,31 +13,39 @@ import (
 
 const (
 	magic     = "twokey user "
-	header    = magic + "1\n"
 	macPrefix = "mac "
 	sigPrefix = "sig "
 )
 
-// The record as JSON has it. The order of the fields is that of the package comment.
+// The versions of the record that can be read; version2 is written.
+const (
+	version1 = "1"
+	version2 = "2"
+)
+
+// The record as JSON has it. The order of the fields is that of the package comment. Those that are pointers are not in version 1.
 type jsonRecord struct {
-	User     string        `json:"user"`
-	Serial   uint64        `json:"serial"`
-	Devices  []jsonDevice  `json:"devices"`
-	Recovery *jsonRecovery `json:"recovery"`
+	User           string        `json:"user"`
+	Serial         uint64        `json:"serial"`
+	Phone          *string       `json:"phone,omitempty"`
+	PhoneConfirmed *bool         `json:"phone_confirmed,omitempty"`
+	Devices        []jsonDevice  `json:"devices"`
+	Recovery       *jsonRecovery `json:"recovery"`
 }
 
 type jsonDevice struct {
-	ID        string `json:"id"`
-	Name      string `json:"name"`
-	Method    string `json:"method"`
-	Secret    []byte `json:"secret"`
-	Digits    int    `json:"digits"`
-	Period    int    `json:"period"`
-	Algorithm string `json:"algorithm"`
-	Counter   uint64 `json:"counter"`
-	Issuer    string `json:"issuer"`
-	Label     string `json:"label"`
-	Created   string `json:"created"`
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	Method    string  `json:"method"`
+	Secret    []byte  `json:"secret"`
+	Digits    int     `json:"digits"`
+	Period    int     `json:"period"`
+	Algorithm string  `json:"algorithm"`
+	Counter   uint64  `json:"counter"`
+	Issuer    string  `json:"issuer"`
+	Label     string  `json:"label"`
+	Created   string  `json:"created"`
+	Until     *string `json:"until,omitempty"`
 }
 
 type jsonRecovery struct {
@@ -51,20 +59,22 @@ func encode(r *Record, macKey []byte) ([]byte, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
-	body, err := encodeRecord(r)
+	body, err := encodeRecord(r, version2)
 	if err != nil {
 		return nil, err
 	}
-	b := append([]byte(header), body...)
+	b := append([]byte(magic+version2+"\n"), body...)
 	return append(b, macLine(b, macKey)...), nil
 }
 
 // decode understands the content of a file. The MAC is checked before anything that it covers is looked at.
 func decode(b, macKey []byte) (*Record, error) {
-	switch {
-	case !bytes.HasPrefix(b, []byte(magic)) || !bytes.HasSuffix(b, []byte("\n")):
+	if !bytes.HasPrefix(b, []byte(magic)) || !bytes.HasSuffix(b, []byte("\n")) {
 		return nil, ErrCorrupt
-	case !bytes.HasPrefix(b, []byte(header)):
+	}
+	first, _, _ := bytes.Cut(b, []byte("\n"))
+	version := string(first[len(magic):])
+	if version != version1 && version != version2 {
 		return nil, ErrVersion
 	}
 	end := bytes.LastIndexByte(b[:len(b)-1], '\n') + 1
@@ -75,7 +85,7 @@ func decode(b, macKey []byte) (*Record, error) {
 	if !hmac.Equal(last, macLine(covered, macKey)) {
 		return nil, ErrMAC
 	}
-	return decodeRecord(covered[len(header):])
+	return decodeRecord(covered[len(first)+1:], version)
 }
 
 func macLine(covered, macKey []byte) []byte {
@@ -86,11 +96,11 @@ func macLine(covered, macKey []byte) []byte {
 }
 
 // encodeRecord returns the one spelling that a record has: a line of JSON, ended by a line feed.
-func encodeRecord(r *Record) ([]byte, error) {
+func encodeRecord(r *Record, version string) ([]byte, error) {
 	var line bytes.Buffer
 	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false) // other programs that make such files would not think of it
-	if err := e.Encode(r.toJSON()); err != nil {
+	if err := e.Encode(r.toJSON(version)); err != nil {
 		return nil, err
 	}
 	return line.Bytes(), nil
@@ -98,7 +108,7 @@ func encodeRecord(r *Record) ([]byte, error) {
 
 // decodeRecord takes what encodeRecord gives for a record that Check accepts, and nothing else. The comparison at the end is
 // what refuses fields that are twice there, or in capitals, or unknown to this version, and every other second spelling.
-func decodeRecord(line []byte) (*Record, error) {
+func decodeRecord(line []byte, version string) (*Record, error) {
 	var j jsonRecord
 	if err := json.Unmarshal(line, &j); err != nil {
 		return nil, ErrCorrupt
@@ -107,18 +117,29 @@ func decodeRecord(line []byte) (*Record, error) {
 	if !ok || r.Check() != nil {
 		return nil, ErrCorrupt
 	}
-	again, err := encodeRecord(r)
+	again, err := encodeRecord(r, version)
 	if err != nil || !bytes.Equal(again, line) {
 		return nil, ErrCorrupt
 	}
 	return r, nil
 }
 
-func (r *Record) toJSON() jsonRecord {
+func (r *Record) toJSON(version string) jsonRecord {
 	j := jsonRecord{User: r.User, Serial: r.Serial, Devices: []jsonDevice{}}
+	if version == version2 {
+		j.Phone, j.PhoneConfirmed = &r.Phone, &r.PhoneConfirmed
+	}
 	for _, d := range r.Devices {
-		j.Devices = append(j.Devices, jsonDevice{hex.EncodeToString(d.ID[:]), d.Name, d.Method, d.Secret, d.Digits, d.Period,
-			d.Algorithm, d.Counter, d.Issuer, d.Label, d.Created.UTC().Format(time.RFC3339)})
+		device := jsonDevice{hex.EncodeToString(d.ID[:]), d.Name, d.Method, d.Secret, d.Digits, d.Period, d.Algorithm, d.Counter,
+			d.Issuer, d.Label, timeText(d.Created), nil}
+		if version == version2 {
+			until := ""
+			if !d.Until.IsZero() {
+				until = timeText(d.Until)
+			}
+			device.Until = &until
+		}
+		j.Devices = append(j.Devices, device)
 	}
 	if r.Recovery != nil {
 		j.Recovery = &jsonRecovery{ID: hex.EncodeToString(r.Recovery.ID[:]), Key: r.Recovery.Key[:]}
@@ -129,16 +150,22 @@ func (r *Record) toJSON() jsonRecord {
 	return j
 }
 
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
 func (j jsonRecord) toRecord() (*Record, bool) {
 	r := &Record{User: j.User, Serial: j.Serial}
+	if j.Phone != nil {
+		r.Phone = *j.Phone
+	}
+	if j.PhoneConfirmed != nil {
+		r.PhoneConfirmed = *j.PhoneConfirmed
+	}
 	for _, d := range j.Devices {
-		id, ok := parseID(d.ID)
-		created, err := time.Parse(time.RFC3339, d.Created)
-		if !ok || err != nil {
+		device, ok := d.toDevice()
+		if !ok {
 			return nil, false
 		}
-		r.Devices = append(r.Devices, Device{id, d.Name, d.Method, d.Secret, d.Digits, d.Period, d.Algorithm, d.Counter, d.Issuer,
-			d.Label, created.UTC()})
+		r.Devices = append(r.Devices, device)
 	}
 	if j.Recovery == nil {
 		return r, true
@@ -155,6 +182,21 @@ func (j jsonRecord) toRecord() (*Record, bool) {
 		r.Recovery.Hashes = append(r.Recovery.Hashes, [16]byte(hash))
 	}
 	return r, true
+}
+
+func (j jsonDevice) toDevice() (Device, bool) {
+	id, ok := parseID(j.ID)
+	created, err := time.Parse(time.RFC3339, j.Created)
+	if !ok || err != nil {
+		return Device{}, false
+	}
+	d := Device{id, j.Name, j.Method, j.Secret, j.Digits, j.Period, j.Algorithm, j.Counter, j.Issuer, j.Label, created.UTC(), time.Time{}}
+	if j.Until == nil || *j.Until == "" {
+		return d, true
+	}
+	until, err := time.Parse(time.RFC3339, *j.Until)
+	d.Until = until.UTC()
+	return d, err == nil
 }
 
 func parseID(text string) (ID, bool) {

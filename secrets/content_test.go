@@ -17,13 +17,13 @@ import (
 
 // contentVectors and fileVectors are how many testdata/make.py has written.
 const (
-	contentVectors = 161
-	fileVectors    = 13
+	contentVectors = 199
+	fileVectors    = 14
 )
 
 // expectations are the failure classes of the vectors.
 var expectations = map[string]error{
-	"accepted": nil, "damaged": ErrCorrupt, "not written here": ErrMAC, "signed elsewhere": ErrSigned, "another version": ErrVersion,
+	"accepted": nil, "of version 1": nil, "damaged": ErrCorrupt, "not written here": ErrMAC, "signed elsewhere": ErrSigned, "another version": ErrVersion,
 	"another user": ErrWrongUser, "another key": ErrWrongKey,
 }
 
@@ -74,13 +74,13 @@ func TestMustAcceptOneSpellingOfEachRecordOnly(t *testing.T) {
 				return
 			}
 			accepted++
-			if again, err := encode(r, key.macKey); err != nil || !bytes.Equal(again, v.body) {
+			if again, err := encode(r, key.macKey); err != nil || bytes.Equal(again, v.body) == strings.HasPrefix(v.name, "of-version-1") {
 				t.Errorf("comes out again as %q, %v", again, err)
 			}
 		})
 	}
-	if accepted != 6 {
-		t.Errorf("%d vectors accepted, want 6", accepted)
+	if accepted != 12 {
+		t.Errorf("%d vectors accepted, want 12", accepted)
 	}
 }
 
@@ -93,7 +93,11 @@ func TestFileVectors(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(users, "alice.age"), file, 0o600))
 			r, err := s.Load("alice")
 			v.check(t, r, err)
-			if err == nil && !reflect.DeepEqual(r, example()) {
+			expected := example()
+			if v.name == "of-version-1" {
+				expected = ofVersion1()
+			}
+			if err == nil && !reflect.DeepEqual(r, expected) {
 				t.Error("not the record of the example")
 			}
 		})
@@ -183,6 +187,9 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"codes without an": func(r *Record) { r.Recovery.ID = ID{} },
 		"without a key":    func(r *Record) { r.Recovery.Key = [32]byte{} },
 		"0 recovery codes": func(r *Record) { r.Recovery.Hashes = nil },
+		"phone number":     func(r *Record) { r.Phone = "020 7946 0958" },
+		"confirmed":        func(r *Record) { r.Phone = "" },
+		"good until":       device(func(d *Device) { d.Until = d.Until.Add(time.Millisecond) }),
 		// In UTC this is before 1970: what is written must be what can be read.
 		"1969": device(func(d *Device) { d.Created = time.Date(1970, 1, 1, 0, 30, 0, 0, time.FixedZone("", 3600)) }),
 	} {
@@ -200,16 +207,20 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 func FuzzDecodeRecord(f *testing.F) {
 	for _, v := range vectors(f, "content", contentVectors) {
 		if lines := bytes.SplitAfter(v.body, []byte("\n")); len(lines) > 2 {
-			f.Add(lines[1])
+			f.Add(lines[1], bytes.HasPrefix(v.body, []byte(magic+version1)))
 		}
 	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		r, err := decodeRecord(line)
+	f.Fuzz(func(t *testing.T, line []byte, old bool) {
+		version := version2
+		if old {
+			version = version1
+		}
+		r, err := decodeRecord(line, version)
 		if err != nil {
 			want(t, r, err, ErrCorrupt)
 			return
 		}
-		if again, err := encodeRecord(r); err != nil || !bytes.Equal(again, line) || r.Check() != nil {
+		if again, err := encodeRecord(r, version); err != nil || !bytes.Equal(again, line) || r.Check() != nil {
 			t.Errorf("comes out again as %q, %v", again, err)
 		}
 	})
@@ -228,20 +239,28 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if again, err := encode(r, key.macKey); err != nil || !bytes.Equal(again, content) {
+		again, err := encode(r, key.macKey)
+		must(t, err)
+		if back, err := decode(again, key.macKey); err != nil || !reflect.DeepEqual(back, r) {
 			t.Errorf("comes out again as %q, %v", again, err)
+		}
+		if !bytes.HasPrefix(content, []byte(magic+version1)) && !bytes.Equal(again, content) {
+			t.Errorf("comes out again as %q", again)
 		}
 	})
 }
 
 // What Check accepts can be read back and is the same then.
 func FuzzEncode(f *testing.F) {
-	f.Add("alice", "phone", "Example Ltd", "alice@web1", []byte("12345678901234567890"), 6, 30, uint64(0), uint64(1), int64(1767323045), true)
-	f.Add("ü<>&", "\U0001f511", `"\`, "", []byte("1234567890"), 12, 0, uint64(1<<53-1), uint64(1<<53-1), int64(253402300799), false)
-	f.Fuzz(func(t *testing.T, user, name, issuer, label string, secret []byte, digits, period int, counter, serial uint64, created int64, totp bool) {
+	f.Add("alice", "phone", "Example Ltd", "alice@web1", "+442079460958", []byte("12345678901234567890"), 6, 30, uint64(0), uint64(1), int64(1767323045), int64(0), true)
+	f.Add("ü<>&", "\U0001f511", `"\`, "", "", []byte("1234567890"), 12, 0, uint64(1<<53-1), uint64(1<<53-1), int64(253402300799), int64(253402300799), false)
+	f.Fuzz(func(t *testing.T, user, name, issuer, label, phone string, secret []byte, digits, period int, counter, serial uint64, created, until int64, totp bool) {
 		r := example()
-		r.User, r.Serial = user, serial
-		d := Device{ID{1}, name, "hotp", secret, digits, period, "SHA512", counter, issuer, label, time.Unix(created, 0).UTC()}
+		r.User, r.Serial, r.Phone, r.PhoneConfirmed = user, serial, phone, totp && phone != ""
+		d := Device{ID{1}, name, "hotp", secret, digits, period, "SHA512", counter, issuer, label, time.Unix(created, 0).UTC(), time.Time{}}
+		if until != 0 {
+			d.Until = time.Unix(until, 0).UTC()
+		}
 		if totp {
 			d.Method = "totp"
 		}
@@ -249,9 +268,9 @@ func FuzzEncode(f *testing.F) {
 		if r.Check() != nil {
 			return
 		}
-		line, err := encodeRecord(r)
+		line, err := encodeRecord(r, version2)
 		must(t, err)
-		back, err := decodeRecord(line)
+		back, err := decodeRecord(line, version2)
 		if err != nil || !reflect.DeepEqual(back, r) {
 			t.Errorf("%q is read back as %v, %v", line, back, err)
 		}

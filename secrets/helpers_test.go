@@ -15,12 +15,13 @@ const childVariable = "SECRETS_TEST_CHILD"
 // exampleKey and exampleContent are those of the package comment; TestThePackageCommentIsTheSpecification compares them.
 const (
 	exampleKey     = "AGE-SECRET-KEY-1QQQSYQCYQ5RQWZQFPG9SCRGWPUGPZYSNZS23V9CCRYDPK8QARC0SWRYDWG"
-	exampleContent = `twokey user 1
-{"user":"alice","serial":1767323045000,"devices":[{"id":"0001020304050607","name":"phone","method":"totp",` +
-		`"secret":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=","digits":6,"period":30,"algorithm":"SHA1","counter":0,"issuer":"Example Ltd",` +
-		`"label":"alice@web1","created":"2026-01-02T03:04:05Z"}],"recovery":{"id":"08090a0b0c0d0e0f",` +
+	exampleContent = `twokey user 2
+{"user":"alice","serial":1767323045000,"phone":"+442079460958","phone_confirmed":true,"devices":[{` +
+		`"id":"0001020304050607","name":"phone","method":"totp","secret":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=","digits":6,"period":30,` +
+		`"algorithm":"SHA1","counter":0,"issuer":"Example Ltd","label":"alice@web1","created":"2026-01-02T03:04:05Z",` +
+		`"until":"2027-06-30T22:00:00Z"}],"recovery":{"id":"08090a0b0c0d0e0f",` +
 		`"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","hashes":["W31Uqvbd2OO+0+SaEObR2A=="]}}
-mac tEIhBehr/TVpVxrqpfXR+hSUnGghOVhiBHT3tZWJrkE
+mac o5sLNQCot96ldD76uIcpCWiZDpBKQOK/JFq2BVAevBk
 `
 )
 
@@ -49,7 +50,7 @@ func want(t *testing.T, r *Record, err, sentinel error) {
 
 // example is the record of the package comment.
 func example() *Record {
-	r := &Record{User: "alice", Serial: 1767323045000, Recovery: &Recovery{
+	r := &Record{User: "alice", Serial: 1767323045000, Phone: "+442079460958", PhoneConfirmed: true, Recovery: &Recovery{
 		ID: ID{8, 9, 10, 11, 12, 13, 14, 15},
 		Hashes: [][16]byte{
 			{0x5b, 0x7d, 0x54, 0xaa, 0xf6, 0xdd, 0xd8, 0xe3, 0xbe, 0xd3, 0xe4, 0x9a, 0x10, 0xe6, 0xd1, 0xd8},
@@ -59,7 +60,15 @@ func example() *Record {
 		r.Recovery.Key[i] = byte(i)
 	}
 	r.Devices = []Device{{ID: ID{0, 1, 2, 3, 4, 5, 6, 7}, Name: "phone", Method: "totp", Secret: []byte("12345678901234567890"), Digits: 6,
-		Period: 30, Algorithm: "SHA1", Issuer: "Example Ltd", Label: "alice@web1", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+		Period: 30, Algorithm: "SHA1", Issuer: "Example Ltd", Label: "alice@web1", Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Until: time.Date(2027, 6, 30, 22, 0, 0, 0, time.UTC)}}
+	return r
+}
+
+// ofVersion1 is the example as version 1 had it.
+func ofVersion1() *Record {
+	r := example()
+	r.Phone, r.PhoneConfirmed, r.Devices[0].Until = "", false, time.Time{}
 	return r
 }
 

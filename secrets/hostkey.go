@@ -26,7 +26,8 @@ var ErrHostKey = errors.New("host key is not usable")
 // HostKey is the host's age identity, and what is derived from it.
 type HostKey struct {
 	identity *age.X25519Identity
-	macKey   []byte
+	prk      []byte // HKDF's pseudorandom key, from which the keys for every purpose are expanded
+	macKey   []byte // of users' files
 }
 
 // GenerateHostKey makes a new host key file, 0600. It never replaces one: that is fs.ErrExist.
@@ -83,11 +84,15 @@ func parseHostKey(content []byte) (*HostKey, error) {
 	if err != nil {
 		return nil, ErrHostKey
 	}
-	macKey, err := hkdf.Key(sha256.New, text, nil, macInfo, sha256.Size)
+	prk, err := hkdf.Extract(sha256.New, text, nil)
 	if err != nil {
 		return nil, err
 	}
-	return &HostKey{identity, macKey}, nil
+	macKey, err := hkdf.Expand(sha256.New, prk, macInfo, sha256.Size)
+	if err != nil {
+		return nil, err
+	}
+	return &HostKey{identity, prk, macKey}, nil
 }
 
 // Recipient is the public half: whoever has it can encrypt files to this host.
@@ -96,16 +101,27 @@ func (k *HostKey) Recipient() string { return k.identity.Recipient().String() }
 // Wipe makes the key unusable and zeroes what can be zeroed. The copy that the age library holds cannot be; it goes with the
 // process.
 func (k *HostKey) Wipe() {
+	clear(k.prk)
 	clear(k.macKey)
-	k.identity, k.macKey = nil, nil
+	k.identity, k.prk, k.macKey = nil, nil, nil
 }
 
 // Format prints that it is a key and nothing else, whatever the verb: values end up in error texts.
 func (k HostKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "host key") }
 
-// open decrypts a user's file, whose size is the caller's to limit, and returns what is inside. age notices damage only when it has
-// given out the last byte, so nothing is looked at before.
+// open decrypts a user's file, whose size is the caller's to limit, and returns what is inside.
 func (k *HostKey) open(sealed []byte) (*Record, error) {
+	content, err := k.decrypt(sealed)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(content)
+	return decode(content, k.macKey)
+}
+
+// decrypt returns what is inside an age file. age notices damage only when it has given out the last byte, so nothing is looked at
+// before.
+func (k *HostKey) decrypt(sealed []byte) ([]byte, error) {
 	plain, err := age.Decrypt(bytes.NewReader(sealed), k.identity)
 	var other *age.NoIdentityMatchError
 	if errors.As(err, &other) {
@@ -115,11 +131,11 @@ func (k *HostKey) open(sealed []byte) (*Record, error) {
 		return nil, ErrCorrupt
 	}
 	content, err := io.ReadAll(plain)
-	defer clear(content)
 	if err != nil {
+		clear(content)
 		return nil, ErrCorrupt
 	}
-	return decode(content, k.macKey)
+	return content, nil
 }
 
 // seal encrypts a record to the host.
@@ -129,8 +145,12 @@ func (k *HostKey) seal(r *Record) ([]byte, error) {
 		return nil, err
 	}
 	defer clear(content)
+	return sealTo(content, k.identity.Recipient())
+}
+
+func sealTo(content []byte, to age.Recipient) ([]byte, error) {
 	var sealed bytes.Buffer
-	w, err := age.Encrypt(&sealed, k.identity.Recipient())
+	w, err := age.Encrypt(&sealed, to)
 	if err != nil {
 		return nil, err
 	}

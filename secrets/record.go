@@ -1,7 +1,9 @@
 package secrets
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -12,10 +14,12 @@ type ID [8]byte
 
 // Record is what is kept about one user. It is never printed: see Format.
 type Record struct {
-	User     string
-	Serial   uint64 // see NextSerial
-	Devices  []Device
-	Recovery *Recovery // nil: none
+	User           string
+	Serial         uint64 // see NextSerial
+	Phone          string // E.164, "+442079460958"; "": none is known
+	PhoneConfirmed bool   // a code that was sent there has come back
+	Devices        []Device
+	Recovery       *Recovery // nil: none
 }
 
 // Device makes codes.
@@ -31,6 +35,7 @@ type Device struct {
 	Issuer    string
 	Label     string
 	Created   time.Time // whole seconds
+	Until     time.Time // whole seconds, the first moment at which it counts no more; zero: it has no end
 }
 
 // Recovery is a set of recovery codes, as keyed hashes.
@@ -53,6 +58,10 @@ func (r *Record) Check() error {
 		return fmt.Errorf("user name %q: want 1 to %d bytes of printable UTF-8", r.User, maxText)
 	case r.Serial == 0 || r.Serial > maxNumber:
 		return fmt.Errorf("serial %d of %q is not 1 to 2^53-1", r.Serial, r.User)
+	case r.Phone != "" && !phoneNumber(r.Phone):
+		return fmt.Errorf("phone number %q: want E.164, a plus sign and 7 to 15 digits", r.Phone)
+	case r.PhoneConfirmed && r.Phone == "":
+		return errors.New("no phone number, and it is confirmed")
 	case len(r.Devices) > MaxDevices:
 		return fmt.Errorf("%d devices, want at most %d", len(r.Devices), MaxDevices)
 	}
@@ -93,10 +102,25 @@ func (d Device) check() error {
 		return fmt.Errorf("device %q: unknown algorithm %q", d.Name, d.Algorithm)
 	case !printable(d.Issuer, maxText) || !printable(d.Label, maxText):
 		return fmt.Errorf("device %q: issuer %q or label %q is not up to %d bytes of printable UTF-8", d.Name, d.Issuer, d.Label, maxText)
-	case created.Nanosecond() != 0 || created.Year() < 1970 || created.Year() > 9999:
+	case !writable(created):
 		return fmt.Errorf("device %q: created at %v, want whole seconds from 1970 to 9999", d.Name, created)
+	case !d.Until.IsZero() && !writable(d.Until.UTC()):
+		return fmt.Errorf("device %q: good until %v, want whole seconds from 1970 to 9999", d.Name, d.Until)
 	}
 	return nil
+}
+
+// writable reports whether a time in UTC is read back as the same.
+func writable(t time.Time) bool { return t.Nanosecond() == 0 && t.Year() >= 1970 && t.Year() <= 9999 }
+
+// phoneNumber is the shape of ITU-T E.164: a country code, which never begins with 0, and the rest, 15 digits at most in all. 7 are
+// the fewest that any country has.
+func phoneNumber(s string) bool {
+	digits, international := strings.CutPrefix(s, "+")
+	if !international || len(digits) < 7 || len(digits) > 15 || digits[0] == '0' {
+		return false
+	}
+	return strings.Trim(digits, "0123456789") == ""
 }
 
 func (r Recovery) check() error {

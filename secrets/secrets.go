@@ -17,6 +17,7 @@
 //   - MUST NOT replace a host key.
 //   - MUST give a file a higher serial than any older file of the user has.
 //   - MUST NOT show a secret in an error or when a value is printed.
+//   - MUST NOT take a note for one of another purpose, or for a user's file.
 //
 // # Files
 //
@@ -35,12 +36,13 @@
 //
 // a file has this content (its second line is broken here, at the backslashes, which are not in the file):
 //
-//	twokey user 1
-//	{"user":"alice","serial":1767323045000,"devices":[{"id":"0001020304050607","name":"phone","method":"totp",\
-//	"secret":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=","digits":6,"period":30,"algorithm":"SHA1","counter":0,"issuer":"Example Ltd",\
-//	"label":"alice@web1","created":"2026-01-02T03:04:05Z"}],"recovery":{"id":"08090a0b0c0d0e0f",\
+//	twokey user 2
+//	{"user":"alice","serial":1767323045000,"phone":"+442079460958","phone_confirmed":true,"devices":[{\
+//	"id":"0001020304050607","name":"phone","method":"totp","secret":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA=","digits":6,"period":30,\
+//	"algorithm":"SHA1","counter":0,"issuer":"Example Ltd","label":"alice@web1","created":"2026-01-02T03:04:05Z",\
+//	"until":"2027-06-30T22:00:00Z"}],"recovery":{"id":"08090a0b0c0d0e0f",\
 //	"key":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","hashes":["W31Uqvbd2OO+0+SaEObR2A=="]}}
-//	mac tEIhBehr/TVpVxrqpfXR+hSUnGghOVhiBHT3tZWJrkE
+//	mac o5sLNQCot96ldD76uIcpCWiZDpBKQOK/JFq2BVAevBk
 //
 // The first line is the version of the format. The last one is an HMAC-SHA256 over all bytes before it, in standard base64
 // without padding, always 43 characters. Its key is HKDF-SHA256 (RFC 5869) of the host key's line (74 characters, no line
@@ -52,6 +54,9 @@
 //	user       the canonical user name, which must be the file's; 1 to 256 bytes of printable UTF-8
 //	serial     1 to 2^53-1; tells a newer file from an older one: not below the milliseconds since 1970 when it was written, and
 //	           above that of the file before
+//	phone      "", or a phone number as ITU-T E.164 has it: a plus sign and 7 to 15 digits, the first not 0
+//	phone_confirmed
+//	           true when a code that was sent to the number has come back; false without a number
 //	devices    an array of 0 to 10:
 //	             id         16 hexadecimal digits, small letters, random, not all 0; never used for another device
 //	             name       1 to 32 bytes of printable UTF-8, unique for the user
@@ -64,6 +69,7 @@
 //	             issuer     what the app shows, up to 256 bytes of printable UTF-8
 //	             label      likewise
 //	             created    RFC 3339 in UTC and whole seconds, as above; from 1970 to 9999
+//	             until      "" or, likewise, the first moment at which the device counts no more
 //	recovery   null, or the recovery codes:
 //	             id      as that of a device, new for each set
 //	             key     32 random bytes in base64, not all 0: the hashes are keyed with it. It belongs to this set alone, so that a
@@ -74,7 +80,18 @@
 // escaped, by a backslash; all other characters stand for themselves. Printable is what Go's unicode.IsPrint says: letters,
 // marks, numbers, punctuation, symbols and the ASCII space; nothing that moves a cursor or turns the direction of writing.
 //
-// A later version may add fields: it will write another first line then, and still read this one.
+// Version 1, whose first line is "twokey user 1", has neither phone, phone_confirmed nor until. It is read and not written. A later
+// version may add fields: it will write another first line then, and still read these.
+//
+// # Notes
+//
+// Another package keeps a secret of its own in a note of up to 2048 bytes: a binary age file to the host's recipient, inside which
+// stand the line "twokey note 1", the bytes, and their HMAC-SHA256, 32 bytes. The HMAC is over all that stands before it. Its key is
+// HKDF-SHA256 of the host key's line, without salt, with the info "twokey note 1 " and the purpose of the note, 32 bytes. A note for
+// the purpose "example" that says "hello" has these bytes, in hexadecimal, with the key above:
+//
+//	74776f6b6579206e6f746520310a 68656c6c6f \
+//	b6e256832f2d4a01b89e46e611191bdd8d88ac89ae100dae6e8ff16d05590fee
 package secrets
 
 import "errors"

@@ -194,3 +194,21 @@ func fileName(user string) string { return safefile.UserFileName(user) + suffix 
 
 // RemoveStale removes what a writer that was killed more than an hour ago has left behind.
 func (s *Store) RemoveStale(now time.Time) error { return s.dir.RemoveStale(now, time.Hour) }
+
+// SealNote is HostKey.SealNote with this host's key.
+func (s *Store) SealNote(info string, content []byte) ([]byte, error) {
+	key, err := s.key()
+	if err != nil {
+		return nil, err
+	}
+	return key.SealNote(info, content)
+}
+
+// OpenNote is HostKey.OpenNote with this host's key.
+func (s *Store) OpenNote(info string, sealed []byte) ([]byte, error) {
+	key, err := s.key()
+	if err != nil {
+		return nil, err
+	}
+	return key.OpenNote(info, sealed)
+}

@@ -49,7 +49,7 @@ def text(record):
     return json.dumps(record, separators=(",", ":"), ensure_ascii=False)
 
 
-def content(body, header="twokey user 1\n"):
+def content(body, header="twokey user 2\n"):
     if isinstance(body, str):
         body = body.encode()
     covered = header.encode() + body + b"\n"
@@ -59,7 +59,7 @@ def content(body, header="twokey user 1\n"):
 def device(**changes):
     d = {"id": "0001020304050607", "name": "phone", "method": "totp",
          "secret": base64.b64encode(b"12345678901234567890").decode(), "digits": 6, "period": 30, "algorithm": "SHA1",
-         "counter": 0, "issuer": "Example Ltd", "label": "alice@web1", "created": "2026-01-02T03:04:05Z"}
+         "counter": 0, "issuer": "Example Ltd", "label": "alice@web1", "created": "2026-01-02T03:04:05Z", "until": "2027-06-30T22:00:00Z"}
     return d | changes
 
 
@@ -70,12 +70,21 @@ def recovery(**changes):
 
 
 def record(**changes):
-    r = {"user": "alice", "serial": 1767323045000, "devices": [device()], "recovery": recovery()}
+    r = {"user": "alice", "serial": 1767323045000, "phone": "+442079460958", "phone_confirmed": True, "devices": [device()],
+         "recovery": recovery()}
     return r | changes
 
 
-def without(d, key):
-    return {k: v for k, v in d.items() if k != key}
+def without(d, *keys):
+    return {k: v for k, v in d.items() if k not in keys}
+
+
+def old_record(**changes):
+    """The record of version 1."""
+    return without(record(**changes), "phone", "phone_confirmed") | {"devices": [without(device(), "until")]}
+
+
+FIRST = "twokey user 1\n"
 
 
 def b64(n, byte=b"\x5a"):
@@ -109,6 +118,12 @@ def raw(name, expect, b):
 
 accepted("the example", GOOD)
 accepted("no device and no recovery codes", text(record(devices=[], recovery=None)))
+accepted("no phone number and no end", text(record(phone="", phone_confirmed=False, devices=[device(until="")])))
+accepted("a phone number of 7 digits that is not confirmed", text(record(phone="+2901234", phone_confirmed=False)))
+accepted("a phone number of 15 digits", text(record(phone="+123456789012345")))
+accepted("an end in the year 9999", one(until="9999-12-31T23:59:59Z"))
+VECTORS.append(("of version 1", "accepted", content(text(old_record()), FIRST)))
+VECTORS.append(("of version 1 with nothing", "accepted", content(text(without(record(devices=[], recovery=None), "phone", "phone_confirmed")), FIRST)))
 accepted("as much as there can be", text(record(
     serial=2**53 - 1,
     devices=[device(id=f"{i + 1:016x}", name=f"{i}" + "n" * 31, secret=b64(128), digits=12, period=300, algorithm="SHA512",
@@ -222,6 +237,28 @@ damaged("created with a space", one(created="2026-01-02 03:04:05Z"))
 damaged("created on 30 February", one(created="2026-02-30T03:04:05Z"))
 damaged("created before 1970", one(created="1969-12-31T23:59:59Z"))
 damaged("never created", one(created=""))
+damaged("no end at all", one(until=None))
+damaged("an end in another zone", one(until="2027-01-02T04:04:05+01:00"))
+damaged("an end with zone +00:00", one(until="2027-01-02T03:04:05+00:00"))
+damaged("an end with a fraction", one(until="2027-01-02T03:04:05.5Z"))
+damaged("an end in small letters", one(until="2027-01-02t03:04:05z"))
+damaged("an end of a date only", one(until="2027-01-02"))
+damaged("an end before 1970", one(until="1969-12-31T23:59:59Z"))
+damaged("an end in the year 1", one(until="0001-01-01T00:00:00Z"))
+damaged("an end as a number", one(until=1798859045))
+damaged("phone null", text(record(phone=None)))
+damaged("a phone number without a plus sign", text(record(phone="442079460958")))
+damaged("a phone number with spaces", text(record(phone="+44 20 7946 0958")))
+damaged("a phone number that begins with 0", text(record(phone="+02079460958")))
+damaged("a phone number of 6 digits", text(record(phone="+290123")))
+damaged("a phone number of 16 digits", text(record(phone="+1234567890123456")))
+damaged("a phone number with a letter", text(record(phone="+44207946095x")))
+damaged("a phone number of other digits", text(record(phone="+44207946095\u0668")))
+damaged("a phone number with an extension", text(record(phone="+442079460958;ext=1")))
+damaged("a plus sign", text(record(phone="+")))
+damaged("a confirmation of no phone number", text(record(phone="")))
+damaged("a confirmation as text", text(record(phone_confirmed="true")))
+damaged("a confirmation null", text(record(phone_confirmed=None)))
 damaged("recovery without a code", codes(hashes=[]))
 damaged("recovery with codes null", codes(hashes=None))
 damaged("21 recovery codes", codes(hashes=[b64(16, bytes([i])) for i in range(21)]))
@@ -240,8 +277,8 @@ raw("only a line feed", "damaged", b"\n")
 raw("not twokey's", "damaged", b"#!/bin/sh\n" + whole)
 raw("without its last line feed", "damaged", whole[:-1])
 raw("something behind it", "damaged", whole + b"x")
-raw("only the first line", "not written here", b"twokey user 1\n")
-raw("only the first line and its MAC", "damaged", b"twokey user 1\n" + mac(b"twokey user 1\n"))
+raw("only the first line", "not written here", b"twokey user 2\n")
+raw("only the first line and its MAC", "damaged", b"twokey user 2\n" + mac(b"twokey user 2\n"))
 raw("without a MAC", "not written here", covered)
 raw("with a line behind it", "not written here", whole + b"\n")
 raw("with another's MAC", "not written here", covered + mac(covered, OTHER))
@@ -260,10 +297,17 @@ raw("changed", "not written here", whole.replace(b"alice", b"malic"))
 raw("signed", "signed elsewhere", covered + b"sig 0011223344556677 " + b"A" * 86 + b"\n")
 raw("signed by nobody", "signed elsewhere", covered + b"sig \n")
 raw("signed behind a MAC", "signed elsewhere", whole + b"sig 0011223344556677 " + b"A" * 86 + b"\n")
-raw("of version 2", "another version", content(GOOD, "twokey user 2\n"))
+raw("of version 1 with the MAC of version 2", "not written here", content(GOOD).replace(b"user 2", b"user 1"))
+raw("of version 2 with the MAC of version 1", "not written here", content(text(old_record()), FIRST).replace(b"user 1", b"user 2"))
+raw("of version 1 with a phone number", "damaged", content(text(old_record() | {"phone": "+442079460958"}), FIRST))
+raw("of version 1 as version 2 has it", "damaged", content(GOOD, FIRST))
+raw("of version 2 as version 1 had it", "damaged", content(text(old_record())))
+raw("of version 1 with an end", "damaged", content(text(old_record() | {"devices": [device()]}), FIRST))
+raw("of version 0", "another version", content(GOOD, "twokey user 0\n"))
+raw("of version 3", "another version", content(GOOD, "twokey user 3\n"))
 raw("of version 10", "another version", content(GOOD, "twokey user 10\n"))
 raw("of version 01", "another version", content(GOOD, "twokey user 01\n"))
-raw("of version 1 and a space", "another version", content(GOOD, "twokey user 1 \n"))
+raw("of version 2 and a space", "another version", content(GOOD, "twokey user 2 \n"))
 raw("of no version", "another version", b"twokey user \n" + mac(b"twokey user \n"))
 assert b"+" in last or b"/" in last, "the MAC of the example must show the alphabet"
 
@@ -287,9 +331,11 @@ def files(age, folder):
             return subprocess.run([age + "-keygen", "-y", path], check=True, capture_output=True, text=True).stdout.strip()
         ours, others = recipient(HOST), recipient(OTHER)
         bob = content(text(record(user="bob")))
+        first = content(text(old_record()), FIRST)
         sealed = encrypted(age, whole, "-r", ours)
         for name, expect, body in (
                 ("the example", "accepted", sealed),
+                ("of version 1", "of version 1", encrypted(age, first, "-r", ours)),
                 ("to two recipients", "accepted", encrypted(age, whole, "-r", others, "-r", ours)),
                 ("of another user", "another user", encrypted(age, bob, "-r", ours)),
                 ("to another host", "another key", encrypted(age, whole, "-r", others)),
