@@ -1,0 +1,66 @@
+// Package slots keeps one user from taking all of a root service: he has so many connections at a time, and the next one is refused.
+// Each connection is a process of its own, so a slot is a lock on a file, UID.N in a folder that only root can write to: it is given
+// back when the process ends, however it ends.
+package slots
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"twokey/internal/safefile"
+)
+
+// ErrFull is returned when a user has all his slots in use.
+var ErrFull = errors.New("too many connections at a time")
+
+// empty is what a slot's file is like: only its lock counts.
+var empty = safefile.Rules{MaxSize: 0, Forbid: 0o077}
+
+// Take takes one of n slots of a user in the folder dir, which is made if it is not there, and does not wait. The slot is in use until
+// the file that it returns is closed, at the latest to the end of the process; a program that is started meanwhile does not hold it.
+// ErrFull when there is none; any other error is one of the file system.
+func Take(dir string, uid uint32, n int) (*os.File, error) {
+	d, err := safefile.MakeDir(dir, 0o700)
+	if err != nil {
+		return nil, err
+	}
+	slot, err := takeIn(d, uid, n)
+	if err = errors.Join(err, d.Close()); err != nil {
+		return nil, err
+	}
+	return slot, nil
+}
+
+func takeIn(d *safefile.Dir, uid uint32, n int) (*os.File, error) {
+	for i := range n {
+		f, err := open(d, fmt.Sprintf("%d.%d", uid, i))
+		if err != nil {
+			return nil, err
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if closeErr := f.Close(); err != unix.EWOULDBLOCK || closeErr != nil {
+			return nil, errors.Join(&fs.PathError{Op: "lock", Path: f.Name(), Err: err}, closeErr)
+		}
+	}
+	return nil, fmt.Errorf("uid %d: %w", uid, ErrFull)
+}
+
+// open opens the file of a slot, and makes it if it is not there: several may do so at once.
+func open(d *safefile.Dir, name string) (*os.File, error) {
+	f, err := d.Open(name, unix.O_RDWR, empty)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	f, err = d.Create(name, unix.O_RDWR, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return d.Open(name, unix.O_RDWR, empty)
+	}
+	return f, err
+}

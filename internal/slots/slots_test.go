@@ -1,0 +1,130 @@
+package slots
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"twokey/internal/safefile"
+)
+
+func TestAUserHasSoManySlotsAndNoMore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run", "self")
+	var taken []*os.File
+	for range 4 {
+		slot, err := Take(dir, 1000, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, slot)
+	}
+	if slot, err := Take(dir, 1000, 4); !errors.Is(err, ErrFull) || slot != nil {
+		t.Errorf("the fifth: %v", err)
+	}
+	if slot, err := Take(dir, 1001, 4); err != nil {
+		t.Errorf("another user: %v", err)
+	} else if err := slot.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := taken[2].Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Take(dir, 1000, 4)
+	if err != nil {
+		t.Fatalf("one was given back: %v", err)
+	}
+	for _, slot := range append([]*os.File{again, taken[0], taken[1]}, taken[3]) {
+		if err := slot.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestManyAtOnceGetNoMoreThanThereAre(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "self")
+	var all sync.WaitGroup
+	results := make(chan *os.File, 20)
+	for range cap(results) {
+		all.Go(func() {
+			slot, err := Take(dir, 7, 4)
+			if err != nil && !errors.Is(err, ErrFull) {
+				t.Error(err)
+			}
+			results <- slot
+		})
+	}
+	all.Wait()
+	close(results)
+	taken := 0
+	for slot := range results {
+		if slot == nil {
+			continue
+		}
+		taken++
+		if err := slot.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if taken != 4 {
+		t.Errorf("%d slots, want 4", taken)
+	}
+}
+
+// Attack: what was started for a connection outlives it, and the user never gets the slot back.
+func TestAProgramThatIsStartedMeanwhileDoesNotHoldTheSlot(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "self")
+	slot, err := Take(dir, 7, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command("cat")
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := slot.Close(); err != nil {
+		t.Fatal(err)
+	}
+	slot, err = Take(dir, 7, 1)
+	if err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(slot.Close(), stdin.Close(), child.Wait()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAFileThatOthersCouldHaveMadeIsNoSlot(t *testing.T) {
+	dir := t.TempDir()
+	for name, make := range map[string]func(string) error{
+		"0.0": func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"1.0": func(path string) error { return os.WriteFile(path, nil, 0o666) },
+		"2.0": func(path string) error { return os.WriteFile(path, []byte("x"), 0o600) },
+		"3.0": func(path string) error { return os.Mkdir(path, 0o700) },
+	} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(make(path), os.Chmod(dir, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+		if name == "1.0" {
+			if err := os.Chmod(path, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if slot, err := Take(dir, uint32(name[0]-'0'), 1); err == nil || slot != nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Take(dir, 9, 1); !errors.Is(err, safefile.ErrMode) {
+		t.Errorf("a folder that everybody can write to: %v", err)
+	}
+}
