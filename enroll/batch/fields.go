@@ -1,0 +1,163 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"twokey/factor"
+	"twokey/internal/phone"
+	"twokey/secrets"
+)
+
+const (
+	maxUserName = 256 // bytes
+	maxDevice   = 32  // bytes of the name of a device
+	maxIssuer   = 128 // bytes
+	maxLabel    = 256 // bytes
+	maxCounter  = 1<<53 - 1
+)
+
+// set gives a field of a user its value; it reports false for a field that a user has not.
+func (u *User) set(field, text string) (known bool, err error) {
+	switch field {
+	case "user":
+		u.Name, err = name(text)
+	case "present":
+		u.Absent, err = absent(text)
+	case "phone":
+		if text == "none" {
+			text = ""
+		} else if err = phone.Check(text); err != nil {
+			return true, err
+		}
+		u.Phone = &text
+	case "recovery_codes":
+		var n int
+		n, err = number(text, 0, secrets.MaxRecoveryCodes)
+		u.Recovery = &n
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// set gives a field of a device its value; it reports false for a field that a device has not. No error repeats a secret.
+func (d *Device) set(field, text string, o Options) (known bool, err error) {
+	switch field {
+	case "name":
+		d.Name, err = printable(text, maxDevice)
+	case "present":
+		d.Absent, err = absent(text)
+	case "secret":
+		d.Secret, err = secret(text, o.AllowShort)
+	case "method":
+		if d.Method = factor.Method(text); d.Method != factor.TOTP && d.Method != factor.HOTP {
+			err = fmt.Errorf("want totp or hotp, not %.20q", text)
+		}
+	case "digits":
+		d.Digits, err = number(text, factor.MinDigits, factor.MaxDigits)
+	case "period":
+		d.Period, err = number(strings.TrimSuffix(text, "s"), factor.MinPeriod, factor.MaxPeriod)
+	case "algorithm":
+		d.Algorithm, err = factor.ParseAlgorithm(text)
+	case "counter":
+		var n int
+		n, err = number(text, 0, maxCounter)
+		counter := uint64(n)
+		d.Counter = &counter
+	case "issuer":
+		if d.Issuer, err = printable(text, maxIssuer); err == nil && strings.Contains(text, ":") {
+			err = errors.New("a colon would be the end of it for authenticator apps")
+		}
+	case "label":
+		d.Label, err = printable(text, maxLabel)
+	case "until":
+		d.Until, err = until(text, o.Location)
+	default:
+		return false, nil
+	}
+	return true, err
+}
+
+// name refuses what cannot be the name of a user or a group.
+func name(text string) (string, error) {
+	if _, err := printable(text, maxUserName); err != nil {
+		return "", err
+	}
+	if strings.ContainsAny(text, "/:") || text == "." || text == ".." {
+		return "", fmt.Errorf("%q cannot be a name", text)
+	}
+	return text, nil
+}
+
+func printable(text string, limit int) (string, error) {
+	bad := func(r rune) bool { return !unicode.IsPrint(r) }
+	if text == "" || len(text) > limit || !utf8.ValidString(text) || strings.ContainsFunc(text, bad) {
+		return "", fmt.Errorf("want 1 to %d bytes of printable text", limit)
+	}
+	return text, nil
+}
+
+func absent(text string) (bool, error) {
+	switch text {
+	case "true":
+		return false, nil
+	case "false":
+		return true, nil
+	}
+	return false, fmt.Errorf("want true or false, not %.20q", text)
+}
+
+// number reads a number as it is written plainly: what begins with a zero is eight to some and an error to others.
+func number(text string, from, to int) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || strconv.Itoa(n) != text || n < from || n > to {
+		return 0, fmt.Errorf("want a number from %d to %d, not %.20q", from, to, text)
+	}
+	return n, nil
+}
+
+func secret(text string, allowShort bool) ([]byte, error) {
+	raw, err := factor.DecodeSecret(text)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(raw) > factor.MaxSecret:
+		return nil, fmt.Errorf("secret of %d bytes, want at most %d", len(raw), factor.MaxSecret)
+	case len(raw) < factor.FloorOfSecret || len(raw) < factor.MinSecret && !allowShort:
+		return nil, fmt.Errorf("%w: %d bytes, want at least %d", factor.ErrShortSecret, len(raw), factor.MinSecret)
+	}
+	return raw, nil
+}
+
+// never is how "until" takes a limit away.
+const never = "never"
+
+// until reads the end of a device's time: that of a day, or a moment.
+func until(text string, in *time.Location) (*time.Time, error) {
+	if text == never {
+		return &time.Time{}, nil
+	}
+	if day, err := time.ParseInLocation(time.DateOnly, text, in); err == nil {
+		end := day.AddDate(0, 0, 1)
+		return &end, nil
+	}
+	moment, err := time.Parse(time.RFC3339, text)
+	if err != nil || moment.Nanosecond() != 0 || moment.Year() < 1970 {
+		return nil, fmt.Errorf("want a day such as 2027-06-30, a moment such as 2027-06-30T12:00:00Z, or %s, not %.40q", never, text)
+	}
+	return &moment, nil
+}
+
+// day checks a day of the policy.
+func day(text string) (string, error) {
+	if _, err := time.Parse(time.DateOnly, text); err != nil {
+		return "", fmt.Errorf("want a day such as 2026-12-31, not %.40q", text)
+	}
+	return text, nil
+}
