@@ -85,8 +85,10 @@ type Config struct {
 	Require     []Entry
 	Exempt      []Entry
 	Rules       []Rule
-	Services    map[string]Way // how PAM services ask, as configured; see [Config.WayOf]
-	Notice      bool           // enroll.notice: tell who has no device of it when a session opens
+	Services    map[string]Way  // how PAM services ask, as configured; see [Config.WayOf]
+	EnrollOn    map[string]bool // services that say whether one can enrol there, as configured; see [Config.CanEnroll]
+	AtLogin     string          // enroll.at_login: AtLoginWithCode, AtLoginYes or AtLoginNo; "" lets nobody enrol
+	Notice      bool            // enroll.notice: tell who has no device of it when a session opens
 	NewDevices  NewDevices
 	Discrepancy int           // periods before and after the present one, 0 to 480
 	Remember    time.Duration // whole seconds, 0 to 720 h: who has shown a code is not asked again for so long
@@ -95,14 +97,21 @@ type Config struct {
 	SSHKeysAlone string        // "accept" or "deny": required users who come in by key alone
 	OpenWithin   time.Duration // whole seconds, 10 s to 24 h: from a success to the opened session
 	Methods      []string      // that count, in the order offered: words of [Methods]
+	Bypass       Bypass        // who may ask for bypass codes, and for how long they may work
+	Roles        Roles         // who besides root may administer
+	Provisioners []string      // whose signed user files are accepted: "twokey-signer1" and an ed25519 key, no two the same
 	OnFault      string        // "deny" or "allow-console": when state or audit cannot be written
 	ManagedBy    string        // not "": the command line refuses to edit the file
 	Mail         Mail          // zero: none is configured
 	Paths        Paths
 }
 
-// The values of SSHKeysAlone and OnFault.
+// The values of AtLogin, SSHKeysAlone and OnFault.
 const (
+	AtLoginWithCode = "with-code" // who is required and has no device enrols at his login with an enrolment code
+	AtLoginYes      = "yes"       // with the password alone
+	AtLoginNo       = "no"        // never: he is refused
+
 	KeysAccept   = "accept"
 	KeysDeny     = "deny"
 	FaultDeny    = "deny"
@@ -142,6 +151,7 @@ func defaults() Config {
 		Language:    "en",
 		Contact:     DefaultContact,
 		Default:     Optional,
+		AtLogin:     AtLoginWithCode,
 		Notice:      true,
 		NewDevices:  NewDevices{Digits: 6, Period: 30 * time.Second, Algorithm: "SHA1"},
 		Discrepancy: 1,
@@ -149,6 +159,7 @@ func defaults() Config {
 		SSHKeysAlone: KeysAccept,
 		OpenWithin:   time.Hour,
 		Methods:      Methods(),
+		Bypass:       Bypass{Longest: 24 * time.Hour},
 		OnFault:      FaultDeny,
 		Paths:        defaultPaths(),
 	}
@@ -171,8 +182,10 @@ func (c *Config) clone() *Config {
 	for i, r := range copied.Rules {
 		copied.Rules[i] = r.clone()
 	}
-	copied.Messages, copied.Services = maps.Clone(c.Messages), maps.Clone(c.Services)
-	copied.Shared, copied.Methods = slices.Clone(c.Shared), slices.Clone(c.Methods)
+	copied.Messages, copied.Services, copied.EnrollOn = maps.Clone(c.Messages), maps.Clone(c.Services), maps.Clone(c.EnrollOn)
+	copied.Shared, copied.Methods, copied.Provisioners = slices.Clone(c.Shared), slices.Clone(c.Methods), slices.Clone(c.Provisioners)
+	copied.Bypass.Requesters = c.Bypass.Requesters.clone()
+	copied.Roles = Roles{c.Roles.Helpdesk.clone(), c.Roles.Auditor.clone(), c.Roles.Protected.clone()}
 	return &copied
 }
 

@@ -69,6 +69,7 @@ type Outcome struct {
 	Way         Way      // how the service asks
 	Observe     bool     // let in whom Action would refuse, and record it
 	NeedsDevice bool     // refused only because no device is enrolled
+	Enroll      bool     // NeedsDevice, and he may enrol in the account phase of this login: with an enrolment code, or, where AtLogin is yes, without
 
 	// Grace is not zero for who is required, has no device and is let in until then, the end of the day "by": Action is Ignore.
 	Grace time.Time

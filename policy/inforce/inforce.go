@@ -46,6 +46,8 @@ type Policy struct {
 	Changed bool
 	// LastGood is set when the configuration file is not what is in force.
 	LastGood bool
+	// Expired are the entries whose last day has passed since the login before looked ([LoadAt]): each is to be recorded once.
+	Expired []policy.Expiry
 	// Problem says what an administrator has to mend: why the configuration file is not what is in force (LastGood), or why what
 	// is in force could not be kept. nil: all is well.
 	Problem error

@@ -1,0 +1,26 @@
+package policy
+
+import "slices"
+
+// SelfService is the PAM service by which "twokey enroll", "device" and "recovery", run by the user himself, find out that it is he: by his
+// password and, where he has a device, a code. It is no login. After the switch and the deny rules nothing decides there but whether he
+// has a device: who has is asked, though he be exempt, since else his password alone would change his devices.
+const SelfService = "twokey-self"
+
+// builtinEnroll are the services that are known to show a picture of several lines and to run the account phase.
+var builtinEnroll = []string{"doas", "login", "remote", "sshd", "su", "su-l", "sudo", "sudo-i"}
+
+// BuiltinEnroll lists, in alphabetical order, the PAM services at whose logins one can enrol unless services says otherwise.
+func BuiltinEnroll() []string { return slices.Clone(builtinEnroll) }
+
+// CanEnroll reports whether one can enrol at the logins of a PAM service: as services says, else at those of [BuiltinEnroll]; only where
+// it prompts.
+func (c *Config) CanEnroll(service string) bool {
+	if c == nil || service == SelfService || c.WayOf(service) != Prompt {
+		return false
+	}
+	if can, configured := c.EnrollOn[service]; configured {
+		return can
+	}
+	return slices.Contains(builtinEnroll, service)
+}
