@@ -112,6 +112,20 @@ func (s *Store) failed(file string, err error) error {
 // Save puts a record in the place of the user's file. On any error the old file stays, except as safefile's Replace says.
 func (s *Store) Save(r *Record) error { return s.write(fileName(r.User), r) }
 
+// SaveNewIn is Save as part of a batch, see safefile.WriteAll, for a user without a file: that there is one, which then stays, is
+// seen when the batch ends. Encrypting is most of the work; several sets may be prepared at once.
+func (s *Store) SaveNewIn(set *safefile.Set, r *Record) error {
+	key, err := s.key()
+	if err != nil {
+		return err
+	}
+	sealed, err := key.seal(r)
+	if err != nil {
+		return err
+	}
+	return set.WriteNew(s.dir, fileName(r.User), sealed, 0o600)
+}
+
 func (s *Store) write(file string, r *Record) error {
 	key, err := s.key()
 	if err != nil {

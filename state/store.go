@@ -24,9 +24,13 @@ func IsDamaged(err error) bool {
 
 // Store is the folder of all users' state.
 type Store struct {
+	data  string
 	users *safefile.Dir
 	uids  *safefile.Dir
 }
+
+// Data is the data folder.
+func (s *Store) Data() string { return s.data }
 
 // Open opens the folders state and uids below the data folder.
 func Open(data string) (*Store, error) {
@@ -47,7 +51,7 @@ func open(data string, dir func(string) (*safefile.Dir, error)) (*Store, error) 
 	if err != nil {
 		return nil, errors.Join(err, users.Close())
 	}
-	return &Store{users, uids}, nil
+	return &Store{data, users, uids}, nil
 }
 
 // Close releases the folders.
@@ -60,6 +64,15 @@ func (s *Store) New(st *State) error {
 		return err
 	}
 	return slotfile.Create(s.users, safefile.UserFileName(st.User), kind, value)
+}
+
+// NewIn is New as part of a batch, see safefile.WriteAll: that a user has a state already is seen when the batch ends.
+func (s *Store) NewIn(set *safefile.Set, st *State) error {
+	value, err := st.Encode()
+	if err != nil {
+		return err
+	}
+	return slotfile.CreateIn(set, s.users, safefile.UserFileName(st.User), kind, value)
 }
 
 // Read returns a user's state as it is now, without waiting for anybody. It is for showing; decisions belong into Update. A user
@@ -86,6 +99,7 @@ func decodeFor(user string, value []byte) (*State, error) {
 // Tx is a user's state while its lock is held.
 type Tx struct {
 	*State
+	store  *Store
 	file   *slotfile.File
 	failed error // of the first Flush that failed
 }
@@ -141,15 +155,15 @@ func (s *Store) Update(user string, fn func(*Tx) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }() // also when fn panics: its caller may live on, and the lock with it
-	return update(user, file, fn)
+	return s.update(user, file, fn)
 }
 
-func update(user string, file *slotfile.File, fn func(*Tx) error) error {
+func (s *Store) update(user string, file *slotfile.File, fn func(*Tx) error) error {
 	st, err := decodeFor(user, file.Value())
 	if err != nil {
 		return err
 	}
-	tx := &Tx{State: st, file: file}
+	tx := &Tx{State: st, store: s, file: file}
 	if err := fn(tx); err != nil {
 		return errors.Join(err, file.Sync())
 	}
@@ -181,6 +195,14 @@ func (s *Store) Bind(uid uint32, name string) error {
 		return ErrFormat
 	}
 	return s.uids.Replace(uidFile(uid), []byte(name+"\n"), 0o600)
+}
+
+// BindIn is Bind as part of a batch, see safefile.WriteAll.
+func (s *Store) BindIn(set *safefile.Set, uid uint32, name string) error {
+	if !bindable(name) {
+		return ErrFormat
+	}
+	return set.Replace(s.uids, uidFile(uid), []byte(name+"\n"), 0o600)
 }
 
 func bindable(name string) bool {

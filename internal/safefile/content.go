@@ -51,7 +51,7 @@ func (d *Dir) Replace(name string, content []byte, perm os.FileMode) error {
 	if err := plain(name); err != nil {
 		return err
 	}
-	temp, err := d.writeTemp(content, perm)
+	temp, err := d.writeTemp(content, perm, atOnce)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (d *Dir) WriteNew(name string, content []byte, perm os.FileMode) error {
 	if err := plain(name); err != nil {
 		return err
 	}
-	temp, err := d.writeTemp(content, perm)
+	temp, err := d.writeTemp(content, perm, atOnce)
 	if err != nil {
 		return err
 	}
@@ -78,8 +78,16 @@ func (d *Dir) WriteNew(name string, content []byte, perm os.FileMode) error {
 	return d.Sync()
 }
 
-// writeTemp writes a new file of a random name and synchronises it.
-func (d *Dir) writeTemp(content []byte, perm os.FileMode) (name string, err error) {
+// When a file is synchronised: before its name is used, or by a batch.
+type when bool
+
+const (
+	atOnce    when = true
+	withBatch when = false
+)
+
+// writeTemp writes a new file of a random name.
+func (d *Dir) writeTemp(content []byte, perm os.FileMode, sync when) (name string, err error) {
 	var random [8]byte
 	if _, err := io.ReadFull(rand.Reader, random[:]); err != nil {
 		return "", err
@@ -90,8 +98,11 @@ func (d *Dir) writeTemp(content []byte, perm os.FileMode) (name string, err erro
 		return "", err
 	}
 	_, err = f.Write(content)
-	err = errors.Join(err, unix.Fchmod(int(f.Fd()), uint32(perm)), f.Sync(), f.Close()) // fchmod: whatever the umask was
-	if err != nil {
+	err = errors.Join(err, unix.Fchmod(int(f.Fd()), uint32(perm))) // whatever the umask was
+	if err == nil && sync == atOnce {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		d.drop(name)
 		return "", err
 	}

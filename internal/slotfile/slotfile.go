@@ -113,11 +113,31 @@ func current(kind string, content []byte) (s slot, index int, err error) {
 
 // Create makes a file that must not exist yet (fs.ErrExist), 0600, with a first value.
 func Create(dir *safefile.Dir, name, kind string, value []byte) error {
-	first, err := encodeSlot(kind, slot{1, value})
+	content, err := first(kind, value)
 	if err != nil {
 		return err
 	}
-	return dir.WriteNew(name, append(first, make([]byte, fileSize-blockSize)...), 0o600)
+	return dir.WriteNew(name, content, 0o600)
+}
+
+// CreateIn is Create as part of a batch, see safefile.WriteAll.
+func CreateIn(set *safefile.Set, dir *safefile.Dir, name, kind string, value []byte) error {
+	content, err := first(kind, value)
+	if err != nil {
+		return err
+	}
+	return set.WriteNew(dir, name, content, 0o600)
+}
+
+// first is the content of a new file.
+func first(kind string, value []byte) ([]byte, error) {
+	slotA, err := encodeSlot(kind, slot{1, value})
+	if err != nil {
+		return nil, err
+	}
+	content := make([]byte, fileSize)
+	copy(content, slotA)
+	return content, nil
 }
 
 // Read returns the value without taking the lock: what was last written, or, while somebody is writing, one before.

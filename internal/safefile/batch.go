@@ -1,0 +1,142 @@
+package safefile
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// Set is the files of a batch that belong together, such as those of one user. It is for one goroutine.
+type Set struct{ files []staged }
+
+// staged is a file that is written under a temporary name.
+type staged struct {
+	dir        *Dir
+	temp, name string
+	flags      uint // of renameat2(2)
+}
+
+// Replace is Dir.Replace, put off until the batch ends.
+func (s *Set) Replace(d *Dir, name string, content []byte, perm os.FileMode) error {
+	return s.stage(d, name, content, perm, 0)
+}
+
+// WriteNew is Dir.WriteNew, put off until the batch ends: only then it is seen whether the file exists.
+func (s *Set) WriteNew(d *Dir, name string, content []byte, perm os.FileMode) error {
+	return s.stage(d, name, content, perm, unix.RENAME_NOREPLACE)
+}
+
+func (s *Set) stage(d *Dir, name string, content []byte, perm os.FileMode, flags uint) error {
+	if err := plain(name); err != nil {
+		return err
+	}
+	temp, err := d.writeTemp(content, perm, withBatch)
+	if err == nil {
+		s.files = append(s.files, staged{d, temp, name, flags})
+	}
+	return err
+}
+
+// WriteAll writes the files of n sets with two syncfs(2) instead of two fsync(2) a file. It calls prepare for each set, on as many
+// cores as there are; then all files that prepare has put into the sets are synchronised under temporary names, put in place, set by
+// set and in each set in the order in which they were put into it, and their names synchronised.
+//
+// A set is put in place only if prepare returned nil, and from the first file of it that cannot be, such as a WriteNew of one that
+// exists, the rest of the set is left out. That is its error in the list, which has one for each set. When there is an error beside
+// the list, the disk failed: then no set is in place, or, when it is the names that could not be synchronised, none may be counted
+// on. Killed at any point, some sets are in place from the first on, at most one of them in part, each file whole. A process that was
+// killed leaves temporary files, which RemoveStale removes.
+func WriteAll(n int, prepare func(i int, set *Set) error) ([]error, error) {
+	sets, errs := make([]Set, n), make([]error, n)
+	onAllCores(n, func(i int) {
+		if errs[i] = prepare(i, &sets[i]); errs[i] != nil {
+			sets[i].drop()
+		}
+	})
+	dirs, err := fileSystems(sets)
+	if err == nil {
+		err = syncAll(dirs)
+	}
+	if err != nil {
+		for i := range sets {
+			sets[i].drop()
+		}
+		return errs, err
+	}
+	for i := range sets {
+		if errs[i] == nil {
+			errs[i] = sets[i].place()
+		}
+	}
+	return errs, syncAll(dirs)
+}
+
+func onAllCores(n int, work func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				work(i)
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// place renames the files of a set. The first that cannot be ends it, and the rest are dropped.
+func (s *Set) place() error {
+	for len(s.files) > 0 {
+		f := s.files[0]
+		if err := unix.Renameat2(f.dir.fd, f.temp, f.dir.fd, f.name, f.flags); err != nil {
+			s.drop()
+			return &os.PathError{Op: "rename", Path: f.dir.path + "/" + f.name, Err: err}
+		}
+		s.files = s.files[1:]
+	}
+	return nil
+}
+
+// drop removes what is not in place.
+func (s *Set) drop() {
+	for _, f := range s.files {
+		f.dir.drop(f.temp)
+	}
+	s.files = nil
+}
+
+// fileSystems returns one directory of each file system on which the sets have files.
+func fileSystems(sets []Set) ([]*Dir, error) {
+	var dirs []*Dir
+	seen, devices := map[*Dir]bool{}, map[uint64]bool{}
+	for _, s := range sets {
+		for _, f := range s.files {
+			if seen[f.dir] {
+				continue
+			}
+			var st unix.Stat_t
+			if err := unix.Fstat(f.dir.fd, &st); err != nil {
+				return nil, &os.PathError{Op: "stat", Path: f.dir.path, Err: err}
+			}
+			if !devices[st.Dev] {
+				dirs = append(dirs, f.dir)
+			}
+			seen[f.dir], devices[st.Dev] = true, true
+		}
+	}
+	return dirs, nil
+}
+
+func syncAll(dirs []*Dir) error {
+	var errs []error
+	for _, d := range dirs {
+		if err := unix.Syncfs(d.fd); err != nil {
+			errs = append(errs, &os.PathError{Op: "syncfs", Path: d.path, Err: err})
+		}
+	}
+	return errors.Join(errs...)
+}
