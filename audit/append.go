@@ -45,10 +45,7 @@ var logRules = safefile.Rules{MaxSize: 1 << 62, Forbid: 0o077}
 // Of the refused logins beyond 100 in a minute Append only keeps a number; it returns nil for them too. Those calls synchronise
 // once instead of twice; the difference tells only whoever sends the flood that there is one.
 func Append(path string, r Record) error {
-	if r.Action == ActionSummed || r.Action == ActionRestarted {
-		return fmt.Errorf("audit: %q is not for callers", r.Action)
-	}
-	if err := r.check(); err != nil {
+	if err := r.appendable(); err != nil {
 		return err
 	}
 	return appendChecked(path, &r)
@@ -59,7 +56,7 @@ func appendChecked(path string, r *Record) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(w.append(r), w.close())
+	return errors.Join(w.appendAll([]Record{*r}), w.close())
 }
 
 // writer is the log with the lock of its head.
@@ -248,24 +245,6 @@ func (w *writer) measureGap() error {
 	w.gap.repair.SkippedBytes = uint64(w.size - w.head.offset + int64(len(w.gap.mark)))
 	w.gap.repair.SkippedHash = sum
 	return err
-}
-
-// append writes one record, or counts it, and then the head.
-func (w *writer) append(r *Record) error {
-	summary, suppress := w.head.refusals.count(r)
-	if suppress {
-		return w.saveHead()
-	}
-	out := []byte(w.gap.mark)
-	if summary != nil {
-		out = w.addLine(out, summary)
-	}
-	out = w.addLine(out, r)
-	w.reserve(int64(len(out)))
-	if err := w.writeLog(out); err != nil {
-		return err
-	}
-	return w.saveHead()
 }
 
 // addLine appends a record's line to out, behind which the log will then end.

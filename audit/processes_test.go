@@ -37,6 +37,10 @@ func beChild(what, path string, args []string) error {
 		return Append(path, event(1))
 	case "append-under-limit":
 		return appendUnderLimit(path, args[0])
+	case "append-thousand":
+		return AppendAll(path, events(atOnce))
+	case "append-all":
+		return appendAllForEver(path)
 	case "append-many":
 		return appendMany(path, args[0], args[1])
 	}
@@ -58,7 +62,7 @@ func appendUnderLimit(path, limit string) error {
 		return err
 	}
 	r := event(1)
-	if err = w.append(&r); err == nil {
+	if err = w.appendAll([]Record{r}); err == nil {
 		return errors.New("appended")
 	}
 	fmt.Println(err)
