@@ -16,6 +16,7 @@ package device
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"twokey/factor"
@@ -34,8 +35,11 @@ const (
 // enrolment that was killed before it could say by whom.
 const ByFile = "a new secret file"
 
-// Recovery is the method of recovery codes; those of devices are factor's.
-const Recovery = "recovery"
+// Recovery and Bypass are the methods of recovery codes and of bypass codes; those of devices are factor's.
+const (
+	Recovery = "recovery"
+	Bypass   = "bypass"
+)
 
 // The reasons for which an answer is refused.
 var (
@@ -45,7 +49,22 @@ var (
 	ErrRestored   = errors.New("the state was lost: hotp and recovery codes are closed until twokey adopt")
 	ErrEnded      = errors.New("what is in the secret file was taken away from the user")
 	ErrMethod     = errors.New("the user has nothing by a method that counts here")
+	ErrExpired    = errors.New("the device has expired")
 )
+
+// ExpiredError is ErrExpired, with the device and when that was. Its user stays enrolled: to be without a device would open doors.
+type ExpiredError struct {
+	Device string
+	Until  time.Time
+}
+
+// Error names the device, for the log.
+func (e ExpiredError) Error() string {
+	return fmt.Sprintf("the device %q has expired on %s", e.Device, e.Until.UTC().Format("2006-01-02 15:04 UTC"))
+}
+
+// Unwrap is ErrExpired.
+func (e ExpiredError) Unwrap() error { return ErrExpired }
 
 // ReplayedError is ErrReplayed for a code of a device.
 type ReplayedError struct {
@@ -66,6 +85,7 @@ type Set struct {
 	st          *state.State
 	recovery    *secrets.Recovery
 	devices     []joined
+	expired     []joined
 	discrepancy int   // steps
 	narrowed    bool  // Only has left a device out
 	noRecovery  error // why there are no recovery codes, if there are none
@@ -75,18 +95,20 @@ type Set struct {
 type joined struct {
 	params  factor.Params
 	changes *state.Device
+	until   time.Time
 }
 
 // Used says what a right answer used up.
 type Used struct {
-	Method, Device string
-	Left           int // recovery codes that are left; -1 when it was none
+	Method, Device string // of a bypass code its id in place of the device
+	Left           int    // recovery codes that are left; -1 when it was none
 }
 
 // Join brings the state up to date with the secret file, which configuration management may have replaced, and returns what is
-// good in both. A file that is older than one seen before is ErrRolledBack: it would make a lost phone valid again. The state
-// learns from a newer file only: what it does not know of one that it has seen was taken away.
-func Join(st *state.State, record *secrets.Record, discrepancy int) (*Set, error) {
+// good in both now. A file that is older than one seen before is ErrRolledBack: it would make a lost phone valid again. The state
+// learns from a newer file only: what it does not know of one that it has seen was taken away. A device is good until the moment
+// that is its end.
+func Join(st *state.State, record *secrets.Record, discrepancy int, now time.Time) (*Set, error) {
 	if record.Serial < st.Serial {
 		return nil, ErrRolledBack
 	}
@@ -99,10 +121,17 @@ func Join(st *state.State, record *secrets.Record, discrepancy int) (*Set, error
 		if changes == nil || st.Restored && d.Method == string(factor.HOTP) {
 			continue
 		}
-		set.devices = append(set.devices, joined{Params(d), changes})
+		if one := (joined{Params(d), changes, d.Until}); expired(d, now) {
+			set.expired = append(set.expired, one)
+		} else {
+			set.devices = append(set.devices, one)
+		}
 	}
 	return set, nil
 }
+
+// expired goes by the secret file, which says until when.
+func expired(d secrets.Device, now time.Time) bool { return !d.Until.IsZero() && !now.Before(d.Until) }
 
 // learn gives the state what is in a newer file: new devices with nothing used up, none whose id was taken away before.
 func learn(st *state.State, record *secrets.Record) {
@@ -119,7 +148,7 @@ func learn(st *state.State, record *secrets.Record) {
 	for _, d := range record.Devices {
 		fresh := Fresh(d)
 		if old := st.Device(fresh.ID); old != nil {
-			old.Name, old.Method, old.Consumed = fresh.Name, fresh.Method, max(old.Consumed, fresh.Consumed)
+			old.Name, old.Method, old.Until, old.Consumed = fresh.Name, fresh.Method, fresh.Until, max(old.Consumed, fresh.Consumed)
 		} else if !st.WasRemoved(fresh.ID) {
 			st.Devices = append(st.Devices, fresh)
 			st.AddNotice(fresh.ID, ByFile)
@@ -170,7 +199,7 @@ func Rewind(st *state.State, record *secrets.Record, now time.Time) bool {
 
 // Fresh is the changing half of a device of which nothing is used up.
 func Fresh(d secrets.Device) state.Device {
-	return state.Device{ID: state.ID(d.ID), Name: d.Name, Method: d.Method, Consumed: d.Counter, Created: d.Created}
+	return state.Device{ID: state.ID(d.ID), Name: d.Name, Method: d.Method, Consumed: d.Counter, Created: d.Created, Until: d.Until}
 }
 
 // Params is what makes the codes of a device.
@@ -220,7 +249,7 @@ func (s *Set) Pair(answer factor.Answer, now time.Time, source string) (Used, er
 
 func (s *Set) match(now time.Time, source string, try func(joined) factor.Match) (Used, error) {
 	var found *state.Device
-	reason := s.Refusal()
+	reason := s.expiredBy(try)
 	for _, d := range s.devices {
 		m := try(d)
 		if m.Replayed {
@@ -244,6 +273,19 @@ func (s *Set) match(now time.Time, source string, try func(joined) factor.Match)
 	return Used{Method: found.Method, Device: found.Name, Left: -1}, nil
 }
 
+// expiredBy is the reason for an answer that fits no device that is good: that it would have been right, had its device not expired.
+// Nothing is used up: it lets nobody in.
+func (s *Set) expiredBy(try func(joined) factor.Match) error {
+	for _, d := range s.expired {
+		if try(d).OK {
+			return d.expiredError()
+		}
+	}
+	return s.Refusal()
+}
+
+func (d joined) expiredError() ExpiredError { return ExpiredError{d.changes.Name, d.until} }
+
 // next is how long it is until a device that goes by the clock shows another code.
 func (d joined) next(now time.Time) time.Duration {
 	if d.params.Method != factor.TOTP {
@@ -258,6 +300,8 @@ func (s *Set) Refusal() error {
 	switch {
 	case len(s.devices) > 0:
 		return ErrWrong
+	case len(s.expired) > 0:
+		return s.expired[0].expiredError()
 	case s.narrowed:
 		return ErrMethod
 	case s.st.Restored:

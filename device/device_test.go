@@ -52,7 +52,7 @@ func fresh() *state.State { return &state.State{User: "alice", UID: 1000} }
 
 func join(t testing.TB, st *state.State, r *secrets.Record) *Set {
 	t.Helper()
-	set, err := Join(st, r, 1)
+	set, err := Join(st, r, 1, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestJoinRefusesAnOlderFileAndLeavesTheStateAlone(t *testing.T) {
 	st := fresh()
 	join(t, st, record(7, recovery(1), phone(1)))
 	before := encoded(t, st)
-	set, err := Join(st, record(6, recovery(2), phone(2)), 1)
+	set, err := Join(st, record(6, recovery(2), phone(2)), 1, noon)
 	want(t, "an older file", err, ErrRolledBack)
 	if set != nil || encoded(t, st) != before {
 		t.Errorf("a set %v, state %+v", set, st)

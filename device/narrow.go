@@ -10,9 +10,10 @@ import (
 // Only leaves out what answers by a method that is not among these: it is neither looked at nor paid for. Methods are those of factor,
 // and Recovery. It only ever takes away: a second call cannot bring back what the first has left out.
 func (s *Set) Only(methods []string) {
-	kept := slices.DeleteFunc(slices.Clone(s.devices), func(d joined) bool { return !slices.Contains(methods, string(d.params.Method)) })
+	other := func(d joined) bool { return !slices.Contains(methods, string(d.params.Method)) }
+	kept := slices.DeleteFunc(slices.Clone(s.devices), other)
 	s.narrowed = s.narrowed || len(kept) < len(s.devices)
-	s.devices = kept
+	s.devices, s.expired = kept, slices.DeleteFunc(slices.Clone(s.expired), other)
 	if !slices.Contains(methods, Recovery) {
 		s.recovery, s.noRecovery = nil, ErrMethod
 	}

@@ -150,7 +150,7 @@ func (u *Users) copyTo(tx *state.Tx, record *secrets.Record, a Account) error {
 	moved.User = a.Name
 	if record != nil {
 		record.User, record.Serial = a.Name, secrets.NextSerial(max(record.Serial, tx.Serial), u.Now())
-		if _, err := device.Join(&moved, record, 0); err != nil { // the file may be newer than any login has seen
+		if _, err := device.Join(&moved, record, 0, u.Now()); err != nil { // the file may be newer than any login has seen
 			return err
 		}
 	}

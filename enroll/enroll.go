@@ -53,6 +53,8 @@ type Request struct {
 	Label    string        // what it shows below: alice@host
 	Recovery int           // recovery codes to make, 0 to 20
 	Replace  bool          // take the place of all devices that there are
+	Add      bool          // stand beside the devices that there are, at most 10; recovery codes stay unless new ones are made
+	Until    time.Time     // when the device expires, in whole seconds; zero: never
 	By       string        // who adds it, for the notice that the user gets: "root (carol)"
 }
 
@@ -64,6 +66,7 @@ type Draft struct {
 	RecoveryCodes []string // shown once, kept as hashes only
 	recovery      *secrets.Recovery
 	replace       bool
+	add           bool
 	by            string
 	consumed      uint64
 }
@@ -87,9 +90,10 @@ func (u *Users) Draft(a Account, r Request) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{Account: a, URI: uri, replace: r.Replace, by: r.By, consumed: r.Counter}
+	d := &Draft{Account: a, URI: uri, replace: r.Replace, add: r.Add, by: r.By, consumed: r.Counter}
 	d.Device = secrets.Device{Name: r.Device, Method: string(p.Method), Secret: p.Secret, Digits: p.Digits, Period: p.Period,
-		Algorithm: string(p.Algorithm), Counter: r.Counter, Issuer: r.Issuer, Label: r.Label, Created: u.Now().UTC().Truncate(time.Second)}
+		Algorithm: string(p.Algorithm), Counter: r.Counter, Issuer: r.Issuer, Label: r.Label, Created: wholeSeconds(u.Now()),
+		Until: wholeSeconds(r.Until)}
 	if _, err := io.ReadFull(rand.Reader, d.Device.ID[:]); err != nil {
 		return nil, err
 	}
@@ -150,8 +154,13 @@ func (u *Users) Confirm(d *Draft, answer string, discrepancy int) bool {
 // commitTries is how often Commit begins again when the state that it made is taken away by another enrolment that failed.
 const commitTries = 5
 
-// Commit puts a draft in force. On any error what was there before stays in force.
+// Commit puts a draft in force. On any error what was there before stays in force. An enrolment code, and an enrolment that is not
+// finished, end with it.
 func (u *Users) Commit(d *Draft) error {
+	return u.ending(d.Account.Name, func() error { return u.putInForce(d) })
+}
+
+func (u *Users) putInForce(d *Draft) error {
 	if err := u.checkOwner(d.Account); err != nil {
 		return err
 	}
@@ -175,12 +184,9 @@ func (u *Users) commit(tx *state.Tx, d *Draft) error {
 	if err != nil {
 		return err
 	}
-	for _, old := range record.Devices {
-		if string(old.Secret) == string(d.Device.Secret) {
-			return ErrSameSecret
-		}
+	if err := d.putInto(record); err != nil {
+		return err
 	}
-	record.Devices, record.Recovery = []secrets.Device{d.Device}, d.recovery
 	record.Serial = secrets.NextSerial(max(record.Serial, tx.Serial), u.Now())
 	if err := u.State.Bind(d.Account.UID, d.Account.Name); err != nil {
 		return err
@@ -189,6 +195,27 @@ func (u *Users) commit(tx *state.Tx, d *Draft) error {
 		return err
 	}
 	return u.learn(tx, record, d)
+}
+
+// putInto makes the record what it is with the draft: its device beside the others or in their place.
+func (d *Draft) putInto(record *secrets.Record) error {
+	for _, old := range record.Devices {
+		if string(old.Secret) == string(d.Device.Secret) {
+			return ErrSameSecret
+		}
+	}
+	if !d.add {
+		record.Devices, record.Recovery = []secrets.Device{d.Device}, d.recovery
+		return nil
+	}
+	if _, err := find(record, d.Device.Name); err == nil {
+		return ErrDeviceName
+	}
+	record.Devices = append(record.Devices, d.Device)
+	if d.recovery != nil {
+		record.Recovery = d.recovery
+	}
+	return nil
 }
 
 // present is what the user has now; a draft that replaces it may replace what cannot be read, whose serial the state knows.
@@ -200,15 +227,21 @@ func (u *Users) present(tx *state.Tx, d *Draft) (*secrets.Record, error) {
 		return nil, err
 	case !enrolled:
 		return nothing, nil
-	case !d.replace:
+	case !d.replace && !d.add:
 		return nil, ErrEnrolled
 	}
 	record, err := u.Secrets.Load(d.Account.Name)
-	if err != nil {
+	switch {
+	case err != nil && d.add:
+		return nil, err
+	case err != nil:
 		return nothing, nil
-	}
-	if tx.UID != d.Account.UID {
+	case tx.UID != d.Account.UID:
 		return nil, ErrOtherUID
+	case d.add && record.Serial < tx.Serial:
+		return nil, device.ErrRolledBack
+	case d.add && tx.Restored:
+		return nil, device.ErrRestored // it would open what is closed
 	}
 	return record, nil
 }
@@ -217,7 +250,7 @@ func (u *Users) present(tx *state.Tx, d *Draft) (*secrets.Record, error) {
 func (u *Users) learn(tx *state.Tx, record *secrets.Record, d *Draft) error {
 	before := tx.UID
 	tx.UID, tx.Restored, tx.MustEnroll = d.Account.UID, false, false
-	if _, err := device.Join(tx.State, record, 0); err != nil {
+	if _, err := device.Join(tx.State, record, 0, u.Now()); err != nil {
 		return err
 	}
 	if changes := tx.Device(state.ID(d.Device.ID)); changes != nil {

@@ -105,7 +105,7 @@ func login(u *Users, a Account, answer string) error {
 		if tx.UID != a.UID {
 			return ErrOtherUID
 		}
-		set, err := device.Join(tx.State, record, 1)
+		set, err := device.Join(tx.State, record, 1, u.Now())
 		if err != nil {
 			return err
 		}

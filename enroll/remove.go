@@ -9,15 +9,19 @@ import (
 	"twokey/state"
 )
 
-// Unenroll takes a user out altogether. A user who is not enrolled is ErrNotEnrolled, unless a reset or something unreadable is
+// Unenroll takes a user out altogether: devices, recovery codes, bypass codes, enrolment codes and unfinished enrolments. A user who is not enrolled is ErrNotEnrolled, unless a reset or something unreadable is
 // left of him, which goes too. The account need not exist any more.
 func (u *Users) Unenroll(user string) error { return u.end(user, false) }
 
-// Reset ends a user's devices, recovery codes and remembered sources. He stays bound to enrol again: until then he gets in nowhere
+// Reset ends a user's devices, recovery codes, bypass codes, enrolment codes, unfinished enrolments and remembered sources. He stays bound to enrol again: until then he gets in nowhere
 // that he is not exempt.
 func (u *Users) Reset(user string) error { return u.end(user, true) }
 
 func (u *Users) end(user string, mustEnroll bool) error {
+	// First: an enrolment that was begun before must not finish behind the end of the devices, and neither what crashed on the way.
+	if err := u.endUnfinished(user); err != nil {
+		return err
+	}
 	enrolled, err := u.Secrets.Enrolled(user)
 	if err != nil {
 		return err
@@ -43,6 +47,9 @@ func (u *Users) end(user string, mustEnroll bool) error {
 // endDevices is what happens under the lock. The user id is freed last: before that, an account of another name is not taken for
 // somebody who never enrolled.
 func (u *Users) endDevices(tx *state.Tx, mustEnroll bool) error {
+	if err := tx.EndBypasses(); err != nil {
+		return err
+	}
 	tx.Serial = u.serialBehind(tx.Serial, tx.User)
 	if err := u.removeSecrets(tx.User); err != nil {
 		return err
@@ -108,7 +115,7 @@ func (u *Users) NewRecovery(user string, n int) (codes []string, err error) {
 		if err := u.Secrets.Save(record); err != nil {
 			return err
 		}
-		_, err = device.Join(tx.State, record, 0)
+		_, err = device.Join(tx.State, record, 0, u.Now())
 		return err
 	})
 	if err != nil {

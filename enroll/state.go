@@ -41,7 +41,10 @@ func (u *Users) ensureState(d *Draft) error {
 
 // restored is the state of a user whose state was lost. A secret file that cannot be read lets nobody in meanwhile.
 func (u *Users) restored(d *Draft) (*state.State, error) {
-	if !d.replace {
+	switch {
+	case d.add:
+		return nil, ErrNoState
+	case !d.replace:
 		return nil, ErrEnrolled
 	}
 	record, err := u.Secrets.Load(d.Account.Name)

@@ -167,7 +167,7 @@ func (r *run) join(st *state.State, write func() error, record *secrets.Record) 
 			return nil, now, err
 		}
 	}
-	set, err := device.Join(st, record, r.policy.Discrepancy)
+	set, err := device.Join(st, record, r.policy.Discrepancy, now)
 	if err != nil {
 		return nil, now, err
 	}

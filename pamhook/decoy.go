@@ -46,7 +46,7 @@ func (r *run) withDecoy(change func(*state.Tx, *device.Set) error) error {
 }
 
 func (r *run) joinDecoy(st *state.State, record *secrets.Record) (*device.Set, error) {
-	set, err := device.Join(st, record, r.policy.Discrepancy)
+	set, err := device.Join(st, record, r.policy.Discrepancy, r.host.Now())
 	if err != nil {
 		return nil, err
 	}

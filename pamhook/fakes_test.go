@@ -118,7 +118,7 @@ func (w *world) reset() {
 	must(w.t, w.states.Bind(aliceUID, "alice"))
 	must(w.t, w.states.Unbind(otherUID))
 	must(w.t, w.states.Update("alice", func(tx *state.Tx) error {
-		_, err := device.Join(tx.State, w.record, 1)
+		_, err := device.Join(tx.State, w.record, 1, w.now)
 		tx.TakeNotices() // of the device, which is from yesterday
 		return err
 	}))

@@ -83,8 +83,8 @@ func (t *trial) digits() (device.Used, error) {
 
 // isRefusal tells an answer that was looked at and refused from a fault, and from one whose turn it is not.
 func isRefusal(err error) bool {
-	refusals := []error{device.ErrWrong, device.ErrReplayed, device.ErrRestored, device.ErrEnded, device.ErrMethod, errThrottled, errEmpty,
-		errNotDivided}
+	refusals := []error{device.ErrWrong, device.ErrReplayed, device.ErrRestored, device.ErrEnded, device.ErrMethod, device.ErrExpired, errThrottled,
+		errEmpty, errNotDivided}
 	return slices.ContainsFunc(refusals, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 

@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -21,9 +22,11 @@ const (
 	tagBuckets
 	tagSource
 	tagCharge
-	tagSuccess
+	tagNamedSuccess // of before: read and not written
 	tagRemembered
 	tagNotice
+	tagSuccess
+	tagUntil
 	tagLater = 0x80 // from here on: kept, not understood
 )
 
@@ -65,13 +68,14 @@ func (s *State) Encode() ([]byte, error) {
 		b := append(c.connection[:], bit(c.known, 1))
 		e.section(tagCharge, appendStamp(appendAmount(b, c.amount), c.time))
 	}
-	for _, ok := range s.successes {
-		e.section(tagSuccess, encodeSuccess(ok))
-	}
 	e.optional(tagRemembered, encodeRemembered(s.remembered))
 	for _, n := range s.notices {
 		e.section(tagNotice, append(appendText(n.Device[:], n.By), byte(n.shown)))
 	}
+	for _, ok := range s.successes {
+		e.section(tagSuccess, encodeSuccess(ok))
+	}
+	e.optional(tagUntil, encodeUntil(s.Devices))
 	e.b = append(e.b, s.later...)
 	if _, err := Decode(e.b); err != nil {
 		return nil, err // never write what could not be read
@@ -86,13 +90,25 @@ func encodeDevice(d Device) []byte {
 	return appendText(appendTime(appendTime(b, d.Created), d.Used), cut(d.From, maxName))
 }
 
-func encodeSuccess(ok Success) []byte {
+// encodeUntil gives nothing when no device expires.
+func encodeUntil(devices []Device) (b []byte) {
+	if !slices.ContainsFunc(devices, func(d Device) bool { return !d.Until.IsZero() }) {
+		return nil
+	}
+	for _, d := range devices {
+		b = appendTime(b, d.Until)
+	}
+	return b
+}
+
+func encodeSuccess(ok waiting) []byte {
 	var b []byte
 	for _, p := range []proc.ID{ok.Process, ok.Parent} {
 		b = binary.BigEndian.AppendUint32(b, uint32(p.PID))
 		b = binary.BigEndian.AppendUint64(b, p.Start)
 	}
-	for _, text := range []string{ok.Service, ok.Method, ok.Device, ok.Source} {
+	b = append(b, ok.service[:]...)
+	for _, text := range []string{ok.Method, ok.Device, ok.Source} {
 		b = appendText(b, text)
 	}
 	return appendTime(b, ok.Time)
@@ -165,10 +181,10 @@ func stamp(t time.Time) int64 {
 }
 
 // Decode understands a value. Anything that is not as the package comment says is ErrFormat; what it accepts, Encode gives back
-// byte by byte.
+// byte by byte, but for successes in the form of before.
 func Decode(b []byte) (*State, error) {
 	s := &State{}
-	last := byte(0)
+	last, named := byte(0), false
 	for len(b) > 0 {
 		if len(b) < 3 {
 			return nil, ErrFormat
@@ -186,7 +202,8 @@ func Decode(b []byte) (*State, error) {
 		}
 		d := decoder{b: b[3 : 3+n]}
 		s.decodeSection(tag, &d)
-		if d.bad || len(d.b) != 0 {
+		named = named || tag == tagNamedSuccess
+		if d.bad || len(d.b) != 0 || named && tag == tagSuccess { // a file is of one time: it has not both forms
 			return nil, ErrFormat
 		}
 		b, last = b[3+n:], tag
@@ -200,7 +217,7 @@ func Decode(b []byte) (*State, error) {
 // follows reports whether a section may stand behind the last one: the first eight are there once and in order but for the
 // devices, the others may be missing or repeat.
 func follows(tag, last byte) bool {
-	repeats := tag == tagDevice || tag >= tagSource && tag != tagRemembered
+	repeats := tag == tagDevice || tag >= tagSource && tag != tagRemembered && tag != tagUntil
 	switch {
 	case tag == last:
 		return repeats
@@ -237,7 +254,7 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		s.MustEnroll, s.Restored, s.Recovery.told = flags&flagMustEnroll != 0, flags&flagRestored != 0, flags&flagFewTold != 0
 		d.must(flags <= flagMustEnroll|flagRestored|flagFewTold)
 	case tagDevice:
-		s.Devices = append(s.Devices, Device{d.id(), d.text(maxName), d.text(maxMethod), d.number(8), d.time(), d.time(), d.text(maxName)})
+		s.Devices = append(s.Devices, Device{d.id(), d.text(maxName), d.text(maxMethod), d.number(8), d.time(), d.time(), d.text(maxName), time.Time{}})
 		d.must(len(s.Devices) <= MaxDevices)
 	case tagRemoved:
 		for len(d.b) > 0 && !d.bad {
@@ -258,10 +275,6 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		c.known, c.amount, c.time = known == 1, d.amount(), d.stamp()
 		s.charges = append(s.charges, c)
 		d.must(known <= 1 && len(s.charges) <= maxCharges)
-	case tagSuccess:
-		s.successes = append(s.successes, Success{d.process(), d.process(), d.text(maxName), d.text(maxMethod), d.text(maxName),
-			d.text(maxName), d.time()})
-		d.must(len(s.successes) <= maxSuccesses)
 	case tagRemembered:
 		d.must(len(d.b) > 0)
 		for len(d.b) > 0 && !d.bad {
@@ -272,9 +285,36 @@ func (s *State) decodeSection(tag byte, d *decoder) {
 		n := notice{Notice{d.id(), d.text(maxBy)}, int(d.number(1))}
 		s.notices = append(s.notices, n)
 		d.must(n.shown < maxShown && len(s.notices) <= maxNotices)
+	case tagNamedSuccess, tagSuccess:
+		s.decodeSuccess(tag, d)
+	case tagUntil:
+		s.decodeUntil(d)
 	default:
 		d.bad = true
 	}
+}
+
+// decodeSuccess reads a success in the form that is written, or in the one of before.
+func (s *State) decodeSuccess(tag byte, d *decoder) {
+	w := waiting{Success: Success{Process: d.process(), Parent: d.process()}}
+	if tag == tagNamedSuccess {
+		w.service = serviceHash(d.text(maxName))
+	} else {
+		copy(w.service[:], d.bytes(serviceSize))
+	}
+	w.Method, w.Device, w.Source, w.Time = d.text(maxMethod), d.text(maxName), d.text(maxName), d.time()
+	s.successes = append(s.successes, w)
+	d.must(len(s.successes) <= maxSuccesses)
+}
+
+// decodeUntil refuses a section that says nothing: it would be a second spelling.
+func (s *State) decodeUntil(d *decoder) {
+	some := false
+	for i := range s.Devices {
+		s.Devices[i].Until = d.time()
+		some = some || !s.Devices[i].Until.IsZero()
+	}
+	d.must(some)
 }
 
 // decoder takes values off the front of a section; after the first that is not there it is bad and gives zeros.

@@ -98,7 +98,7 @@ func full() *State {
 		strangers: bucket{burst, maxStamp}, known: bucket{knownBurst, maxStamp}, strangerPair: turn{maxStamp, maxPrice},
 	}
 	for i := range MaxDevices {
-		s.Devices = append(s.Devices, Device{ID{byte(i)}, name, method, math.MaxUint64, noon, noon, name})
+		s.Devices = append(s.Devices, Device{ID{byte(i)}, name, method, math.MaxUint64, noon, noon, name, noon})
 	}
 	for i := range MaxRemoved {
 		s.Removed = append(s.Removed, ID{0xee, byte(i)})
@@ -111,7 +111,7 @@ func full() *State {
 	}
 	for range maxSuccesses {
 		process := proc.ID{PID: math.MaxInt32, Start: math.MaxUint64}
-		s.successes = append(s.successes, Success{process, process, name, method, name, name, noon})
+		s.successes = append(s.successes, waiting{Success{process, process, "", method, name, name, noon}, serviceHash(name)})
 	}
 	for i := range maxRemember {
 		s.remembered = append(s.remembered, remembered{[16]byte{byte(i)}, maxStamp})
@@ -187,7 +187,9 @@ var (
 	exBuckets  = append([]byte("\x08\x00\x1e"), make([]byte, 30)...)
 	exSource   = append([]byte("\x09\x00\x1c\x01s"), make([]byte, 26)...)
 	exCharge   = append([]byte("\x0a\x00\x13"), make([]byte, 19)...)
-	exSuccess  = append([]byte("\x0b\x00\x22"), make([]byte, 34)...)
+	exNamed    = append([]byte("\x0b\x00\x22"), make([]byte, 34)...)
+	exSuccess  = append([]byte("\x0e\x00\x29"), make([]byte, 41)...)
+	exUntil    = []byte("\x0f\x00\x06\x01\xa1\xfd\xfa\x46\x00")
 	exRemember = append([]byte("\x0c\x00\x16"), make([]byte, 22)...)
 	exNotice   = []byte("\x0d\x00\x10ABCDEFGH\x06carol!\x01")
 	exLater    = []byte("\x80\x00\x03new")

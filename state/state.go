@@ -41,18 +41,20 @@
 //	0x09  source        repeats, at most 16: name (text of at most 32 bytes), level and time of its bucket, time of its last
 //	                    success, time of its last pair and how long the next has to wait
 //	0x0A  charge        repeats, at most 8: connection (8 bytes), 1 byte (1: of a known source), amount, time
-//	0x0B  success       repeats, at most 6: process and its start (4 and 8 bytes), its parent and its start, service, method,
-//	                    device, source (texts of at most 32, 12, 32 and 32 bytes), time; the method is empty for one that was used
-//	                    up, and "ended" for one that was taken back
+//	0x0B  success       as 0x0E, with the service's name (text of at most 32 bytes) in place of the hash: read, not written any more
 //	0x0C  remembered    1 to 8, the oldest first: key (16 bytes, see RememberKey and EarlierKey) and time of the success
 //	0x0D  notice        repeats, at most 3, the oldest first: id of a new device (8 bytes), who added it (text of at most 32 bytes),
 //	                    1 byte: how often it was shown where it may not have been seen, 0 to 2
+//	0x0E  success       repeats, at most 6: process and its start (4 and 8 bytes), its parent and its start, the first 8 bytes of the
+//	                    SHA-256 of the service's name, method, device, source (texts of at most 12, 32 and 32 bytes), time; the method
+//	                    is empty for one that was used up, and "ended" for one that was taken back. Never beside one of 0x0B
+//	0x0F  until         missing when no device expires, else for each device, in their order, the time when it does
 //
 // "consumed" is, for totp, the highest time step that was accepted (RFC 6238, section 5.2), for hotp the next counter that will
 // be (RFC 4226, section 7.2). Names of sources and services that are longer, or that are not printable UTF-8, stand there as "~"
 // and 31 characters of the base64url of their SHA-256, so that two of them stay two.
 //
-// Sections of unknown tags from 0x80 on come last and are kept as they are; together they have 120 bytes, so that an older version
+// Sections of unknown tags from 0x80 on come last and are kept as they are; together they have 200 bytes, so that an older version
 // can always write what a newer one has left. Any other unknown tag: the file is refused.
 //
 // # Example
@@ -83,6 +85,7 @@
 package state
 
 import (
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -104,7 +107,7 @@ const (
 	maxMethod    = 12  // bytes
 	maxBy        = 32  // bytes of the name of who added a device
 	maxUser      = 256 // bytes
-	maxLater     = 120 // bytes of sections that a newer version has added
+	maxLater     = 200 // bytes of sections that a newer version has added
 )
 
 // ErrFormat is returned for a value that is not as the package comment says.
@@ -129,7 +132,7 @@ type State struct {
 	strangerPair turn
 	sources      []source
 	charges      []charge
-	successes    []Success
+	successes    []waiting
 	remembered   []remembered
 	notices      []notice
 	later        []byte // sections of a newer version, kept as they are
@@ -144,6 +147,7 @@ type Device struct {
 	Created  time.Time
 	Used     time.Time // zero: never
 	From     string    // the source of the last use, for show; at most 32 bytes are kept
+	Until    time.Time // when it expires, for show; zero: never. What counts stands in the secret file
 }
 
 // Recovery says which recovery codes of a set are used up.
@@ -169,11 +173,27 @@ func (r Recovery) Left() int {
 type Success struct {
 	Process proc.ID // that ran authenticate
 	Parent  proc.ID
-	Service string // one that is longer than 32 bytes comes back as its hash
+	Service string
 	Method  string // "": a mark of one that was used up; or [Ended]
 	Device  string
-	Source  string // like Service
+	Source  string // one that is longer than 32 bytes comes back as its hash
 	Time    time.Time
+}
+
+// waiting is a success as it is kept: of the service only what two are compared by.
+type waiting struct {
+	Success // its Service is ""
+	service [serviceSize]byte
+}
+
+// serviceSize is how much of the hash of a service's name is kept. Whoever finds another name of the same hash has not opened a session
+// by it: that takes the same process too.
+const serviceSize = 8
+
+func serviceHash(name string) (short [serviceSize]byte) {
+	sum := sha256.Sum256([]byte(key(name)))
+	copy(short[:], sum[:])
+	return short
 }
 
 // successLife is how long a success that no session has used up is kept. How old it may be when the session opens is for the
@@ -184,11 +204,12 @@ const successLife = 24 * time.Hour
 // earlier one of the same process and service, so that a program which lives on and authenticates again and again (a screen
 // locker) does not push out the others.
 func (s *State) AddSuccess(ok Success, now time.Time) {
-	ok.Service, ok.Source = key(ok.Service), key(ok.Source)
-	ok.Method, ok.Device = cut(ok.Method, maxMethod), cut(ok.Device, maxName)
+	next := waiting{ok, serviceHash(ok.Service)}
+	next.Service, next.Source = "", key(ok.Source)
+	next.Method, next.Device = cut(ok.Method, maxMethod), cut(ok.Device, maxName)
 	kept := s.successes[:0]
 	for _, old := range s.successes {
-		again := old.Process == ok.Process && old.Service == ok.Service
+		again := old.Process == next.Process && old.service == next.service
 		// One from the future is kept: of two logins at once, the one that got the lock first may have looked at the clock last.
 		if !again && now.Sub(old.Time) < successLife {
 			kept = append(kept, old)
@@ -197,19 +218,20 @@ func (s *State) AddSuccess(ok Success, now time.Time) {
 	if len(kept) >= maxSuccesses {
 		kept = append(kept[:0], kept[len(kept)-maxSuccesses+1:]...)
 	}
-	s.successes = append(kept, ok)
+	s.successes = append(kept, next)
 }
 
 // TakeSuccess uses up the success that belongs to the process which opens a session: its own, or that of a child (sshd asks in a
 // child and opens the session in the parent). It reports whether there was one. The caller compares its Time with what the policy
 // allows: a number and a start time can come again when the machine has started anew.
 func (s *State) TakeSuccess(session proc.ID, service string) (Success, bool) {
-	service = key(service)
+	hash := serviceHash(service)
 	for i := len(s.successes) - 1; i >= 0; i-- {
 		found := s.successes[i]
-		if found.Service == service && (found.Process == session || found.Parent == session) {
+		if found.service == hash && (found.Process == session || found.Parent == session) {
 			s.successes = append(s.successes[:i:i], s.successes[i+1:]...)
-			return found, true
+			found.Service = service
+			return found.Success, true
 		}
 	}
 	return Success{}, false

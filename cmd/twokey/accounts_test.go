@@ -144,7 +144,7 @@ func loginCommand(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	now := time.Now()
 	ts.Check(u.State.Update(args[0], func(tx *state.Tx) error {
-		set, err := device.Join(tx.State, record, 1)
+		set, err := device.Join(tx.State, record, 1, u.Now())
 		if err != nil {
 			return err
 		}

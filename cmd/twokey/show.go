@@ -190,7 +190,7 @@ func (p *person) upToDate(record *secrets.Record, now time.Time) *state.State {
 	if st == nil {
 		st = device.Restore(record, p.uid(), now)
 	}
-	if _, err := device.Join(st, record, 0); err != nil {
+	if _, err := device.Join(st, record, 0, now); err != nil {
 		return p.state // rolled back, which recordProblem tells
 	}
 	return st

@@ -79,7 +79,7 @@ func (h *host) lookAt(record *secrets.Record, p person, answer factor.Answer, no
 	if st.UID != p.uid() {
 		return found{Reason: fmt.Sprintf("right or wrong, %s is not let in: the user id is not the one that was enrolled: twokey adopt %s", p.name, p.name)}
 	}
-	set, err := device.Join(st, record, h.policy.Discrepancy)
+	set, err := device.Join(st, record, h.policy.Discrepancy, now)
 	if err != nil {
 		return found{Reason: err.Error()}
 	}

@@ -95,7 +95,7 @@ func join(t *testing.T, phone secrets.Device) *device.Set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set, err := device.Join(&state.State{User: "alice", UID: 1000}, &secrets.Record{User: "alice", Serial: 1, Devices: []secrets.Device{phone}}, c.Discrepancy)
+	set, err := device.Join(&state.State{User: "alice", UID: 1000}, &secrets.Record{User: "alice", Serial: 1, Devices: []secrets.Device{phone}}, c.Discrepancy, phone.Created)
 	if err != nil {
 		t.Fatal(err)
 	}

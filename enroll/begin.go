@@ -1,0 +1,162 @@
+package enroll
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"twokey/device"
+	"twokey/factor"
+	"twokey/secrets"
+)
+
+// keptFor is how long an unfinished enrolment is shown again: a connection that was cut shows the same QR code.
+const keptFor = 15 * time.Minute
+
+// ErrEnded is for an enrolment that was ended while it was not finished: by a reset, a new enrolment code, or another one that was quicker.
+var ErrEnded = errors.New("the enrolment was ended, or another one finished first")
+
+// Begin gives an account that has no device (ErrEnrolled) a draft that outlives the process: the unfinished one of at most 15 minutes ago
+// if its wish is the same, else a new one in its place. Its device and recovery codes are good for nothing until Finish.
+// The request's Add and Replace do not matter: there is nothing to add to.
+func (u *Users) Begin(a Account, r Request) (*Draft, error) {
+	r.Add, r.Replace = false, false
+	var d *Draft
+	err := u.change(a, func(n *unfinished) error {
+		enrolled, err := u.Secrets.Enrolled(a.Name)
+		switch {
+		case err != nil:
+			return err
+		case enrolled:
+			return ErrEnrolled
+		}
+		if d = u.resume(n, a, r); d != nil {
+			return nil
+		}
+		if d, err = u.Draft(a, r); err != nil {
+			return err
+		}
+		n.draft, err = u.keep(d)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// Finish is Commit for a draft of Begin: only if the unfinished enrolment still is this one (ErrEnded), so that of two exactly one wins.
+// The enrolment code is used up with it.
+func (u *Users) Finish(d *Draft) error {
+	return u.ending(d.Account.Name, func() error {
+		n, err := u.readUnfinished(d.Account.Name)
+		switch {
+		case err != nil:
+			return err
+		case n == nil || n.draft == nil || n.uid != d.Account.UID || n.draft.id != d.Device.ID:
+			return ErrEnded
+		}
+		return u.putInForce(d)
+	})
+}
+
+// resume is the draft that is kept, if it is what is wished for. One that cannot be opened any more is none.
+func (u *Users) resume(n *unfinished, a Account, r Request) *Draft {
+	if n.draft == nil {
+		return nil
+	}
+	age := u.Now().Sub(n.draft.begun)
+	if age < 0 || age >= keptFor {
+		return nil
+	}
+	d, err := u.openKept(n.draft, a)
+	if err != nil || !d.fulfils(r) {
+		return nil
+	}
+	d.by = r.By
+	return d
+}
+
+// fulfils reports whether the draft is what a request would make, but for what is drawn at random.
+func (d *Draft) fulfils(r Request) bool {
+	p, have := r.Params, device.Params(d.Device)
+	if p.Secret == nil {
+		p.Secret = have.Secret
+	}
+	sameCodes := p.Method == have.Method && bytes.Equal(p.Secret, have.Secret) && p.Digits == have.Digits && p.Period == have.Period &&
+		p.Algorithm == have.Algorithm && r.Counter == d.Device.Counter
+	return sameCodes && r.Device == d.Device.Name && r.Issuer == d.Device.Issuer && r.Label == d.Device.Label &&
+		r.Recovery == len(d.RecoveryCodes) && r.Until.Equal(d.Device.Until)
+}
+
+// keptDraft is a draft as it is sealed.
+type keptDraft struct {
+	Device      secrets.Device `json:"device"`
+	Codes       []string       `json:"recovery_codes,omitempty"`
+	RecoveryID  []byte         `json:"recovery_id,omitempty"`
+	RecoveryKey []byte         `json:"recovery_key,omitempty"`
+}
+
+// purpose is the info of the note, which binds it to its user.
+func purpose(user string) string { return "enrolment of " + user }
+
+func (u *Users) keep(d *Draft) (*kept, error) {
+	plain := keptDraft{Device: d.Device, Codes: d.RecoveryCodes}
+	if d.recovery != nil {
+		plain.RecoveryID, plain.RecoveryKey = d.recovery.ID[:], d.recovery.Key[:]
+	}
+	content, err := json.Marshal(plain)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(content)
+	sealed, err := u.Secrets.SealNote(purpose(d.Account.Name), content)
+	if err != nil {
+		return nil, err
+	}
+	return &kept{id: d.Device.ID, begun: u.Now(), sealed: sealed}, nil
+}
+
+func (u *Users) openKept(k *kept, a Account) (*Draft, error) {
+	content, err := u.Secrets.OpenNote(purpose(a.Name), k.sealed)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(content)
+	var plain keptDraft
+	if err := json.Unmarshal(content, &plain); err != nil {
+		return nil, err
+	}
+	if plain.Device.ID != secrets.ID(k.id) {
+		return nil, fmt.Errorf("%w: another draft's", errUnfinished)
+	}
+	d := &Draft{Account: a, Device: plain.Device, RecoveryCodes: plain.Codes, consumed: plain.Device.Counter}
+	if d.URI, err = factor.URI(d.Device.Label, d.Device.Issuer, device.Params(d.Device), d.Device.Counter); err != nil {
+		return nil, err
+	}
+	if len(plain.Codes) > 0 {
+		d.recovery, err = plain.recovery()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// recovery makes the set of the recovery codes again.
+func (k keptDraft) recovery() (*secrets.Recovery, error) {
+	set := &secrets.Recovery{}
+	if copy(set.ID[:], k.RecoveryID) != len(set.ID) || copy(set.Key[:], k.RecoveryKey) != len(set.Key) {
+		return nil, errUnfinished
+	}
+	for _, text := range k.Codes {
+		hash, err := factor.HashRecovery(set.Key, text)
+		if err != nil {
+			return nil, err
+		}
+		set.Hashes = append(set.Hashes, hash)
+	}
+	return set, nil
+}
