@@ -54,8 +54,11 @@ type Request struct {
 	Recovery int           // recovery codes to make, 0 to 20
 	Replace  bool          // take the place of all devices that there are
 	Add      bool          // stand beside the devices that there are, at most 10; recovery codes stay unless new ones are made
+	Phone    string        // the user's telephone number in the form of E.164; "": as it was
 	Until    time.Time     // when the device expires, in whole seconds; zero: never
 	By       string        // who adds it, for the notice that the user gets: "root (carol)"
+
+	AllowShort bool // take a secret of 10 to 15 bytes, which the user's present token has
 }
 
 // Draft is a device that is not in force yet: it can be shown and confirmed first.
@@ -67,6 +70,7 @@ type Draft struct {
 	recovery      *secrets.Recovery
 	replace       bool
 	add           bool
+	phone         string
 	by            string
 	consumed      uint64
 }
@@ -83,14 +87,14 @@ func (u *Users) Draft(a Account, r Request) (*Draft, error) {
 			return nil, err
 		}
 	}
-	if err := p.Check(); err != nil {
+	if err := p.Check(); err != nil && !(r.AllowShort && errors.Is(err, factor.ErrShortSecret)) {
 		return nil, err
 	}
 	uri, err := factor.URI(r.Label, r.Issuer, p, r.Counter)
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{Account: a, URI: uri, replace: r.Replace, add: r.Add, by: r.By, consumed: r.Counter}
+	d := &Draft{Account: a, URI: uri, replace: r.Replace, add: r.Add, phone: r.Phone, by: r.By, consumed: r.Counter}
 	d.Device = secrets.Device{Name: r.Device, Method: string(p.Method), Secret: p.Secret, Digits: p.Digits, Period: p.Period,
 		Algorithm: string(p.Algorithm), Counter: r.Counter, Issuer: r.Issuer, Label: r.Label, Created: wholeSeconds(u.Now()),
 		Until: wholeSeconds(r.Until)}
@@ -180,7 +184,11 @@ func (u *Users) putInForce(d *Draft) error {
 }
 
 func (u *Users) commit(tx *state.Tx, d *Draft) error {
-	record, err := u.present(tx, d)
+	enrolled, err := u.Secrets.Enrolled(tx.User)
+	if err != nil {
+		return err
+	}
+	record, err := u.present(tx, d, enrolled)
 	if err != nil {
 		return err
 	}
@@ -191,10 +199,22 @@ func (u *Users) commit(tx *state.Tx, d *Draft) error {
 	if err := u.State.Bind(d.Account.UID, d.Account.Name); err != nil {
 		return err
 	}
-	if err := u.Secrets.Save(record); err != nil {
+	if err := u.save(record, enrolled); err != nil {
 		return err
 	}
 	return u.learn(tx, record, d)
+}
+
+// save replaces the file that the user has, or makes his first: in a batch (CommitAll) another may do that without the lock.
+func (u *Users) save(record *secrets.Record, enrolled bool) error {
+	if enrolled {
+		return u.Secrets.Save(record)
+	}
+	err := u.Secrets.SaveNew(record)
+	if errors.Is(err, fs.ErrExist) {
+		return ErrEnrolled
+	}
+	return err
 }
 
 // putInto makes the record what it is with the draft: its device beside the others or in their place.
@@ -204,12 +224,18 @@ func (d *Draft) putInto(record *secrets.Record) error {
 			return ErrSameSecret
 		}
 	}
+	if d.phone != "" && d.phone != record.Phone {
+		record.Phone, record.PhoneConfirmed = d.phone, false
+	}
 	if !d.add {
 		record.Devices, record.Recovery = []secrets.Device{d.Device}, d.recovery
 		return nil
 	}
 	if _, err := find(record, d.Device.Name); err == nil {
 		return ErrDeviceName
+	}
+	if len(record.Devices) >= secrets.MaxDevices {
+		return ErrManyDevices
 	}
 	record.Devices = append(record.Devices, d.Device)
 	if d.recovery != nil {
@@ -219,12 +245,9 @@ func (d *Draft) putInto(record *secrets.Record) error {
 }
 
 // present is what the user has now; a draft that replaces it may replace what cannot be read, whose serial the state knows.
-func (u *Users) present(tx *state.Tx, d *Draft) (*secrets.Record, error) {
+func (u *Users) present(tx *state.Tx, d *Draft, enrolled bool) (*secrets.Record, error) {
 	nothing := &secrets.Record{User: d.Account.Name}
-	enrolled, err := u.Secrets.Enrolled(d.Account.Name)
 	switch {
-	case err != nil:
-		return nil, err
 	case !enrolled:
 		return nothing, nil
 	case !d.replace && !d.add:
@@ -253,10 +276,7 @@ func (u *Users) learn(tx *state.Tx, record *secrets.Record, d *Draft) error {
 	if _, err := device.Join(tx.State, record, 0, u.Now()); err != nil {
 		return err
 	}
-	if changes := tx.Device(state.ID(d.Device.ID)); changes != nil {
-		changes.Consumed = max(changes.Consumed, d.consumed)
-		tx.AddNotice(changes.ID, d.by)
-	}
+	d.tell(tx)
 	if before == tx.UID {
 		return nil
 	}

@@ -1,0 +1,94 @@
+package enroll
+
+import (
+	"slices"
+	"time"
+
+	"twokey/device"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// Alteration is what changes about a user who is enrolled, in one step: all of it, or, on any error, nothing.
+type Alteration struct {
+	Remove []string             // devices by name, which must be there
+	Add    []*Draft             // made with Request.Add; they may have the names of those that go
+	Until  map[string]time.Time // when a device that stays expires; the zero time: never
+	Phone  *string              // E.164, or "" for none; nil: as it is. Unconfirmed when it is another
+}
+
+// Alter changes a user's devices. Who is left without any is ErrLastDevice; a draft with a name that stays is ErrDeviceName, one with
+// a secret that the user has or had until now ErrSameSecret.
+func (u *Users) Alter(a Account, c Alteration) error {
+	return u.update(a.Name, func(tx *state.Tx) error {
+		record, err := u.Secrets.Load(a.Name)
+		switch {
+		case err != nil:
+			return err
+		case record.Serial < tx.Serial:
+			return device.ErrRolledBack
+		case tx.UID != a.UID:
+			return ErrOtherUID
+		case len(c.Add) > 0 && tx.Restored:
+			return device.ErrRestored // it would open what is closed
+		}
+		if err := c.change(record); err != nil {
+			return err
+		}
+		record.Serial = secrets.NextSerial(record.Serial, u.Now())
+		if err := u.Secrets.Save(record); err != nil {
+			return err
+		}
+		if _, err := device.Join(tx.State, record, 0, u.Now()); err != nil {
+			return err
+		}
+		for _, d := range c.Add {
+			d.tell(tx)
+		}
+		return nil
+	})
+}
+
+// change is what Alter does to the record.
+func (c Alteration) change(record *secrets.Record) error {
+	had := slices.Clone(record.Devices)
+	for _, name := range c.Remove {
+		i, err := find(record, name)
+		if err != nil {
+			return err
+		}
+		record.Devices = slices.Delete(record.Devices, i, i+1)
+	}
+	for name, until := range c.Until {
+		i, err := find(record, name)
+		if err != nil {
+			return err
+		}
+		record.Devices[i].Until = wholeSeconds(until)
+	}
+	for _, d := range c.Add {
+		for _, old := range had {
+			if string(old.Secret) == string(d.Device.Secret) {
+				return ErrSameSecret
+			}
+		}
+		if err := d.putInto(record); err != nil {
+			return err
+		}
+	}
+	if len(record.Devices) == 0 {
+		return ErrLastDevice
+	}
+	if c.Phone != nil && *c.Phone != record.Phone {
+		record.Phone, record.PhoneConfirmed = *c.Phone, false
+	}
+	return nil
+}
+
+// tell gives the state what it cannot know of a new device by the secret file.
+func (d *Draft) tell(tx *state.Tx) {
+	if changes := tx.Device(state.ID(d.Device.ID)); changes != nil {
+		changes.Consumed = max(changes.Consumed, d.consumed)
+		tx.AddNotice(changes.ID, d.by)
+	}
+}
