@@ -1,11 +1,125 @@
 package enroll
 
-// CommitAll puts many drafts in force, each as Commit does, and returns an error for each: one that fails stops no other. New users are
-// written together, with few waits for the disk.
+import (
+	"errors"
+	"io/fs"
+
+	"twokey/internal/safefile"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// newcomer is an account of a batch of which nothing is there yet, with all drafts that are for it.
+type newcomer struct {
+	account Account
+	drafts  []int // places in the batch
+	record  *secrets.Record
+}
+
+// CommitAll puts many drafts in force, each as Commit does, and returns an error for each: one that fails stops no other. Accounts of
+// which nothing is there yet are written together, with three waits for the disk in all; further drafts of the same account join the
+// first where they Add. Killed at any point, each account is as it was or has its devices, all of them whole. A thousand drafts at a
+// time are a good number: what stands above that in memory and on the disk saves nothing more.
 func (u *Users) CommitAll(drafts []*Draft) []error {
 	errs := make([]error, len(drafts))
-	for i, d := range drafts {
-		errs[i] = u.Commit(d)
+	fresh, others := u.sortOut(drafts, errs)
+	u.commitNew(fresh, drafts, errs)
+	for _, i := range others {
+		errs[i] = u.Commit(drafts[i])
 	}
 	return errs
+}
+
+// sortOut finds the accounts of which nothing is there. The others are left to Commit.
+func (u *Users) sortOut(drafts []*Draft, errs []error) (fresh []*newcomer, others []int) {
+	names, uids := map[string]*newcomer{}, map[uint32]bool{}
+	for i, d := range drafts {
+		if n := names[d.Account.Name]; n != nil && n.account == d.Account && d.add {
+			if errs[i] = d.putInto(n.record); errs[i] == nil {
+				n.drafts = append(n.drafts, i)
+			}
+			continue
+		}
+		isNew, err := u.isNew(d.Account)
+		if errs[i] = err; err != nil {
+			continue
+		}
+		if !isNew || uids[d.Account.UID] || names[d.Account.Name] != nil {
+			others = append(others, i)
+			continue
+		}
+		n := &newcomer{account: d.Account, drafts: []int{i}, record: &secrets.Record{User: d.Account.Name, Serial: secrets.NextSerial(0, u.Now())}}
+		if errs[i] = d.putInto(n.record); errs[i] == nil {
+			names[d.Account.Name], uids[d.Account.UID] = n, true
+			fresh = append(fresh, n)
+		}
+	}
+	return fresh, others
+}
+
+// isNew reports whether nothing is known of an account: neither a secret file, nor a state, nor an enrolment that has begun, nor a user id.
+func (u *Users) isNew(a Account) (bool, error) {
+	if err := u.checkOwner(a); err != nil {
+		return false, err
+	}
+	if enrolled, err := u.Secrets.Enrolled(a.Name); err != nil || enrolled {
+		return false, err
+	}
+	if _, err := u.State.Read(a.Name); !errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	n, err := u.readUnfinished(a.Name)
+	return err == nil && n == nil, nil
+}
+
+// commitNew takes the steps of Commit in the same order, each for all: the states, which are the locks, and the user ids; then the secret
+// files, none over one that is there; then the states learn of them.
+func (u *Users) commitNew(fresh []*newcomer, drafts []*Draft, errs []error) {
+	fail := func(n *newcomer, err error) {
+		for _, i := range n.drafts {
+			errs[i] = err
+		}
+	}
+	placed, err := safefile.WriteAll(len(fresh), func(i int, set *safefile.Set) error { return u.prepare(set, fresh[i]) })
+	for i, n := range fresh {
+		switch {
+		case err != nil:
+			fail(n, err)
+		case errors.Is(placed[i], fs.ErrExist):
+			fail(n, ErrEnrolled) // by somebody who was quicker
+		case placed[i] != nil:
+			fail(n, placed[i])
+		default:
+			if err := u.learnNew(n, drafts); err != nil {
+				fail(n, err)
+			}
+		}
+	}
+	if err != nil || len(fresh) == 0 {
+		return
+	}
+	if err := u.State.Sync(); err != nil {
+		for _, n := range fresh {
+			fail(n, err)
+		}
+	}
+}
+
+func (u *Users) prepare(set *safefile.Set, n *newcomer) error {
+	return errors.Join(
+		u.State.NewIn(set, &state.State{User: n.account.Name, UID: n.account.UID}),
+		u.State.BindIn(set, n.account.UID, n.account.Name),
+		u.Secrets.SaveNewIn(set, n.record))
+}
+
+// learnNew tells the state of the secret file, to be synchronised with those of all others.
+func (u *Users) learnNew(n *newcomer, drafts []*Draft) error {
+	return u.State.UpdateLater(n.account.Name, func(tx *state.Tx) error {
+		for _, i := range n.drafts {
+			if err := u.learn(tx, n.record, drafts[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -139,6 +139,18 @@ func acts() map[string]act {
 			}
 			whole(t, u, alicia, true)
 		}},
+		"batch": {func(*testing.T, *Users) {}, commitBatch, func(t *testing.T, u *Users) {
+			for i := range batchSize {
+				if a := batchAccount(i); isEnrolled(t, u, a.Name) {
+					whole(t, u, a, false)
+					must(t, u.Unenroll(a.Name))
+				}
+			}
+			must(t, commitBatch(u)) // nothing that is left blocks it
+			for i := range batchSize {
+				whole(t, u, batchAccount(i), false)
+			}
+		}},
 		"new recovery codes": {usedOnce, func(u *Users) error { return second2(u.NewRecovery("alice", 3)) }, func(t *testing.T, u *Users) {
 			whole(t, u, alice, true)
 			codes, err := u.NewRecovery("alice", 3)
@@ -149,6 +161,23 @@ func acts() map[string]act {
 }
 
 func second2(_ []string, err error) error { return err }
+
+// batchSize is how many users a batch has here.
+const batchSize = 4
+
+func batchAccount(i int) Account { return Account{fmt.Sprintf("batch%d", i), uint32(3000 + i)} }
+
+func commitBatch(u *Users) error {
+	var drafts []*Draft
+	for i := range batchSize {
+		d, err := u.Draft(batchAccount(i), known(1, false))
+		if err != nil {
+			return err
+		}
+		drafts = append(drafts, d)
+	}
+	return errors.Join(u.CommitAll(drafts)...)
+}
 
 // usedOnce enrols and uses the first code up.
 func usedOnce(t *testing.T, u *Users) {
@@ -221,7 +250,7 @@ func traced(t *testing.T, act, data string, options ...string) (trace string, er
 }
 
 // steps are the system calls that change something.
-const steps = "pwrite64,fsync,fdatasync,renameat,renameat2,unlinkat"
+const steps = "pwrite64,fsync,fdatasync,syncfs,renameat,renameat2,unlinkat"
 
 func TestAKillAtEveryStepLeavesTheOldOrTheNew(t *testing.T) {
 	for name, act := range acts() {

@@ -2,6 +2,7 @@ package enroll
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,6 +16,8 @@ var (
 	ErrNoDevice   = errors.New("the user has no device of this name")
 	ErrLastDevice = errors.New("the user's last device: reset or unenroll ends it")
 	ErrDeviceName = errors.New("the user has another device of this name")
+	// ErrManyDevices is for an eleventh.
+	ErrManyDevices = fmt.Errorf("the user has %d devices, and no user has more", secrets.MaxDevices)
 )
 
 // RemoveDevice ends one of a user's devices: ErrNoDevice when there is none of that name, ErrLastDevice for his last one. Who has lost a

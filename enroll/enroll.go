@@ -217,29 +217,28 @@ func (u *Users) save(record *secrets.Record, enrolled bool) error {
 	return err
 }
 
-// putInto makes the record what it is with the draft: its device beside the others or in their place.
+// putInto makes the record what it is with the draft: its device beside the others or in their place. On an error it is unchanged.
 func (d *Draft) putInto(record *secrets.Record) error {
 	for _, old := range record.Devices {
-		if string(old.Secret) == string(d.Device.Secret) {
+		switch {
+		case string(old.Secret) == string(d.Device.Secret):
 			return ErrSameSecret
+		case d.add && old.Name == d.Device.Name:
+			return ErrDeviceName
 		}
 	}
-	if d.phone != "" && d.phone != record.Phone {
-		record.Phone, record.PhoneConfirmed = d.phone, false
+	if d.add && len(record.Devices) >= secrets.MaxDevices {
+		return ErrManyDevices
 	}
 	if !d.add {
-		record.Devices, record.Recovery = []secrets.Device{d.Device}, d.recovery
-		return nil
-	}
-	if _, err := find(record, d.Device.Name); err == nil {
-		return ErrDeviceName
-	}
-	if len(record.Devices) >= secrets.MaxDevices {
-		return ErrManyDevices
+		record.Devices, record.Recovery = nil, nil
 	}
 	record.Devices = append(record.Devices, d.Device)
 	if d.recovery != nil {
 		record.Recovery = d.recovery
+	}
+	if d.phone != "" && d.phone != record.Phone {
+		record.Phone, record.PhoneConfirmed = d.phone, false
 	}
 	return nil
 }

@@ -109,6 +109,19 @@ func (s *Store) failed(file string, err error) error {
 	return fmt.Errorf("%s/%s: %w", s.dir.Path(), file, err)
 }
 
+// SaveNew is Save for a user without a file: it is fs.ErrExist when there is one meanwhile, which stays.
+func (s *Store) SaveNew(r *Record) error {
+	key, err := s.key()
+	if err != nil {
+		return err
+	}
+	sealed, err := key.seal(r)
+	if err != nil {
+		return err
+	}
+	return s.dir.WriteNew(fileName(r.User), sealed, 0o600)
+}
+
 // Save puts a record in the place of the user's file. On any error the old file stays, except as safefile's Replace says.
 func (s *Store) Save(r *Record) error { return s.write(fileName(r.User), r) }
 

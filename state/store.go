@@ -173,6 +173,26 @@ func (s *Store) update(user string, file *slotfile.File, fn func(*Tx) error) err
 	return file.Sync()
 }
 
+// UpdateLater is Update for many users one after another: what fn changed is not synchronised until Sync. It must be nothing that lets
+// anybody in, nor anything that a crash may not take back.
+func (s *Store) UpdateLater(user string, fn func(*Tx) error) error {
+	file, err := slotfile.Acquire(s.users, safefile.UserFileName(user), kind)
+	if err != nil {
+		return err
+	}
+	st, err := decodeFor(user, file.Value())
+	if err == nil {
+		tx := &Tx{State: st, store: s, file: file}
+		if err = fn(tx); err == nil {
+			err = tx.Flush()
+		}
+	}
+	return errors.Join(err, file.Close())
+}
+
+// Sync makes durable what UpdateLater has written, with one wait for the disk.
+func (s *Store) Sync() error { return s.users.SyncAll() }
+
 // Remove takes a user's state away for good.
 func (s *Store) Remove(user string) error { return s.users.Remove(safefile.UserFileName(user)) }
 
