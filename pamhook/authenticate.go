@@ -23,10 +23,7 @@ func (r *run) authenticate() Verdict {
 	if r.hello.Flags&wire.FlagDecoy != 0 {
 		return r.decoyLine(subject)
 	}
-	action := r.outcome.Action
-	if subject.problem != nil && r.outcome.Decision != policy.Exempt {
-		action = policy.AskThenDeny
-	}
+	action := r.actionFor(subject)
 	switch r.way {
 	case policy.Appended:
 		return r.appended(subject, action)
@@ -38,10 +35,21 @@ func (r *run) authenticate() Verdict {
 	return r.closed(subject, action)
 }
 
+// actionFor is what the policy wants of this login, but for what must not be let in whatever it wants.
+func (r *run) actionFor(s subject) policy.Action {
+	if s.problem != nil && r.outcome.Decision != policy.Exempt {
+		return policy.AskThenDeny
+	}
+	return r.outcome.Action
+}
+
 // prompted is a login at a service that can put a question of its own.
 func (r *run) prompted(s subject, action policy.Action) Verdict {
 	if verdict, done := r.without(s, action); done {
 		return verdict
+	}
+	if r.enrolsHere(s, action) {
+		return r.announce(s)
 	}
 	if verdict, in := r.remembered(action); in {
 		return verdict

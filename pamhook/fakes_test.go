@@ -54,6 +54,10 @@ type world struct {
 	process int32 // added to the number of the application's
 	hello   wire.Hello
 
+	enrol  enrolments
+	script []string // the answers, in their order; after the last one the person has gone
+	texts  []string // all that the person saw, in its order
+
 	fault   fault
 	failure error // that the fault is; nil: errFault
 	hit     bool  // the fault has come about
@@ -109,6 +113,7 @@ func (w *world) reset() {
 	w.hello = wire.Hello{Phase: wire.PhaseAuthenticate, Flags: wire.FlagAfterPassword, User: "alice", Name: "alice", UID: aliceUID,
 		GIDs: []uint32{aliceUID}, Service: "sshd", RHost: atHome, Client: atHome + ":50022"}
 	w.answer = []byte(w.code(0))
+	w.enrol = enrolments{open: map[string]string{}}
 	for _, user := range []string{"alice", "alicia"} {
 		if err := w.states.Remove(user); !errors.Is(err, fs.ErrNotExist) {
 			must(w.t, err)
@@ -222,6 +227,8 @@ func (w *world) host() *Host {
 			}
 			return err
 		},
+		Enrolment:   func(*inforce.Policy) (Enrolment, error) { return fakeEnrolment{w}, w.call("Enrolment") },
+		Name:        "web1",
 		System:      func(uint32, string) (bool, error) { return w.system, w.call("System") },
 		Warn:        func(message string) { w.warnings = append(w.warnings, message) },
 		Now:         func() time.Time { return w.now },
@@ -266,11 +273,14 @@ func (w *world) call(name string) error {
 func (w *world) Hello() *wire.Hello { return &w.hello }
 
 func (w *world) Prompt(text string, _ bool) ([]byte, wire.NoAnswer, error) {
-	w.prompts = append(w.prompts, text)
+	w.prompts, w.texts = append(w.prompts, text), append(w.texts, text)
 	err := w.call("Prompt")
 	w.answered = w.now
 	if err != nil {
 		return nil, 0, err
+	}
+	if w.script != nil {
+		return w.nextAnswer()
 	}
 	if w.none != 0 {
 		return nil, w.none, nil
@@ -306,7 +316,7 @@ func (w *world) CutAuthtok(n int) error {
 }
 
 func (w *world) Info(text string, _ bool) error {
-	w.infos, w.told = append(w.infos, text), w.now
+	w.infos, w.told, w.texts = append(w.infos, text), w.now, append(w.texts, text)
 	return w.call("Info")
 }
 

@@ -19,11 +19,11 @@ import (
 //
 //   - The code MUST be right all the same, by the state as it can be read.
 //   - What cannot be used up MUST end by itself: only codes that go by the clock count then.
-//   - Nothing but a disk that cannot be written MUST be forgiven, and nobody but at the console.
+//   - Nothing but a disk that cannot be written MUST be forgiven, and nobody but at the console; and nothing of an enrolment.
 
 // mayForgive reports whether the policy forgives a fault to whoever logs in here.
 func (r *run) mayForgive() bool {
-	return r.policy.OnFault == policy.FaultConsole && sitsAtConsole(r.hello)
+	return r.policy.OnFault == policy.FaultConsole && sitsAtConsole(r.hello) && !r.enrolling
 }
 
 // isWriteFault tells a disk that cannot be written from everything else that can be wrong. A file size limit is not among it: that is

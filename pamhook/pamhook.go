@@ -89,6 +89,8 @@ type Host struct {
 	Secrets func(policy *inforce.Policy) (Secrets, error)
 	State   func(policy *inforce.Policy) (States, error)
 	Append  func(policy *inforce.Policy, record audit.Record) error // to the audit log
+	// Enrolment gives users their first device.
+	Enrolment func(policy *inforce.Policy) (Enrolment, error)
 	// System reports whether an account is a system account: a low user id and no login shell, never root.
 	System func(uid uint32, shell string) (bool, error)
 	// Warn says something that an administrator should see although the audit log may be what is broken.
@@ -97,6 +99,10 @@ type Host struct {
 	Now func() time.Time
 	// Sleep waits for the next turn of a pair, and before a refusal.
 	Sleep func(time.Duration)
+	// End is when the application, or the module, ends this phase without a word; zero: nobody knows.
+	End time.Time
+	// Name is that of the machine, as its users know it.
+	Name string
 	// Application is the process that the module runs in, and its parent.
 	Application, Parent proc.ID
 }
@@ -144,6 +150,7 @@ type run struct {
 	long      bool      // the answer is as long as two codes can be
 	answered  time.Time // when the person had answered; before that, when the phase began
 	trial     *trial    // of the answer that was looked at; nil: none was
+	enrolling bool      // this login is to give the user a device: nothing is forgiven
 	clockBack bool      // times in the user's state lie in the future
 	forgiven  error     // what could not be written to the state, and was let pass
 	unwritten error     // a record that is not in the audit log

@@ -13,24 +13,13 @@ import (
 
 // The reasons for which a session is refused.
 var (
-	errNothingWaits = errors.New("nothing waits for the account phase")
-	errLate         = errors.New("the session opens later than open_within after its success")
-	errEnded        = errors.New("what the user succeeded with was taken away before the session opened")
-	errKeysAlone    = errors.New("ssh key only, and ssh_keys_alone is deny")
+	errLate      = errors.New("the session opens later than open_within after its success")
+	errEnded     = errors.New("what the user succeeded with was taken away before the session opened")
+	errKeysAlone = errors.New("ssh key only, and ssh_keys_alone is deny")
 )
 
 // clockSlack is how far in the future a success may lie: the clock may be set right between a login and its session.
 const clockSlack = 5 * time.Minute
-
-// account is reached only when authenticate announced that it has something to ask, which this version never does.
-func (r *run) account() Verdict {
-	reason := errNothingWaits
-	if err := r.begin(); err != nil {
-		reason = err
-	}
-	r.append(r.record(actionAccount, audit.Failure, reason.Error()))
-	return Verdict{}
-}
 
 // openSession records by which factor, or why without one, a session opens. It also sees logins that never were in authenticate:
 // sshd does not ask PAM when a key was enough.
@@ -48,7 +37,7 @@ func (r *run) openSession() Verdict {
 		r.notices(subject)
 		return ignore()
 	}
-	if err := r.closedTo(subject); err != nil {
+	if err := errors.Join(r.closedTo(subject), r.accountMissed(subject)); err != nil {
 		return r.refuseSession(err)
 	}
 	success, found, err := r.takeSuccess(subject)

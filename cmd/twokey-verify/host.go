@@ -20,10 +20,12 @@ func host(application, parent proc.ID) *pamhook.Host {
 		Secrets:     func(p *inforce.Policy) (pamhook.Secrets, error) { return secrets.Open(p.Paths.Data, p.Paths.Key) },
 		State:       func(p *inforce.Policy) (pamhook.States, error) { return state.Open(p.Paths.Data) },
 		Append:      func(p *inforce.Policy, r audit.Record) error { return audit.Append(p.Paths.Audit, r) },
+		Enrolment:   openEnrolment,
 		System:      logindefs.System,
 		Warn:        func(message string) { syslog.Send(syslog.Critical, "twokey", message) },
 		Now:         time.Now,
 		Sleep:       time.Sleep,
+		Name:        hostName(),
 		Application: application,
 		Parent:      parent,
 	}

@@ -54,7 +54,7 @@ func main() {
 		parent = proc.ID{} // a process without a parent that we can see, in a container of its own
 	}
 	verdict := host(application, parent).Run(conn)
-	if err := conn.Finish(verdict.Frame(), false); err != nil {
+	if err := conn.Finish(verdict.Frame(), verdict.AccountAsks()); err != nil {
 		fault(err)
 	}
 }

@@ -1,0 +1,113 @@
+package pamhook
+
+import (
+	"errors"
+	"fmt"
+
+	"twokey/audit"
+	"twokey/policy"
+)
+
+// The reasons for which the account phase refuses.
+var (
+	errNothingWaits = errors.New("nothing waits for the account phase")
+	errStopped      = errors.New("the user has stopped the enrolment")
+	errTries        = errors.New("too many wrong answers in an enrolment")
+	errTime         = errors.New("the time for an enrolment is over")
+	errNoEnrolment  = errors.New("the policy does not let the user enrol here any more")
+)
+
+// account enrols whom authenticate has announced, and nobody else: the module asks us only then, but what it says is not enough.
+//
+// Attack (57): a device pending from a thief's try would be made active by the owner's next login; so nothing is kept of a try but what
+// its own process can take.
+func (r *run) account() Verdict {
+	r.enrolling = true
+	if err := r.begin(); err != nil {
+		return r.refuseAccount(err)
+	}
+	if r.hello.Name == "" {
+		return r.refuseAccount(errNothingWaits)
+	}
+	enrolment, err := r.enrolment()
+	if err != nil {
+		return r.refuseAccount(err)
+	}
+	announced, err := enrolment.TakeAnnouncement(r.whoEnrols(), r.announcement())
+	switch {
+	case err != nil:
+		return r.refuseAccount(err)
+	case !announced:
+		return r.refuseAccount(errNothingWaits)
+	}
+	return r.announced(enrolment)
+}
+
+// announced is the account phase of a login that was let on to it. The policy, and the user's devices, may be others by now.
+func (r *run) announced(enrolment Enrolment) Verdict {
+	s := r.subject()
+	r.decide(s)
+	action := r.actionFor(s)
+	switch {
+	case action == policy.Ignore || r.outcome.Observe:
+		return r.passAccount(r.record(actionAccount, audit.Success, "no device is needed any more: "+r.reason(s, nil).Error()))
+	case s.problem != nil:
+		return r.notLinked(s.problem)
+	case action == policy.Ask:
+		return r.notLinked(ErrMeanwhile)
+	case !r.outcome.Enroll || r.policy.AtLogin == policy.AtLoginNo:
+		return r.notLinked(errNoEnrolment)
+	}
+	l := &linking{run: r, enrolment: enrolment}
+	if err := l.link(); err != nil {
+		return r.notLinked(err)
+	}
+	return r.linked(l)
+}
+
+// linked is the end of an enrolment whose device is in force.
+func (r *run) linked(l *linking) Verdict {
+	shown := l.draft.Shown()
+	rec := r.record(actionEnroll, audit.Success, "enrolled at login")
+	rec.Target, rec.TargetID = rec.User, rec.UserID
+	rec.Device, rec.Method = shown.Device.Name, shown.Device.Method
+	rec.Changes = []audit.Change{{Field: "device", New: fmt.Sprintf("%s (%s)", shown.Device.Name, shown.Device.Method)},
+		{Field: "recovery_codes", New: fmt.Sprint(len(shown.Recovery))}}
+	verdict := r.passAccount(rec)
+	l.say(r.policy.Text(l.holder.done, "USER", r.hello.Name, "HOST", r.host.Name))
+	return verdict
+}
+
+// passAccount lets on from the account phase, if that is in the audit log.
+func (r *run) passAccount(rec audit.Record) Verdict {
+	r.append(rec)
+	return allow(nil, r.unwritten)
+}
+
+// refuseAccount denies without a word: there is nobody who expects to be asked.
+func (r *run) refuseAccount(reason error) Verdict {
+	r.append(r.record(actionAccount, audit.Failure, reason.Error()))
+	return Verdict{}
+}
+
+// notLinked denies, and tells the person how it goes on. He has given his password: what he is told is about his own account.
+func (r *run) notLinked(reason error) Verdict {
+	verdict := r.refuseAccount(reason)
+	text, told := policy.MsgEnrollFailed, true
+	switch {
+	case errors.Is(reason, errNoAnswer), errors.Is(reason, errGone), errors.Is(reason, errIsPassword), errors.Is(reason, errTooLong):
+		told = false
+	case errors.Is(reason, errStopped), errors.Is(reason, errTries):
+		text = policy.MsgEnrollStopped
+	case errors.Is(reason, errTime):
+		text = policy.MsgEnrollLate
+	case errors.Is(reason, ErrCodeEnded):
+		text = policy.MsgEnrollCodeEnded
+	case errors.Is(reason, ErrMeanwhile):
+		text = policy.MsgEnrollMeanwhile
+	}
+	if told && r.conv.Info("\n"+r.policy.Text(text), true) != nil {
+		return verdict // it stands whether or not the person could be told
+	}
+	return verdict
+}

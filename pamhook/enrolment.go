@@ -1,0 +1,150 @@
+package pamhook
+
+import (
+	"errors"
+	"time"
+
+	"twokey/audit"
+	"twokey/internal/proc"
+	"twokey/pamhook/wire"
+	"twokey/policy"
+	"twokey/secrets"
+)
+
+// Enrolment gives users their first device at a login; cmd/twokey-verify makes one of package enroll. What is announced, and what is
+// begun, it keeps on the disk. Other errors than those below are faults, and deny.
+type Enrolment interface {
+	// CodeOpen reports whether an enrolment code is open for the user.
+	CodeOpen(user string) (bool, error)
+	// CheckCode is nil for the user's open enrolment code, which is used up by Draft.Finish only; else ErrCode or ErrCodeEnded.
+	CheckCode(a Account, answer string) error
+	// Announce keeps that the account phase of a login has to ask. ErrNoAccountLine: at this service none will come.
+	Announce(a Account, n Announcement) error
+	// TakeAnnouncement reports whether the same process has announced itself at the same service, and ends that.
+	TakeAnnouncement(a Account, n Announcement) (bool, error)
+	// Missed reports whether the process, or a child of it, has announced itself at the same service and the account phase has not come.
+	// Then it never will at this service, which is kept.
+	Missed(a Account, n Announcement) (bool, error)
+	// Begin gives the user's unfinished device of this name, of at most 15 minutes ago, or a new one. ErrMeanwhile: he has one by now.
+	Begin(a Account, device string) (Draft, error)
+}
+
+// Draft is a device that is not in force yet.
+type Draft interface {
+	Shown() Shown
+	// Confirm reports whether the answer is a code of the device, and uses it up.
+	Confirm(answer string, discrepancy int) bool
+	// Finish puts the device in force. ErrMeanwhile: an administrator or another login of the user has ended what was begun.
+	Finish() error
+}
+
+// Shown is what the person has to see of a draft. The texts are lines without control characters.
+type Shown struct {
+	Device      secrets.Device
+	Address     string   // otpauth
+	Picture     string   // QR code, in half blocks
+	WidePicture string   // the same in # signs
+	Recovery    []string // codes; none: he gets none
+}
+
+// Account is who enrols: the canonical name and the user id of the name service.
+type Account struct {
+	Name string
+	UID  uint32
+}
+
+// Announcement is a login whose account phase has to ask.
+type Announcement struct {
+	Process, Parent proc.ID // of the application
+	Service         string
+	Time            time.Time
+}
+
+// Errors of an Enrolment on which the login branches.
+var (
+	ErrCode          = errors.New("wrong enrolment code")
+	ErrCodeEnded     = errors.New("the enrolment code has ended, or was used")
+	ErrMeanwhile     = errors.New("what was begun has been ended meanwhile, or the user has a device by now")
+	ErrNoAccountLine = errors.New("the account line of pam_twokey.so is missing in this service's file in /etc/pam.d")
+)
+
+// What the audit log calls the events of an enrolment at login.
+const (
+	actionAnnounced = "enrolment-announced"
+	actionConfirmed = "enrolment-confirmed"
+	actionEnroll    = "enroll" // as by the command line
+)
+
+func (r *run) enrolment() (Enrolment, error) { return r.host.Enrolment(r.policy) }
+
+func (r *run) whoEnrols() Account { return Account{r.hello.Name, r.hello.UID} }
+
+func (r *run) announcement() Announcement {
+	return Announcement{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service, Time: r.host.Now()}
+}
+
+// enrolsHere reports whether the account phase of this login is to give the user a device. With an enrolment code that is only for whom
+// one is open: without it a stolen password would be enough to link the thief's phone.
+func (r *run) enrolsHere(s subject, action policy.Action) bool {
+	if action != policy.AskThenDeny || !r.outcome.Enroll || r.outcome.Observe || s.problem != nil || !s.known {
+		return false
+	}
+	if r.policy.AtLogin != policy.AtLoginWithCode {
+		return r.policy.AtLogin == policy.AtLoginYes
+	}
+	enrolment, err := r.enrolment()
+	open := false
+	if err == nil {
+		open, err = enrolment.CodeOpen(r.hello.Name)
+	}
+	if err != nil {
+		r.host.Warn("no enrolment code can be found: " + err.Error())
+	}
+	return open && err == nil
+}
+
+// announce lets on to the account phase, which the application reaches only when the password was right too, and in which alone somebody is
+// enrolled. Where that is not sure yet he is asked like everybody, and what he answers is of no use.
+//
+// Attack: where "auth required pam_unix" stands above us, give a wrong password, so that we link a phone before the stack has failed.
+func (r *run) announce(s subject) Verdict {
+	r.enrolling = true
+	sure := r.hello.Flags&wire.FlagAfterPassword != 0
+	if !sure {
+		given := r.prompt()
+		r.tryDecoy(given)
+		if given.err != nil {
+			return r.refuse(given.err)
+		}
+	}
+	enrolment, err := r.enrolment()
+	if err == nil {
+		err = enrolment.Announce(r.whoEnrols(), r.announcement())
+	}
+	if err != nil {
+		if sure {
+			r.tryDecoy(r.prompt())
+		}
+		return r.refuse(r.reason(s, err))
+	}
+	verdict := r.letIn(err, r.record(actionAnnounced, audit.Success, r.reason(s, nil).Error()))
+	verdict.account = true
+	return verdict
+}
+
+// accountMissed refuses a session that opens though the account phase of its login, which has to enrol, has never come: the line is missing
+// in the service's file, or the application does without.
+func (r *run) accountMissed(s subject) error {
+	if !s.known {
+		return nil
+	}
+	enrolment, err := r.enrolment()
+	if err != nil {
+		return err
+	}
+	missed, err := enrolment.Missed(r.whoEnrols(), r.announcement())
+	if missed {
+		return errors.Join(ErrNoAccountLine, err)
+	}
+	return err
+}

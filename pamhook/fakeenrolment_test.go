@@ -1,0 +1,169 @@
+package pamhook
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"twokey/pamhook/wire"
+	"twokey/policy"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+const enrolCode = "aaaa-0000-bbbb"
+
+// enrolments are what package enroll keeps, for one world.
+type enrolments struct {
+	open      map[string]string // enrolment codes by user
+	ended     bool              // the time of the codes is over
+	announced []Announcement
+	lacking   []string // services
+	draft     *fakeDraft
+	drawn     int  // drafts that were made
+	meanwhile bool // somebody has ended what was begun
+}
+
+// fakeEnrolment is package enroll without its files.
+type fakeEnrolment struct{ w *world }
+
+func (f fakeEnrolment) CodeOpen(user string) (bool, error) {
+	return f.w.enrol.open[user] != "" && !f.w.enrol.ended, f.w.call("CodeOpen")
+}
+
+func (f fakeEnrolment) CheckCode(a Account, answer string) error {
+	if err := f.w.call("CheckCode"); err != nil {
+		return err
+	}
+	switch {
+	case f.w.enrol.ended || f.w.enrol.open[a.Name] == "":
+		return ErrCodeEnded
+	case f.w.enrol.open[a.Name] != answer:
+		return ErrCode
+	}
+	return nil
+}
+
+func (f fakeEnrolment) Announce(_ Account, n Announcement) error {
+	if err := f.w.call("Announce"); err != nil {
+		return err
+	}
+	if slices.Contains(f.w.enrol.lacking, n.Service) {
+		return ErrNoAccountLine
+	}
+	f.w.enrol.announced = append(f.w.enrol.announced, n)
+	return nil
+}
+
+func (f fakeEnrolment) take(match func(Announcement) bool) bool {
+	i := slices.IndexFunc(f.w.enrol.announced, match)
+	if i >= 0 {
+		f.w.enrol.announced = slices.Delete(f.w.enrol.announced, i, i+1)
+	}
+	return i >= 0
+}
+
+func (f fakeEnrolment) TakeAnnouncement(_ Account, n Announcement) (bool, error) {
+	if err := f.w.call("TakeAnnouncement"); err != nil {
+		return false, err
+	}
+	return f.take(func(old Announcement) bool { return old.Process == n.Process && old.Service == n.Service }), nil
+}
+
+func (f fakeEnrolment) Missed(_ Account, n Announcement) (bool, error) {
+	if err := f.w.call("Missed"); err != nil {
+		return false, err
+	}
+	missed := f.take(func(old Announcement) bool {
+		return old.Service == n.Service && (old.Process == n.Process || old.Parent == n.Process)
+	})
+	if missed {
+		f.w.enrol.lacking = append(f.w.enrol.lacking, n.Service)
+	}
+	return missed, nil
+}
+
+func (f fakeEnrolment) Begin(_ Account, device string) (Draft, error) {
+	if err := f.w.call("Begin"); err != nil {
+		return nil, err
+	}
+	if f.w.enrol.meanwhile {
+		return nil, ErrMeanwhile
+	}
+	if old := f.w.enrol.draft; old != nil && old.device.Name == device && f.w.now.Sub(old.begun) < 15*time.Minute {
+		return old, nil
+	}
+	f.w.enrol.drawn++
+	d := newRecord("bob", 1).Devices[0]
+	d.Name, d.ID = device, secrets.ID{byte(f.w.enrol.drawn), 7}
+	f.w.enrol.draft = &fakeDraft{w: f.w, device: d, begun: f.w.now}
+	return f.w.enrol.draft, nil
+}
+
+// fakeDraft makes the codes of alice's phone; its picture is as large as a small one.
+type fakeDraft struct {
+	w        *world
+	device   secrets.Device
+	begun    time.Time
+	finished bool
+}
+
+func (d *fakeDraft) Shown() Shown {
+	return Shown{Device: d.device, Address: "otpauth://totp/web1:bob@web1?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=web1",
+		Picture: "█▀▄█\n▀▄█ \n", WidePicture: "##  ##  \n  ######\n", Recovery: recovery}
+}
+
+func (d *fakeDraft) Confirm(answer string, _ int) bool {
+	return answer == codeOf(d.w.t, d.device, d.w.now, 0)
+}
+
+func (d *fakeDraft) Finish() error {
+	if err := d.w.call("Finish"); err != nil {
+		return err
+	}
+	if d.w.enrol.meanwhile {
+		return ErrMeanwhile
+	}
+	d.finished = true
+	if err := d.w.states.New(&state.State{User: "bob", UID: 1001}); err != nil && !errors.Is(err, errFault) {
+		return err
+	}
+	return nil
+}
+
+func (w *world) nextAnswer() ([]byte, wire.NoAnswer, error) {
+	if len(w.script) == 0 {
+		return nil, wire.ClientGone, nil
+	}
+	answer := w.script[0]
+	w.script = w.script[1:]
+	return []byte(answer), 0, nil
+}
+
+// mustEnrol is bob, who has no device and an enrolment code, at a login of a service that can enrol.
+func mustEnrol(w *world) {
+	notEnrolled(policy.Required)(w)
+	w.policy.AtLogin = policy.AtLoginWithCode
+	w.enrol.open["bob"] = enrolCode
+}
+
+// announced is the account phase of such a login.
+func announced(w *world) {
+	mustEnrol(w)
+	h := w.host()
+	w.enrol.announced = []Announcement{{Process: h.Application, Parent: h.Parent, Service: "sshd", Time: w.now}}
+	w.hello.Phase = wire.PhaseAccount
+	w.script = w.goodScript()
+}
+
+// goodScript are the answers of somebody who makes no mistake.
+func (w *world) goodScript() []string {
+	return []string{enrolCode, "2", "", codeOf(w.t, newRecord("bob", 1).Devices[0], w.now, 0), ""}
+}
+
+// forgetBob takes away what a test has enrolled.
+func forgetBob(t testing.TB, w *world) {
+	t.Helper()
+	must(t, w.states.Remove("bob"))
+}

@@ -1,0 +1,264 @@
+package pamhook
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"twokey/audit"
+	"twokey/device"
+	"twokey/factor"
+	"twokey/policy"
+	"twokey/state"
+)
+
+// How often somebody may answer what cannot be right, before he has to log in again.
+const (
+	codeTries   = 3 // of the enrolment code, which has 60 bits
+	choiceTries = 6 // of what will hold the codes; a token, and a phone without apps, lead back to that question
+	appTries    = 5 // of the app's first code
+	appRounds   = 20
+)
+
+// clockOff is from where on somebody is told that the clock of his device is wrong: less is the time that he needs to type.
+const clockOff = 45 * time.Second
+
+// keyGroup is how many characters of a key stand together where it has to be typed in.
+const keyGroup = 4
+
+// holder is what will show the codes.
+type holder struct {
+	apps   policy.Message
+	device string         // its name; "": nothing can be linked here
+	done   policy.Message // the end
+}
+
+// holders are what can be chosen, by the number that is typed.
+func holders(number string) (holder, bool) {
+	switch number {
+	case "1":
+		return holder{policy.MsgEnrollIPhone, "phone", policy.MsgEnrollDonePhone}, true
+	case "2":
+		return holder{policy.MsgEnrollAndroid, "phone", policy.MsgEnrollDonePhone}, true
+	case "3":
+		return holder{policy.MsgEnrollComputer, "computer", policy.MsgEnrollDoneComputer}, true
+	case "4":
+		return holder{apps: policy.MsgEnrollToken}, true
+	case "5":
+		return holder{apps: policy.MsgEnrollPlainPhone}, true
+	}
+	return holder{}, false
+}
+
+// linking is the conversation in which somebody links a device to his account. OpenSSH before 10.3 holds texts back until the next
+// question, so each is followed by one; and its client puts "(user@host) " before them, so each begins with a new line.
+type linking struct {
+	run       *run
+	enrolment Enrolment
+	holder    holder
+	draft     Draft
+}
+
+// link has the device in force when it returns nil. Whatever it breaks off by, nothing is left but what was begun.
+func (l *linking) link() error {
+	r := l.run
+	steps := []func() error{l.code, l.choose, l.ready, l.begin, l.confirm, l.note, l.finish}
+	if r.policy.AtLogin == policy.AtLoginYes {
+		steps = steps[1:]
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// say shows a text. That it could not be shown, the next question meets too.
+func (l *linking) say(text string) {
+	if err := l.run.conv.Info("\n"+text, false); err != nil {
+		return
+	}
+}
+
+func (l *linking) tell(m policy.Message, pairs ...string) {
+	l.say(l.run.policy.Text(m, append(pairs, "HOST", l.run.host.Name, "USER", l.run.hello.Name)...))
+}
+
+// ask puts a question, unless the time is over; "q" stops.
+func (l *linking) ask(m policy.Message, echo bool) (string, error) {
+	r := l.run
+	if end := r.host.End; !end.IsZero() && !r.host.Now().Before(end) {
+		return "", errTime
+	}
+	typed, reason, err := r.conv.Prompt(r.policy.Text(m), echo)
+	defer clear(typed)
+	if err = noAnswer(reason, err); err != nil {
+		return "", err
+	}
+	answer := strings.TrimSpace(string(typed))
+	if strings.EqualFold(answer, "q") {
+		return "", errStopped
+	}
+	return answer, nil
+}
+
+// code asks for the enrolment code.
+func (l *linking) code() error {
+	l.tell(policy.MsgEnrollBegin)
+	for range codeTries {
+		answer, err := l.ask(policy.MsgEnrollCodePrompt, false)
+		if err != nil {
+			return err
+		}
+		if err = l.enrolment.CheckCode(l.run.whoEnrols(), answer); !errors.Is(err, ErrCode) {
+			return err
+		}
+		l.tell(policy.MsgEnrollCodeWrong)
+	}
+	return errors.Join(errTries, ErrCode)
+}
+
+// choose asks what will hold the codes.
+func (l *linking) choose() error {
+	l.tell(policy.MsgEnrollHolder)
+	for range choiceTries {
+		answer, err := l.ask(policy.MsgEnrollHolderPrompt, true)
+		if err != nil {
+			return err
+		}
+		chosen, known := holders(answer)
+		switch {
+		case !known:
+			l.tell(policy.MsgEnrollHolderWrong)
+		case chosen.device == "":
+			l.tell(chosen.apps)
+			l.tell(policy.MsgEnrollHolder)
+		default:
+			l.holder = chosen
+			return nil
+		}
+	}
+	return errTries
+}
+
+// ready waits until there is an app.
+func (l *linking) ready() error {
+	l.tell(l.holder.apps)
+	_, err := l.ask(policy.MsgEnrollReadyPrompt, true)
+	return err
+}
+
+func (l *linking) begin() (err error) {
+	l.draft, err = l.enrolment.Begin(l.run.whoEnrols(), l.holder.device)
+	return err
+}
+
+// confirm shows the secret until the app gives a right code for it.
+func (l *linking) confirm() error {
+	l.show(policy.MsgEnrollShow, l.draft.Shown().Picture)
+	wrong := 0
+	for range appRounds {
+		answer, err := l.ask(policy.MsgEnrollAppPrompt, true)
+		switch {
+		case err != nil:
+			return err
+		case strings.EqualFold(answer, "t"):
+			l.show(policy.MsgEnrollText, "")
+		case strings.EqualFold(answer, "w"):
+			l.show(policy.MsgEnrollShow, l.draft.Shown().WidePicture)
+		case l.draft.Confirm(answer, l.run.policy.Discrepancy):
+			return nil
+		default:
+			if wrong++; wrong >= appTries {
+				return errTries
+			}
+			l.tellWrong(answer)
+		}
+	}
+	return errTries
+}
+
+// show says how the secret comes into the app. The picture is last, so that a screen on which not all has room shows it.
+func (l *linking) show(m policy.Message, picture string) {
+	shown := l.draft.Shown()
+	lines := strings.Split(strings.TrimSuffix(picture, "\n"), "\n")
+	l.tell(m, "KEY", inGroups(factor.EncodeSecret(shown.Device.Secret)), "ADDRESS", shown.Address,
+		"WIDTH", strconv.Itoa(utf8.RuneCountInString(lines[0])), "LINES", strconv.Itoa(len(lines)+linesBelow))
+	if picture != "" {
+		l.say(strings.TrimSuffix(picture, "\n"))
+	}
+}
+
+// linesBelow is what the picture needs besides its own lines: the empty one before it and the question.
+const linesBelow = 2
+
+// inGroups puts a blank behind every four characters.
+func inGroups(key string) string {
+	var groups []string
+	for group := range slices.Chunk([]byte(key), keyGroup) {
+		groups = append(groups, string(group))
+	}
+	return strings.Join(groups, " ")
+}
+
+// tellWrong says by how much the clock of the device is wrong, if that is why its code is. Whoever is told is just being shown the secret.
+func (l *linking) tellWrong(answer string) {
+	typed := factor.ParseAnswer(answer)
+	off, found := device.Params(l.draft.Shown().Device).Offset(typed.Text, l.run.host.Now())
+	m := policy.MsgEnrollWrong
+	if found && typed.Kind == factor.Digits && off > clockOff {
+		m = policy.MsgEnrollFast
+	} else if found && typed.Kind == factor.Digits && off < -clockOff {
+		m = policy.MsgEnrollSlow
+	}
+	l.tell(m, "SECONDS", strconv.Itoa(int(off.Abs()/time.Second)))
+}
+
+// note shows the recovery codes, two in a line.
+func (l *linking) note() error {
+	codes := l.draft.Shown().Recovery
+	if len(codes) == 0 {
+		return nil
+	}
+	var lines []string
+	for two := range slices.Chunk(codes, 2) {
+		lines = append(lines, "  "+strings.Join(two, "    "))
+	}
+	l.tell(policy.MsgEnrollRecovery)
+	l.say(strings.Join(lines, "\n"))
+	_, err := l.ask(policy.MsgEnrollNotePrompt, true)
+	return err
+}
+
+// finish puts the device in force, when it is in the audit log that this is to be.
+//
+// Attack: fill the disk that the log is on, and link a phone of which nobody reads.
+func (l *linking) finish() error {
+	r := l.run
+	rec := r.record(actionConfirmed, audit.Success, "the first code of the device was right")
+	rec.Device = l.draft.Shown().Device.Name
+	if r.append(rec); r.unwritten != nil {
+		return r.unwritten
+	}
+	if err := l.draft.Finish(); err != nil {
+		return err
+	}
+	return l.leaveSuccess()
+}
+
+// leaveSuccess leaves for the session phase that a code was given here.
+func (l *linking) leaveSuccess() error {
+	r, d := l.run, l.draft.Shown().Device
+	states, err := r.host.State(r.policy)
+	if err != nil {
+		return err
+	}
+	return states.Update(r.hello.Name, func(tx *state.Tx) error {
+		r.leaveSuccess(tx.State, device.Used{Method: d.Method, Device: d.Name, Left: -1}, r.host.Now())
+		return nil
+	})
+}
