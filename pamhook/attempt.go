@@ -73,7 +73,7 @@ func (r *run) noteClockBack() {
 // that this is on the disk.
 func (r *run) consume(given reply) (used device.Used, err error) {
 	err = r.withUser(func(tx *state.Tx, record *secrets.Record) (err error) {
-		used, err = r.look(tx.State, tx.Flush, record, given)
+		used, err = r.look(ledgerOf(tx), record, given)
 		return err
 	})
 	return used, err
@@ -127,19 +127,19 @@ func (r *run) updateInTurn(states States, update func(*state.Tx) error) error {
 }
 
 // look is what happens under the lock. Whatever it returns, what it charged has been written before a code was compared.
-func (r *run) look(st *state.State, write func() error, record *secrets.Record, given reply) (device.Used, error) {
-	set, now, err := r.join(st, write, record)
+func (r *run) look(l ledger, record *secrets.Record, given reply) (device.Used, error) {
+	set, now, err := r.join(l.State, l.write, record)
 	if err != nil {
 		return device.Used{}, err
 	}
-	r.trial = r.newTrial(ledger{st, write}, set, given, now)
+	r.trial = r.newTrial(l, set, given, now)
 	used, err := r.trial.run()
 	if err != nil {
 		return device.Used{}, err
 	}
-	r.succeeded(st)
-	r.remember(st, used.Method, now)
-	r.leaveSuccess(st, used, now)
+	r.succeeded(l.State)
+	r.remember(l.State, used.Method, now)
+	r.leaveSuccess(l.State, used, now)
 	return used, nil
 }
 
@@ -176,11 +176,11 @@ func (r *run) join(st *state.State, write func() error, record *secrets.Record) 
 }
 
 // leaveSuccess leaves the success for the session phase, which another process may run. At sudo and su there is none to leave: their
-// sessions are not looked at.
+// sessions are not looked at; nor where nothing is opened.
 //
 // Attack: ask sudo again and again, so that the successes of other logins have to make room, and what was used of them is forgotten.
 func (r *run) leaveSuccess(st *state.State, used device.Used, now time.Time) {
-	if policy.ActsForAnother(r.hello.Service) {
+	if policy.ActsForAnother(r.hello.Service) || r.hello.Service == policy.SelfService {
 		return
 	}
 	st.AddSuccess(state.Success{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service,

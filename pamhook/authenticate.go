@@ -51,6 +51,7 @@ func (r *run) prompted(s subject, action policy.Action) Verdict {
 	if r.enrolsHere(s, action) {
 		return r.announce(s)
 	}
+	r.elsewhere = r.enrolsElsewhere(s, action)
 	if verdict, in := r.remembered(action); in {
 		return verdict
 	}

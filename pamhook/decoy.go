@@ -12,7 +12,7 @@ func (r *run) tryDecoy(given reply) {
 	var t *trial
 	err := r.withDecoy(func(tx *state.Tx, set *device.Set) error {
 		tx.Unlock() // a decoy is never throttled: nobody is to be told from it
-		t = r.newTrial(ledger{tx.State, tx.Flush}, set, given, r.host.Now())
+		t = r.newTrial(ledgerOf(tx), set, given, r.host.Now())
 		_, err := t.run()
 		return err
 	})

@@ -83,12 +83,21 @@ func (r *run) announcement() Announcement {
 	return Announcement{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service, Time: r.host.Now()}
 }
 
-// enrolsHere reports whether the account phase of this login is to give the user a device. With an enrolment code that is only for whom
-// one is open: without it a stolen password would be enough to link the thief's phone.
+// enrolsHere reports whether the account phase of this login is to give the user a device.
 func (r *run) enrolsHere(s subject, action policy.Action) bool {
-	if action != policy.AskThenDeny || !r.outcome.Enroll || r.outcome.Observe || s.problem != nil || !s.known {
-		return false
-	}
+	return action == policy.AskThenDeny && s.known && s.problem == nil && r.outcome.Enroll && !r.outcome.Observe && r.mayBegin()
+}
+
+// enrolsElsewhere reports whether another login could give it to him: this one's service cannot show how. It is only for the ears of who
+// has given the right password.
+func (r *run) enrolsElsewhere(s subject, action policy.Action) bool {
+	return action == policy.AskThenDeny && s.known && s.problem == nil && r.outcome.NeedsDevice && !r.outcome.EnrollByAdmin &&
+		r.hello.Flags&wire.FlagAfterPassword != 0 && !r.policy.CanEnroll(r.hello.Service) && r.mayBegin()
+}
+
+// mayBegin reports whether the user may enrol at some login. With an enrolment code that is only for whom one is open: without it a stolen
+// password would be enough to link the thief's phone.
+func (r *run) mayBegin() bool {
 	if r.policy.AtLogin != policy.AtLoginWithCode {
 		return r.policy.AtLogin == policy.AtLoginYes
 	}

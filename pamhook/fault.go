@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,6 +62,14 @@ func (r *run) despiteFault(given reply, used device.Used, fault error) (device.U
 	return used, r.forgive(fault)
 }
 
+// noBypasses are those of a state that cannot be written: what cannot be used up is not good.
+type noBypasses struct{}
+
+// UseBypass finds none.
+func (noBypasses) UseBypass(time.Time, func(state.Bypass) bool) (state.Bypass, error) {
+	return state.Bypass{}, state.ErrNoBypass
+}
+
 // lookWithoutWriting compares the answer by the state as it can be read. A bucket that is empty refuses it as ever; what it charges is
 // forgotten.
 func (r *run) lookWithoutWriting(given reply) (device.Used, error) {
@@ -80,5 +89,5 @@ func (r *run) lookWithoutWriting(given reply) (device.Used, error) {
 	if err != nil {
 		return device.Used{}, err
 	}
-	return r.look(st, func() error { return nil }, record, given)
+	return r.look(ledger{st, func() error { return nil }, noBypasses{}}, record, given)
 }

@@ -3,7 +3,10 @@ package pamhook
 import (
 	"errors"
 	"io/fs"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"twokey/pamhook/wire"
 	"twokey/policy"
@@ -16,7 +19,7 @@ func (r *run) notices(s subject) {
 	if !s.known || s.problem != nil || r.way == policy.NotALogin || r.hello.Flags&wire.FlagSilent != 0 || r.policy.SwitchedOff(r.host.Now()) {
 		return
 	}
-	for _, text := range append(r.ofNoDevice(s), r.ofDevices()...) {
+	for _, text := range slices.Concat(r.ofNoDevice(s), r.ofEntries(s), r.ofDevices()) {
 		if r.conv.Info(text, false) != nil {
 			return // whatever broke, the verdict will meet it too
 		}
@@ -34,7 +37,39 @@ func (r *run) ofNoDevice(s subject) []string {
 	return nil
 }
 
-// ofDevices tells that a device was added, and once that few recovery codes are left. For most logins nothing waits, and the lock is not
+// endsSoon is how long before its end a device is told of, as the policy's entries are.
+const endsSoon = 72 * time.Hour
+
+// ofEntries tells what of the policy soon ends for the user.
+func (r *run) ofEntries(s subject) (texts []string) {
+	if !r.policy.HasUntil() {
+		return nil
+	}
+	now := r.host.Now()
+	for _, e := range r.policy.Ending(s.facts(r)) {
+		m := policy.MsgNoticeExemptEnds
+		if strings.HasPrefix(e.Entry, "require") {
+			m = policy.MsgNoticeRequireEnds
+		}
+		last := e.Until.End(now.Location()).Add(-time.Nanosecond)
+		texts = append(texts, r.policy.Text(m, "DATE", r.policy.FormatDate(last, now)))
+	}
+	return texts
+}
+
+// ofEnds tells which devices soon end.
+func (r *run) ofEnds(st *state.State) (texts []string) {
+	now := r.host.Now()
+	for _, d := range st.Devices {
+		if left := d.Until.Sub(now); !d.Until.IsZero() && left > 0 && left <= endsSoon && st.UID == r.hello.UID {
+			last := d.Until.In(now.Location()).Add(-time.Nanosecond)
+			texts = append(texts, r.policy.Text(policy.MsgNoticeDeviceEnds, "DEVICE", d.Name, "DATE", r.policy.FormatDate(last, now)))
+		}
+	}
+	return texts
+}
+
+// ofDevices tells which devices soon end, that a device was added, and once that few recovery codes are left. For most logins nothing waits, and the lock is not
 // taken.
 //
 // Attack: who has added a device of his own logs in by "ssh HOST true", where sshd shows nothing, so that the owner is never told. Of sshd
@@ -45,8 +80,12 @@ func (r *run) ofDevices() (texts []string) {
 		return nil
 	}
 	waiting, err := states.Read(r.hello.Name)
-	if err != nil || len(r.take(waiting)) == 0 {
+	if err != nil {
 		return nil
+	}
+	ends := r.ofEnds(waiting)
+	if len(r.take(waiting)) == 0 {
+		return ends
 	}
 	err = states.Update(r.hello.Name, func(tx *state.Tx) error {
 		texts = r.take(tx.State)
@@ -54,9 +93,9 @@ func (r *run) ofDevices() (texts []string) {
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		r.host.Warn("a notice for " + r.hello.Name + " waits on: " + err.Error())
-		return nil
+		return ends
 	}
-	return texts
+	return append(ends, texts...)
 }
 
 // take takes the notices out of the state, as texts. Whose state it is has to be sure: a user id that was given to another account must

@@ -151,6 +151,7 @@ type run struct {
 	answered  time.Time // when the person had answered; before that, when the phase began
 	trial     *trial    // of the answer that was looked at; nil: none was
 	enrolling bool      // this login is to give the user a device: nothing is forgiven
+	elsewhere bool      // another service could
 	clockBack bool      // times in the user's state lie in the future
 	forgiven  error     // what could not be written to the state, and was let pass
 	unwritten error     // a record that is not in the audit log
@@ -176,5 +177,6 @@ func (r *run) begin() error {
 	if policy.Changed {
 		r.notePolicyChange()
 	}
+	r.noteExpired()
 	return nil
 }

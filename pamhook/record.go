@@ -17,6 +17,7 @@ import (
 const (
 	actionAccount  = "account-checked"
 	actionPolicy   = "policy-changed"
+	actionExpired  = "policy-expired"
 	actionRestored = "state-restored"
 	actionClock    = "clock-set-back"
 )
@@ -92,7 +93,10 @@ func (r *run) append(rec audit.Record) {
 // recordOf records a login with a right code.
 func (r *run) recordOf(u device.Used) audit.Record {
 	reason := "right code"
-	if u.Left >= 0 {
+	switch {
+	case u.Method == device.Bypass:
+		reason = "bypass code"
+	case u.Left >= 0:
 		reason = fmt.Sprintf("recovery code; %d left", u.Left)
 	}
 	if r.forgiven != nil {
@@ -157,6 +161,13 @@ func (r *run) crashed() {
 	r.host.Warn("a login is denied: the helper crashed")
 	if r.policy != nil {
 		r.append(r.record(r.action(), audit.Failure, "the helper crashed"))
+	}
+}
+
+// noteExpired records entries of the policy whose last day has passed, which this login is the first to see.
+func (r *run) noteExpired() {
+	for _, e := range r.policy.Expired {
+		r.append(r.record(actionExpired, audit.Success, fmt.Sprintf("%s %s counted until %s", e.Entry, e.Who, e.Until)))
 	}
 }
 

@@ -39,12 +39,17 @@ func (r *run) incomplete() Verdict {
 // refuse denies, with the reason for the log and the same text for everybody, whatever the reason was. While the policy is only
 // observed nobody is denied: then the rest of the stack decides.
 func (r *run) refuse(reason error) Verdict {
-	if r.policy.Observe {
+	if r.observed() {
 		r.append(r.record(audit.ActionObserved, audit.Unknown, observedWords+reason.Error()))
 		return ignore()
 	}
 	return r.deny(reason)
 }
+
+// observed reports whether nobody is turned away here for what the policy says.
+//
+// Attack: while the policy is observed, take the password for enough where a user's own devices are changed.
+func (r *run) observed() bool { return r.policy.Observe && r.hello.Service != policy.SelfService }
 
 // deny denies, also while the policy is only observed.
 //
@@ -71,9 +76,12 @@ func (r *run) roundUp() {
 	r.host.Sleep(step - r.host.Now().Sub(r.answered)%step)
 }
 
-// words are what the person hears. Only who has used a code himself learns that it was used: to anybody else it would tell that what he
+// words are what the person hears. Who has given his password and could enrol at another service learns that. Only who has used a code himself learns that it was used: to anybody else it would tell that what he
 // has found out was right.
 func (r *run) words(reason error) string {
+	if r.elsewhere {
+		return r.policy.Text(policy.MsgEnrollElsewhere)
+	}
 	var replayed device.ReplayedError
 	if !errors.As(reason, &replayed) || replayed.From != state.SourceKey(r.source) {
 		return r.policy.Text(policy.MsgRefused)
@@ -84,7 +92,7 @@ func (r *run) words(reason error) string {
 
 // refuseSession denies a session, unless the policy is only observed.
 func (r *run) refuseSession(reason error) Verdict {
-	if r.policy.Observe {
+	if r.observed() {
 		rec := r.record(audit.ActionSession, audit.Unknown, observedWords+reason.Error())
 		rec.SecondFactor = noFactor
 		r.append(rec)

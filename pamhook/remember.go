@@ -35,8 +35,12 @@ func (r *run) rememberKey() [16]byte {
 // remember keeps that a right code was given by a method, if it was given behind another factor.
 //
 // Attack: where the stack asks for the code first, give one that was seen, and use what is remembered of it when the password is had too.
+// Or have a bypass code for one login, and go on by what is remembered of it.
 func (r *run) remember(st *state.State, method string, now time.Time) {
 	if r.hello.Flags&wire.FlagAfterPassword == 0 && len(r.ssh.Methods) == 0 {
+		return
+	}
+	if method == device.Bypass || r.hello.Service == policy.SelfService {
 		return
 	}
 	if r.mayRemember() {

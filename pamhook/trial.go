@@ -11,11 +11,15 @@ import (
 	"twokey/state"
 )
 
-// ledger is the state of whoever an answer is looked at for, and the way by which a charge is written into it.
+// ledger is the state of whoever an answer is looked at for, the way by which a charge is written into it, and his bypass codes.
 type ledger struct {
 	*state.State
-	write func() error
+	write    func() error
+	bypasses device.BypassUser
 }
+
+// ledgerOf is that of a user whose lock is had.
+func ledgerOf(tx *state.Tx) ledger { return ledger{tx.State, tx.Flush, tx} }
 
 // trial is one answer being looked at under the lock.
 type trial struct {
@@ -49,11 +53,28 @@ func (t *trial) run() (device.Used, error) {
 		if err := t.ledger.write(); err != nil {
 			return device.Used{}, err
 		}
-		return t.set.RecoveryCode(t.answer)
+		return t.recovery()
 	case factor.Empty:
 		return t.nothing(errEmpty)
 	}
 	return t.nothing(t.unread)
+}
+
+// recovery looks at what can be a recovery code or a bypass code: they look alike. For whom it is none of the first, the second is looked
+// for, whatever he has: that takes as long for everybody.
+func (t *trial) recovery() (device.Used, error) {
+	used, err := t.set.RecoveryCode(t.answer)
+	if err == nil {
+		return used, nil
+	}
+	bypass, bypassErr := t.set.BypassCode(t.answer, t.now, t.ledger.bypasses)
+	switch {
+	case bypassErr == nil:
+		return bypass, nil
+	case isRefusal(bypassErr):
+		return device.Used{}, err
+	}
+	return device.Used{}, bypassErr
 }
 
 // nothing refuses what is no guess or may not be looked at: there is nothing to charge, and as much to write as for any other
