@@ -3,8 +3,6 @@ package safefile
 import (
 	"io"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // Import is a file that is not ours: what is in it, and who else could have read or written it.
@@ -18,29 +16,18 @@ type Import struct {
 // whose it is and who else can write it the caller has to judge. It must be a regular file (ErrType) of at most so many bytes
 // (ErrSize); a FIFO or a device does not block it.
 func ReadImport(path string, limit int64) (*Import, error) {
-	fail := func(err error) (*Import, error) { return nil, &os.PathError{Op: "open", Path: path, Err: err} }
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err == unix.ENXIO {
-		return fail(ErrType) // a socket
-	}
+	f, file, err := OpenImport(path, limit)
 	if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), path)
 	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return fail(err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return fail(ErrType)
-	}
 	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(content)) > limit {
+		err = ErrSize
+	}
 	if err != nil {
-		return fail(err)
+		return nil, &os.PathError{Op: "read", Path: path, Err: err}
 	}
-	if int64(len(content)) > limit {
-		return fail(ErrSize)
-	}
-	return &Import{content, os.FileMode(st.Mode & 0o777), st.Uid}, nil
+	file.Content = content
+	return file, nil
 }

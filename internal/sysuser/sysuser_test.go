@@ -52,6 +52,16 @@ func answer(question []string) string {
 			names = []string{names[0], fmt.Sprint(len(names) - 2), names[len(names)-1]}
 		}
 		return fmt.Sprintf("%q, %v", names, kind(err))
+	case "everybody":
+		names, err := Everybody(question[1])
+		return fmt.Sprintf("%q, %v", names, kind(err))
+	case "many":
+		d, err := NewDirectory(few + 1)
+		if err != nil {
+			return err.Error()
+		}
+		a, err := d.Lookup(question[1])
+		return fmt.Sprintf("%+v, %v, listed %d", a, kind(err), len(d.listed))
 	case "exists":
 		found, err := GroupExists(question[1])
 		return fmt.Sprintf("%v, %v", found, kind(err))
@@ -163,6 +173,18 @@ var said = map[string]string{
 	"members|remote": `[], no error`, // she is in it, and the list does not say so
 	"members|many":   `["m00000" "4999" "carol"], no error`,
 	"members|none":   `[], unknown`,
+
+	// By the list, with its first entry of a name; who is not in it by name.
+	"many|alice": alice + ", listed 7",
+	"many|carol": carol + ", listed 7",
+	"many|CAROL": carol + ", listed 7",
+	"many|Alice": unknown + ", listed 7",
+
+	"everybody|staff": `["bob" "long"], no error`, // primary only
+	"everybody|alice": `["alice" "alias" "high"], no error`,
+	"everybody|wheel": `["alice" "bob"], no error`,
+	"everybody|empty": `[], no error`,
+	"everybody|none":  `[], unknown`,
 
 	"exists|wheel":    "true, no error",
 	"exists|remote":   "true, no error",
