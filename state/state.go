@@ -59,8 +59,8 @@
 //
 // # Example
 //
-// Carol has given Alice a device. Alice has logged in from 192.0.2.7 at 12:00 UTC on 2026-11-21 and is remembered, and somebody from
-// elsewhere has tried a code two minutes later.
+// Carol has given Alice a device. Alice has logged in from 192.0.2.7 at 12:00 UTC on 2026-11-21 and is remembered, her session
+// is not open yet, and somebody from elsewhere has tried a code two minutes later. The phone expires.
 //
 //	01 0005  616c696365                                  user "alice"
 //	02 0004  000003e8                                    uid 1000
@@ -82,6 +82,12 @@
 //	         01a1fdfa4600                                by totp or recovery, since 12:00
 //	0d 0016  a1a2a3a4a5a6a7a8                            notice: the device "phone" was added
 //	         0c726f6f7420286361726f6c29 00               by "root (carol)", not shown yet
+//	0e 003b  000003e9 0000000000001389                    success: process 1001
+//	         000003e8 0000000000001388                   its parent, 1000
+//	         8b51ac5ca03b0a59                            of service "sshd"
+//	         04746f7470 0570686f6e65                     by "totp" with "phone"
+//	         093139322e302e322e37 01a1fdfa4600           from "192.0.2.7", 12:00
+//	0f 0006  01a66d848400                                the phone expires with the beginning of 2027-06-30
 package state
 
 import (
