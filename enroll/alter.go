@@ -92,3 +92,6 @@ func (d *Draft) tell(tx *state.Tx) {
 		tx.AddNotice(changes.ID, d.by)
 	}
 }
+
+// MayEnroll returns the error that Commit would for an account whose user id is another name's, and nil for any other.
+func (u *Users) MayEnroll(a Account) error { return u.checkOwner(a) }

@@ -32,6 +32,7 @@ type User struct {
 	Phone    *string  // E.164; "": must have none; nil: whatever there is
 	Recovery *int     // recovery codes for a user who has none, 0 to 20; nil: the usual number with the first device
 	Devices  []Device // none: at least one, whichever. Each name once
+	NoDevice bool     // he need not have one: nothing is made for him
 	Require  *Dates   // nil: whatever there is
 	Exempt   *Dates
 }

@@ -34,7 +34,7 @@
 //	present         true (this if it is not given) or false: every device goes, and every entry of the policy that names him
 //	phone           E.164, or none
 //	recovery_codes  0 to 20: so many are made for who has none. If it is not given, 10 with the first device
-//	devices         at least one; none given: one of the usual kind, for who has none
+//	devices         one or more; not given: one of the usual kind, for who has none; []: nothing is made for him
 //	require         {by, starts, until}, days, each of which may be left out: an entry of the policy
 //	exempt          {until}: likewise. Not together with require
 //

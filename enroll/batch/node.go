@@ -97,6 +97,7 @@ func (r reader) user(n *yaml.Node) (User, error) {
 		switch key {
 		case "devices":
 			u.Devices, err = r.devices(value)
+			u.NoDevice = err == nil && len(u.Devices) == 0
 		case "require":
 			u.Require, err = r.dates(value, true)
 		case "exempt":
@@ -146,7 +147,7 @@ func (g *Group) set(field, text string) (known bool, err error) {
 }
 
 func (r reader) devices(n *yaml.Node) ([]Device, error) {
-	if n.Kind != yaml.SequenceNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 || len(n.Content) == 0 {
+	if n.Kind != yaml.SequenceNode || n.Anchor != "" || n.Style&yaml.TaggedStyle != 0 {
 		return nil, r.wrong(n, "devices: want a list of devices")
 	}
 	var all []Device

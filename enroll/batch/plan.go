@@ -1,0 +1,325 @@
+package batch
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"twokey/audit"
+	"twokey/device"
+	"twokey/enroll"
+	"twokey/factor"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// Job makes users what a file says.
+type Job struct {
+	Users      *enroll.Users
+	Usual      Usual
+	By         string // who adds devices, for the notice that their owners get
+	AllowShort bool
+	Lookup     func(name string) (enroll.Account, error) // of the name service; a user whom it does not know is an error
+}
+
+// Plan is what has to be done for one user. It is for one goroutine.
+type Plan struct {
+	User    *User
+	Account enroll.Account // zero for a user who is to be absent
+	Changes []audit.Change // what is other than the file says; none: nothing
+	Ends    bool           // a device ends with it
+	Secret  bool           // a secret or recovery codes are made that somebody has to be given
+
+	// When the plan is carried out:
+	Drafts []*enroll.Draft // the devices that are made, from just before they are in force
+	Codes  []string        // new recovery codes
+	Done   []audit.Change  // of the changes, those that were made
+	Err    error           // why it could not be planned, or not be done, or not all of it
+
+	first  *Device // of a user who has none
+	begun  int     // how many of the changes are the first device
+	codes  int     // recovery codes to make
+	add    []*Device
+	alter  enroll.Alteration
+	learn  *secrets.Record // newer than the state
+	remove bool            // altogether
+}
+
+// Idle reports whether there is nothing to be done.
+func (p *Plan) Idle() bool { return len(p.Changes) == 0 && p.learn == nil }
+
+// Errors of a plan, beside those of enroll and of the name service.
+var (
+	ErrNoneLeft    = errors.New("no device would be left: \"present: false\" for the user takes everything away")
+	ErrManyDevices = fmt.Errorf("more than %d devices", MaxDevices)
+)
+
+// Plan finds out what a user lacks. It looks at the state, and decrypts his secrets only where the file says something that does not
+// stand there. It changes nothing.
+func (j *Job) Plan(u *User) *Plan {
+	p := &Plan{User: u}
+	if u.Absent {
+		p.Err = j.planAbsence(p)
+	} else if p.Account, p.Err = j.Lookup(u.Name); p.Err == nil {
+		p.Err = j.plan(p)
+	}
+	return p
+}
+
+func (j *Job) planAbsence(p *Plan) error {
+	enrolled, err := j.Users.Secrets.Enrolled(p.User.Name)
+	if err != nil {
+		return err
+	}
+	st, err := j.Users.State.Read(p.User.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	left := st != nil && (st.MustEnroll || len(st.Devices) > 0)
+	if enrolled || left || state.IsDamaged(err) {
+		p.remove, p.Ends = true, true
+		p.note("second_factor", "enrolled", "none")
+		return nil
+	}
+	return err
+}
+
+func (j *Job) plan(p *Plan) error {
+	enrolled, err := j.Users.Secrets.Enrolled(p.User.Name)
+	switch {
+	case err != nil:
+		return err
+	case !enrolled && p.User.NoDevice:
+		return p.User.withoutDevice()
+	case !enrolled:
+		return j.planNew(p)
+	}
+	st, err := j.Users.State.Read(p.User.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return enroll.ErrNoState
+	case err != nil:
+		return err
+	case st.UID != p.Account.UID:
+		return enroll.ErrOtherUID
+	}
+	if p.User.inState(st) {
+		return nil
+	}
+	record, err := j.Users.Secrets.Load(p.User.Name)
+	switch {
+	case err != nil:
+		return err
+	case record.Serial < st.Serial:
+		return device.ErrRolledBack
+	case record.Serial > st.Serial:
+		p.learn = record
+	}
+	return j.compare(p, st, record)
+}
+
+// inState reports whether the state alone tells that nothing is to be done. It may lack what is in the secret file, never have more
+// than was there.
+func (u *User) inState(st *state.State) bool {
+	if u.Phone != nil || u.Recovery != nil && *u.Recovery > 0 && st.Recovery.Total == 0 {
+		return false
+	}
+	for _, want := range u.Devices {
+		i := slices.IndexFunc(st.Devices, func(d state.Device) bool { return d.Name == want.Name })
+		if want.Absent != (i < 0) || want.inSecrets() {
+			return false
+		}
+		if !want.Absent && want.Until != nil && !want.Until.Equal(st.Devices[i].Until) {
+			return false
+		}
+	}
+	return true
+}
+
+// inSecrets reports whether something is given that only the secret file tells.
+func (d *Device) inSecrets() bool {
+	return d.Method != "" || d.Digits != 0 || d.Period != 0 || d.Algorithm != "" || d.Secret != nil
+}
+
+// planNew is for a user without a device.
+func (j *Job) planNew(p *Plan) error {
+	if err := j.Users.MayEnroll(p.Account); err != nil {
+		return err
+	}
+	p.codes = j.Usual.Recovery
+	if p.User.Recovery != nil {
+		p.codes = *p.User.Recovery
+	}
+	for i := range p.User.Devices {
+		if d := &p.User.Devices[i]; !d.Absent {
+			p.add = append(p.add, d)
+		}
+	}
+	if len(p.add) == 0 {
+		p.add = []*Device{{Line: p.User.Line, Name: UsualDevice}}
+	}
+	for i, d := range p.add {
+		if other := sameSecret(p.add[:i], d); other != "" {
+			return fmt.Errorf("device %q: %w: that of %q", d.Name, enroll.ErrSameSecret, other)
+		}
+		if err := j.noteNew(p, d, ""); err != nil {
+			return err
+		}
+		if i == 0 {
+			p.begun = len(p.Changes)
+		}
+	}
+	p.first, p.add = p.add[0], p.add[1:]
+	if phone := p.User.Phone; phone != nil && *phone != "" {
+		p.alter.Phone = phone
+		p.note("phone", "", *phone)
+	}
+	p.noteCodes()
+	return nil
+}
+
+// withoutDevice is for a user who has no device and need not have one.
+func (u *User) withoutDevice() error {
+	if u.Phone != nil && *u.Phone != "" || u.Recovery != nil && *u.Recovery > 0 {
+		return errors.New("a phone number and recovery codes are kept with a device: give one")
+	}
+	return nil
+}
+
+func sameSecret(others []*Device, d *Device) string {
+	for _, other := range others {
+		if d.Secret != nil && bytes.Equal(other.Secret, d.Secret) {
+			return other.Name
+		}
+	}
+	return ""
+}
+
+// compare is for a user who has devices.
+func (j *Job) compare(p *Plan, st *state.State, record *secrets.Record) error {
+	for i := range p.User.Devices {
+		if err := j.compareDevice(p, &p.User.Devices[i], record); err != nil {
+			return err
+		}
+	}
+	left := len(record.Devices) - len(p.alter.Remove) + len(p.add)
+	switch {
+	case left == 0:
+		return ErrNoneLeft
+	case left > MaxDevices:
+		return ErrManyDevices
+	case st.Restored && len(p.add) > 0:
+		return device.ErrRestored
+	}
+	if phone := p.User.Phone; phone != nil && *phone != record.Phone {
+		p.alter.Phone = phone
+		p.note("phone", record.Phone, *phone)
+	}
+	if p.User.Recovery != nil && record.Recovery == nil {
+		p.codes = *p.User.Recovery
+	}
+	p.noteCodes()
+	return nil
+}
+
+func (j *Job) compareDevice(p *Plan, want *Device, record *secrets.Record) error {
+	i := slices.IndexFunc(record.Devices, func(d secrets.Device) bool { return d.Name == want.Name })
+	there := i >= 0
+	switch {
+	case want.Absent && there:
+		p.alter.Remove = append(p.alter.Remove, want.Name)
+		p.note("device", text(record.Devices[i]), "")
+		p.Ends = true
+		return nil
+	case want.Absent:
+		return nil
+	case there && want.is(record.Devices[i]):
+		p.compareUntil(want, record.Devices[i])
+		return nil
+	}
+	if n := slices.IndexFunc(record.Devices, func(d secrets.Device) bool { return bytes.Equal(d.Secret, want.Secret) }); n >= 0 {
+		return fmt.Errorf("device %q: %w: that of %q", want.Name, enroll.ErrSameSecret, record.Devices[n].Name)
+	}
+	old := ""
+	if there {
+		old = text(record.Devices[i])
+		p.alter.Remove = append(p.alter.Remove, want.Name)
+		p.Ends = true
+	}
+	p.add = append(p.add, want)
+	return j.noteNew(p, want, old)
+}
+
+// is reports whether a device makes the codes that the file says.
+func (d *Device) is(there secrets.Device) bool {
+	return (d.Method == "" || string(d.Method) == there.Method) &&
+		(d.Digits == 0 || d.Digits == there.Digits) &&
+		(d.Period == 0 || d.Period == there.Period) &&
+		(d.Algorithm == "" || string(d.Algorithm) == there.Algorithm) &&
+		(d.Secret == nil || bytes.Equal(d.Secret, there.Secret))
+}
+
+func (p *Plan) compareUntil(want *Device, there secrets.Device) {
+	if want.Until == nil || want.Until.Equal(there.Until) {
+		return
+	}
+	if p.alter.Until == nil {
+		p.alter.Until = map[string]time.Time{}
+	}
+	p.alter.Until[want.Name] = *want.Until
+	p.note("device "+want.Name+" until", untilText(there.Until), untilText(*want.Until))
+}
+
+// noteNew checks what a device is to be made of, before anything is made of it.
+func (j *Job) noteNew(p *Plan, d *Device, old string) error {
+	r := d.Request(p.User.Name, j.Usual)
+	p.Secret = p.Secret || d.Secret == nil
+	if d.Secret == nil {
+		r.Params.Secret = make([]byte, factor.MinSecret)
+	}
+	if err := r.Params.Check(); err != nil && !(j.AllowShort && errors.Is(err, factor.ErrShortSecret)) {
+		return fmt.Errorf("device %q: %w", d.Name, err)
+	}
+	if _, err := factor.URI(r.Label, r.Issuer, r.Params, r.Counter); err != nil {
+		return fmt.Errorf("device %q: %w", d.Name, err)
+	}
+	made := describe(d.Name, r.Params)
+	if made == old {
+		made += ", another secret"
+	}
+	p.note("device", old, made)
+	if d.Until != nil && !d.Until.IsZero() {
+		p.note("device "+d.Name+" until", "", untilText(*d.Until))
+	}
+	return nil
+}
+
+func (p *Plan) noteCodes() {
+	if p.codes > 0 {
+		p.Secret = true
+		p.note("recovery_codes", "", fmt.Sprint(p.codes))
+	}
+}
+
+func (p *Plan) note(field, old, new string) {
+	p.Changes = append(p.Changes, audit.Change{Field: field, Old: old, New: new})
+}
+
+func text(d secrets.Device) string { return describe(d.Name, device.Params(d)) }
+
+func describe(name string, p factor.Params) string {
+	if p.Method == factor.HOTP {
+		return fmt.Sprintf("%s (%s, %d digits, %s)", name, p.Method, p.Digits, p.Algorithm)
+	}
+	return fmt.Sprintf("%s (%s, %d digits, every %d s, %s)", name, p.Method, p.Digits, p.Period, p.Algorithm)
+}
+
+func untilText(t time.Time) string {
+	if t.IsZero() {
+		return never
+	}
+	return t.UTC().Format(time.RFC3339)
+}
