@@ -86,27 +86,24 @@ func (b *batch) stage(first, end int) {
 
 // finish puts staged chunks in place. Each is synchronised before, and with it the names of the one before it.
 func (b *batch) finish(chunks <-chan int) error {
-	var all []*Dir
-	var failed error
+	var disks fileSystems
 	for first := range chunks {
 		end := min(first+chunk, len(b.sets))
-		dirs, err := fileSystems(b.sets[first:end])
-		if failed = errors.Join(failed, err); failed == nil {
-			failed = syncAll(dirs)
-		}
-		if failed != nil {
+		if err := disks.syncWith(b.sets[first:end]); err != nil {
 			b.stopped.Store(true)
 			b.drop(first, end)
-			continue
+			for first := range chunks {
+				b.drop(first, min(first+chunk, len(b.sets)))
+			}
+			return err
 		}
-		all = dirs
 		for i := first; i < end; i++ {
 			if b.errs[i] == nil {
 				b.errs[i] = b.sets[i].place()
 			}
 		}
 	}
-	return errors.Join(failed, syncAll(all))
+	return disks.sync()
 }
 
 func (b *batch) drop(first, end int) {
@@ -149,40 +146,36 @@ func (s *Set) drop() {
 	s.files = nil
 }
 
-// fileSystems returns one directory of each file system on which the sets have files.
-func fileSystems(sets []Set) ([]*Dir, error) {
-	var dirs []*Dir
-	seen, devices := map[*Dir]bool{}, map[uint64]bool{}
+// fileSystems are those on which a batch has written so far.
+type fileSystems struct {
+	seen map[*Dir]bool
+	one  map[uint64]*Dir // a directory of each, by its device
+}
+
+// syncWith adds the file systems of the sets and synchronises all.
+func (f *fileSystems) syncWith(sets []Set) error {
+	if f.seen == nil {
+		f.seen, f.one = map[*Dir]bool{}, map[uint64]*Dir{}
+	}
 	for _, s := range sets {
-		for _, f := range s.files {
-			if seen[f.dir] {
+		for _, file := range s.files {
+			if f.seen[file.dir] {
 				continue
 			}
 			var st unix.Stat_t
-			if err := unix.Fstat(f.dir.fd, &st); err != nil {
-				return nil, &os.PathError{Op: "stat", Path: f.dir.path, Err: err}
+			if err := unix.Fstat(file.dir.fd, &st); err != nil {
+				return &os.PathError{Op: "stat", Path: file.dir.path, Err: err}
 			}
-			if !devices[st.Dev] {
-				dirs = append(dirs, f.dir)
-			}
-			seen[f.dir], devices[st.Dev] = true, true
+			f.seen[file.dir], f.one[st.Dev] = true, file.dir
 		}
 	}
-	return dirs, nil
+	return f.sync()
 }
 
-func syncAll(dirs []*Dir) error {
+func (f *fileSystems) sync() error {
 	var errs []error
-	for _, d := range dirs {
+	for _, d := range f.one {
 		errs = append(errs, d.SyncAll())
 	}
 	return errors.Join(errs...)
-}
-
-// SyncAll makes durable all that was written to the file system of the directory, with syncfs(2).
-func (d *Dir) SyncAll() error {
-	if err := unix.Syncfs(d.fd); err != nil {
-		return &os.PathError{Op: "syncfs", Path: d.path, Err: err}
-	}
-	return nil
 }

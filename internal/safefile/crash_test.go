@@ -106,11 +106,16 @@ func replaceOnce(path, name string, content []byte) error {
 	return errors.Join(d.Replace(name, content, 0o600), d.Close())
 }
 
-// traced runs the task "once" under strace(1) with these options and returns what it recorded.
 func traced(t *testing.T, path string, options ...string) (trace string, err error) {
 	t.Helper()
+	return tracedTask(t, "once", path, options...)
+}
+
+// tracedTask runs a task under strace(1) with these options and returns what it recorded.
+func tracedTask(t *testing.T, task, path string, options ...string) (trace string, err error) {
+	t.Helper()
 	record := filepath.Join(t.TempDir(), "trace")
-	once := child("once", path)
+	once := child(task, path)
 	cmd := exec.Command("strace", append(append([]string{"-f", "-y", "-o", record}, options...), once.Args...)...)
 	cmd.Args[len(cmd.Args)-2], cmd.Env = exe(t), once.Env
 	out, err := cmd.CombinedOutput()

@@ -25,6 +25,13 @@ func TestMain(m *testing.M) {
 		fmt.Print(reason(err))
 	case "replace":
 		replaceForever(os.Args[1])
+	case "batch":
+		batchForever(os.Args[1])
+	case "onebatch":
+		if err := batchOnce(os.Args[1]); err != nil {
+			fmt.Print(err)
+			os.Exit(1)
+		}
 	case "once":
 		if err := replaceOnce(os.Args[1], "file", []byte("content")); err != nil {
 			fmt.Print(err)

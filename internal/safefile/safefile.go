@@ -11,7 +11,7 @@
 //   - MUST check owner, mode, type, link count and size on the descriptor that is then read, never on the name.
 //   - MUST read no more than the limit, whatever the size was when it was checked.
 //   - MUST replace a file so that a crash or a full disk leaves the old or the new one whole, and leaves nothing behind that
-//     stops the next try.
+//     stops the next try; also when it is one of many that are written together.
 //   - MUST NOT accept a name that leaves the directory.
 package safefile
 
@@ -67,12 +67,25 @@ func (d *Dir) Open(name string, flags int, rules Rules) (*os.File, error) {
 
 // Create makes a new file, which must not exist, with these permissions.
 func (d *Dir) Create(name string, flags int, perm os.FileMode) (*os.File, error) {
-	return d.open(name, flags|unix.O_CREAT|unix.O_EXCL, perm, Rules{MaxSize: 0, Forbid: 0o777 &^ perm})
+	return d.open(name, flags|createNew, perm, created(perm))
 }
 
+const createNew = unix.O_CREAT | unix.O_EXCL
+
+// created are the rules for a file that was made just now.
+func created(perm os.FileMode) Rules { return Rules{MaxSize: 0, Forbid: 0o777 &^ perm} }
+
 func (d *Dir) open(name string, flags int, perm os.FileMode, rules Rules) (*os.File, error) {
-	fail := func(err error) (*os.File, error) {
-		return nil, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
+	fd, err := d.openDescriptor(name, flags, perm, rules)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), d.path+"/"+name), nil
+}
+
+func (d *Dir) openDescriptor(name string, flags int, perm os.FileMode, rules Rules) (int, error) {
+	fail := func(err error) (int, error) {
+		return -1, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
 	}
 	if err := plain(name); err != nil {
 		return fail(err)
@@ -88,7 +101,7 @@ func (d *Dir) open(name string, flags int, perm os.FileMode, rules Rules) (*os.F
 		unix.Close(fd)
 		return fail(err)
 	}
-	return os.NewFile(uintptr(fd), d.path+"/"+name), nil
+	return fd, nil
 }
 
 // check looks at the descriptor, not at the name: between a look at a name and an open the file could be another.

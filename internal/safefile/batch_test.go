@@ -1,0 +1,250 @@
+package safefile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"twokey/internal/safefile/disktest"
+)
+
+// pair gives each set two files of the same content: first, which is placed first, and second.
+func pair(d *Dir, content []byte) func(int, *Set) error {
+	return func(i int, set *Set) error {
+		return errors.Join(set.WriteNew(d, fmt.Sprintf("first%d", i), content, 0o600),
+			set.Replace(d, fmt.Sprintf("second%d", i), content, 0o640))
+	}
+}
+
+func TestABatchWritesAllFiles(t *testing.T) {
+	for _, n := range []int{0, 1, chunk - 1, chunk, chunk + 1, 3*chunk + 7} {
+		d, path := scratch(t)
+		old := unix.Umask(0o077)
+		errs, err := WriteAll(n, pair(d, []byte("content")))
+		unix.Umask(old)
+		must(t, errors.Join(append(errs, err)...))
+		if names := all(t, path); len(names) != 2*n || len(errs) != n {
+			t.Fatalf("%d files and %d errors of %d sets", len(names), len(errs), n)
+		}
+		for i := range n {
+			holds(t, fmt.Sprintf("%s/first%d", path, i), "content", 0o600)
+			holds(t, fmt.Sprintf("%s/second%d", path, i), "content", 0o640)
+		}
+	}
+}
+
+func TestASetOfABatchThatFailsStopsNoOther(t *testing.T) {
+	d, path := scratch(t)
+	must(t, d.Replace("first2", []byte("old"), 0o600))
+	must(t, d.Replace("second3", []byte("old"), 0o600))
+	refusal := errors.New("refused")
+	errs, err := WriteAll(6, func(i int, set *Set) error {
+		err := pair(d, []byte("new"))(i, set)
+		switch i {
+		case 1:
+			return refusal
+		case 4:
+			return errors.Join(err, set.Replace(d, "../outside", nil, 0o600))
+		}
+		return err
+	})
+	must(t, err)
+	for i, sentinel := range []error{nil, refusal, fs.ErrExist, nil, ErrName, nil} {
+		if !errors.Is(errs[i], sentinel) || sentinel == nil && errs[i] != nil {
+			t.Errorf("set %d: %v, want %v", i, errs[i], sentinel)
+		}
+	}
+	holds(t, path+"/first2", "old", 0o600)
+	holds(t, path+"/second3", "new", 0o640)
+	if names := all(t, path); !slices.Equal(names, []string{"first0", "first2", "first3", "first5", "second0", "second3", "second5"}) {
+		t.Errorf("files %q", names)
+	}
+}
+
+func TestABatchIsPreparedOnAllCores(t *testing.T) {
+	var both atomic.Int32
+	done := make(chan struct{})
+	_, err := WriteAll(2, func(int, *Set) error {
+		if both.Add(1) == 2 {
+			close(done)
+		}
+		<-done // each waits for the other
+		return nil
+	})
+	must(t, err)
+}
+
+func TestMustReplaceSoThatAFullDiskLeavesTheOldFilesOfABatch(t *testing.T) {
+	for _, fileSystem := range []string{"ext4", "xfs", "tmpfs"} {
+		t.Run(fileSystem, func(t *testing.T) {
+			path := disktest.Mount(t, fileSystem)
+			d := open(t, path)
+			must(t, d.Replace("second1", []byte("old"), 0o600))
+			free := disktest.Fill(t, path)
+			content := bytes.Repeat([]byte("new"), 3000)
+			for range 3 {
+				errs, _ := WriteAll(3, pair(d, content))
+				for i, err := range errs {
+					if !errors.Is(err, unix.ENOSPC) {
+						t.Errorf("set %d: %v", i, err)
+					}
+				}
+			}
+			if names := all(t, path); !slices.Equal(names, []string{"second1"}) {
+				t.Errorf("left behind: %q", names)
+			}
+			holds(t, path+"/second1", "old", 0o600)
+			free()
+			errs, err := WriteAll(3, pair(d, content))
+			must(t, errors.Join(append(errs, err)...))
+		})
+	}
+}
+
+// batchForever is the task of the child that is killed: in every batch all files have a new number as their words.
+func batchForever(path string) {
+	d, err := OpenDir(path)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("begun")
+	for n := uint64(1); ; n++ {
+		content := bytes.Repeat(binary.BigEndian.AppendUint64(nil, n), 1024)
+		errs, err := WriteAll(20, func(i int, set *Set) error {
+			return errors.Join(set.Replace(d, fmt.Sprintf("first%d", i), content, 0o600), set.Replace(d, fmt.Sprintf("second%d", i), content, 0o600))
+		})
+		if err := errors.Join(append(errs, err)...); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// number is that of the batch which a file comes from, 0 if there is no file.
+func number(t *testing.T, d *Dir, name string) uint64 {
+	t.Helper()
+	content, err := d.Read(name, Secret)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0
+	}
+	if err != nil || len(content) != 8192 || !bytes.Equal(content[8:], content[:len(content)-8]) {
+		t.Fatalf("%s: %d bytes, %v: not one whole content", name, len(content), err)
+	}
+	return binary.BigEndian.Uint64(content)
+}
+
+func TestMustReplaceSoThatKillAtAnyMomentLeavesWholeFilesInOrder(t *testing.T) {
+	interrupted := 0
+	for range 40 {
+		d, path := scratch(t)
+		cmd := child("batch", path)
+		begun, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		_, err = begun.Read(make([]byte, 1))
+		must(t, err)
+		time.Sleep(rand.N(20 * time.Millisecond))
+		must(t, cmd.Process.Kill())
+		var exit *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != -1 {
+			t.Fatalf("the child ended by itself: %v", err)
+		}
+		// In the order in which they are placed, each file is of the same batch as the one before it or of the batch before that.
+		newest := number(t, d, "first0")
+		last := newest
+		for i := range 20 {
+			for _, name := range []string{fmt.Sprintf("first%d", i), fmt.Sprintf("second%d", i)} {
+				n := number(t, d, name)
+				if n > last || n+1 < newest {
+					t.Errorf("%s is of batch %d, behind a file of batch %d, in batch %d", name, n, last, newest)
+				}
+				last = n
+			}
+		}
+		must(t, d.RemoveStale(time.Now().Add(2*time.Hour), time.Hour))
+		for _, name := range all(t, path) {
+			if strings.HasPrefix(name, tempPrefix) {
+				t.Errorf("left behind: %s", name)
+			}
+		}
+		if last != newest {
+			interrupted++
+		}
+	}
+	if interrupted == 0 {
+		t.Error("no kill came while files were put in place: this test has shown nothing")
+	}
+}
+
+func batchOnce(path string) error {
+	d, err := OpenDir(path)
+	if err != nil {
+		return err
+	}
+	errs, err := WriteAll(2, pair(d, []byte("content")))
+	return errors.Join(append(errs, err, d.Close())...)
+}
+
+func TestMustSynchroniseTheContentsOfABatchThenTheNamesThenTheDisk(t *testing.T) {
+	_, path := scratch(t)
+	trace, err := tracedTask(t, "onebatch", path, "-e", "trace=write,syncfs,fsync,renameat,renameat2")
+	must(t, err)
+	order := regexp.MustCompile(`(?s)^(?:[^\n]*write\([^\n]*\n)+[^\n]*syncfs\([^\n]*\n(?:[^\n]*renameat2?\([^\n]*\n){4}[^\n]*syncfs\(`)
+	var ours []string
+	for _, line := range strings.Split(trace, "\n") {
+		if strings.Contains(line, path) {
+			ours = append(ours, line)
+		}
+	}
+	if text := strings.Join(ours, "\n"); !order.MatchString(text) || strings.Contains(text, "fsync(") {
+		t.Errorf("not in this order:\n%s", text)
+	}
+}
+
+func TestABatchOnADiskThatFailsPlacesNothing(t *testing.T) {
+	for step, left := range map[string]int{"fchmod:error=EPERM:when=1..9": 0, "syncfs:error=EIO:when=1": 0, "syncfs:error=EIO:when=2": 4} {
+		_, path := scratch(t)
+		if _, err := tracedTask(t, "onebatch", path, "-e", "inject="+step); err == nil {
+			t.Errorf("%s: no error", step)
+		}
+		if names, err := filepath.Glob(path + "/*"); err != nil || len(names) != left || len(all(t, path)) != left {
+			t.Errorf("%s left %q, %v", step, all(t, path), err)
+		}
+	}
+}
+
+func TestABatchSynchronisesEachFileSystem(t *testing.T) {
+	one, two := disktest.Mount(t, "ext4"), disktest.Mount(t, "tmpfs")
+	a, b := open(t, one), open(t, two)
+	var disks fileSystems
+	sets := []Set{{}, {}}
+	must(t, sets[0].Replace(a, "file", nil, 0o600))
+	must(t, sets[1].Replace(b, "file", nil, 0o600))
+	must(t, sets[1].Replace(b, "another", nil, 0o600))
+	must(t, disks.syncWith(sets[:1]))
+	must(t, disks.syncWith(sets[1:]))
+	if len(disks.one) != 2 {
+		t.Errorf("%d file systems", len(disks.one))
+	}
+	for i := range sets {
+		sets[i].drop()
+	}
+	for _, path := range []string{one, two} {
+		if _, err := os.Stat(path + "/file"); !errors.Is(err, fs.ErrNotExist) {
+			t.Error(err)
+		}
+	}
+}
