@@ -1,7 +1,6 @@
 package state
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -225,72 +224,4 @@ func (t *Tx) removeBypasses() error {
 		return nil
 	}
 	return err
-}
-
-// The value of a file, in sections like those of a state (see the package comment):
-//
-//	0x01  user    the canonical name
-//	0x02  bypass  repeats, 1 to 8, the oldest first: id (4 bytes), created, until (times), uses, left (2 bytes each), key (32 bytes), hash
-//	              (16 bytes: factor.HashRecovery of the code with that key), reason, requester, by (texts of 1 to 120, 64 and 64 bytes)
-const (
-	tagBypassUser = 1
-	tagBypass     = 2
-)
-
-func encodeBypasses(user string, all []Bypass) ([]byte, error) {
-	var e encoder
-	e.section(tagBypassUser, []byte(user))
-	for _, b := range all {
-		content := appendTime(appendTime(slices.Clone(b.ID[:]), b.Created), b.Until)
-		content = binary.BigEndian.AppendUint16(content, uint16(b.Uses))
-		content = binary.BigEndian.AppendUint16(content, uint16(b.Left))
-		content = append(append(content, b.Key[:]...), b.Hash[:]...)
-		for _, text := range []string{b.Reason, b.Requester, b.By} {
-			content = appendText(content, text)
-		}
-		e.section(tagBypass, content)
-	}
-	if _, _, err := decodeBypasses(e.b); err != nil {
-		return nil, err // never write what could not be read
-	}
-	return e.b, nil
-}
-
-// decodeBypasses accepts what encodeBypasses gives and nothing else.
-func decodeBypasses(value []byte) (user string, all []Bypass, err error) {
-	for i := 0; len(value) > 0; i++ {
-		if len(value) < 3 {
-			return "", nil, ErrFormat
-		}
-		n := int(binary.BigEndian.Uint16(value[1:]))
-		if want := min(i+1, tagBypass); int(value[0]) != want || n > len(value)-3 || i > MaxBypasses {
-			return "", nil, ErrFormat
-		}
-		d := decoder{b: value[3 : 3+n]}
-		if i == 0 {
-			user = string(d.bytes(n))
-			d.must(user != "" && len(user) <= maxUser)
-		} else {
-			all = append(all, d.bypass())
-		}
-		if d.bad || len(d.b) > 0 {
-			return "", nil, ErrFormat
-		}
-		value = value[3+n:]
-	}
-	if len(all) == 0 {
-		return "", nil, ErrFormat
-	}
-	return user, all, nil
-}
-
-func (d *decoder) bypass() (b Bypass) {
-	copy(b.ID[:], d.bytes(len(b.ID)))
-	b.Created, b.Until = d.time(), d.time()
-	b.Uses, b.Left = int(d.number(2)), int(d.number(2))
-	copy(b.Key[:], d.bytes(len(b.Key)))
-	copy(b.Hash[:], d.bytes(len(b.Hash)))
-	b.Reason, b.Requester, b.By = d.text(MaxBypassReason), d.text(MaxBypassName), d.text(MaxBypassName)
-	d.must(b.check() == nil)
-	return b
 }
