@@ -163,12 +163,12 @@ func editDistance(a, b string) int {
 }
 
 // later are the keys that a later version brings.
-var later = []string{"at_login", "bypass", "methods_default", "provisioners", "push", "roles", "sms"}
+var later = []string{"methods_default", "push", "sms"}
 
 // elsewhere are the keys that stand in one place only, and where.
 var elsewhere = map[string]string{
-	"ask": "services", "by": "require", "from": "exempt and rules", "hours": "rules", "name": "rules", "notice": "enroll", "ssh_auth": "rules",
-	"starts": "require", "system_accounts": "exempt", "then": "rules", "tty": "rules", "until": "require and exempt", "weekdays": "rules", "zone": "rules",
+	"ask": "services", "at_login": "enroll", "auditor": "roles", "by": "require", "from": "exempt and rules", "helpdesk": "roles", "hours": "rules",
+	"longest": "bypass", "name": "rules", "notice": "enroll", "protected": "roles", "requesters": "bypass", "ssh_auth": "rules", "starts": "require", "system_accounts": "exempt", "then": "rules", "tty": "rules", "until": "require and exempt", "weekdays": "rules", "zone": "rules",
 }
 
 // aboutKey says what may be meant by a key that is not known in a place.

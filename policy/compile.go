@@ -15,7 +15,7 @@ import (
 // configuration of [MaxSource] bytes can become, by JSON's escapes at the most.
 const MaxCompiled = 8 * MaxSource
 
-const firstLine = "twokey-policy 2 sha256:"
+const firstLine = "twokey-policy 3 sha256:"
 
 // document is the compiled form's second line: the keys in the order of the
 // package comment.
@@ -43,6 +43,9 @@ type document struct {
 	SSHKeysAlone string     `json:"ssh_keys_alone"`
 	OpenWithin   string     `json:"open_within"`
 	Methods      []string   `json:"methods"`
+	Bypass       bypassLine `json:"bypass"`
+	Roles        rolesLine  `json:"roles,omitzero"`
+	Provisioners []string   `json:"provisioners,omitempty"`
 	OnFault      string     `json:"on_fault"`
 	ManagedBy    string     `json:"managed_by"`
 	Mail         Mail       `json:"mail,omitzero"`
@@ -68,11 +71,24 @@ type ruleLine struct {
 }
 
 type wayLine struct {
-	Ask string `json:"ask"`
+	Ask    string `json:"ask,omitempty"`
+	Enroll *bool  `json:"enroll,omitempty"`
 }
 
 type enrollLine struct {
-	Notice bool `json:"notice"`
+	AtLogin string `json:"at_login"`
+	Notice  bool   `json:"notice"`
+}
+
+type bypassLine struct {
+	Requesters Who    `json:"requesters,omitzero"`
+	Longest    string `json:"longest"`
+}
+
+type rolesLine struct {
+	Helpdesk  Who `json:"helpdesk,omitzero"`
+	Auditor   Who `json:"auditor,omitzero"`
+	Protected Who `json:"protected,omitzero"`
 }
 
 // deviceLine is NewDevices with the period as it is written: "30s".
@@ -104,13 +120,18 @@ func (c *Config) document() document {
 	doc := document{
 		Version: 1, Enabled: !c.Off, OffUntil: c.OffUntil, Observe: c.Observe, Language: c.Language, Messages: c.Messages,
 		Issuer: c.Issuer, Contact: c.Contact, HelpURL: c.HelpURL, Default: c.Default.String(), Require: c.Require, Exempt: c.Exempt, Rules: c.Rules,
-		Services: map[string]wayLine{}, Enroll: enrollLine{c.Notice},
+		Services: map[string]wayLine{}, Enroll: enrollLine{c.AtLogin, c.Notice},
 		NewDevices:  deviceLine{c.NewDevices.Digits, seconds(c.NewDevices.Period), c.NewDevices.Algorithm},
 		Discrepancy: c.Discrepancy, Remember: seconds(c.Remember), Shared: c.Shared, SSHKeysAlone: c.SSHKeysAlone,
-		OpenWithin: seconds(c.OpenWithin), Methods: c.Methods, OnFault: c.OnFault, ManagedBy: c.ManagedBy, Mail: c.Mail, Paths: c.Paths,
+		OpenWithin: seconds(c.OpenWithin), Methods: c.Methods,
+		Bypass: bypassLine{c.Bypass.Requesters, seconds(c.Bypass.Longest)}, Roles: rolesLine(c.Roles), Provisioners: c.Provisioners,
+		OnFault: c.OnFault, ManagedBy: c.ManagedBy, Mail: c.Mail, Paths: c.Paths,
 	}
 	for service, way := range c.Services {
-		doc.Services[service] = wayLine{way.String()}
+		doc.Services[service] = wayLine{Ask: way.String()}
+	}
+	for service, can := range c.EnrollOn {
+		doc.Services[service] = wayLine{doc.Services[service].Ask, &can}
 	}
 	return doc
 }

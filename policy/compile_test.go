@@ -66,8 +66,8 @@ rules:
   - {name: nights, users: [eve], groups: [guests], services: [sshd], from: ['::/0'], ssh_auth: [certificate, publickey], tty: [remote],
      weekdays: [sun, mon], hours: [22:00-06:00, 12:00-24:00], zone: Europe/Berlin, then: required, methods: [recovery, totp], remember: 0s, enroll: by-admin}
   - {tty: [console], then: exempt}
-services: {vsftpd: {ask: appended}, cockpit: {ask: earlier}, xrdp-sesman: {ask: never}, nagios: {ask: exempt}, dovecot: {ask: prompt}}
-enroll: {notice: false}
+services: {vsftpd: {ask: appended}, cockpit: {ask: earlier}, xrdp-sesman: {ask: never}, nagios: {ask: exempt}, dovecot: {ask: prompt, enroll: false}, kiosk: {enroll: true}}
+enroll: {at_login: yes, notice: false}
 new_devices: {digits: 8, period: 1m30s, algorithm: SHA512}
 discrepancy: 480
 remember: 1.5h
@@ -75,6 +75,9 @@ shared: [198.51.100.7, '2001:db8::/32']
 ssh_keys_alone: deny
 open_within: 5m
 methods: [recovery, totp]
+bypass: {requesters: {users: [lena], groups: [team-leads]}, longest: 48h}
+roles: {helpdesk: {groups: [helpdesk]}, auditor: {users: [oscar, "1"]}, protected: {users: [lena], groups: [sysops, "domain admins"]}}
+provisioners: [twokey-signer1k7vPYNBxlL0sKWA1v8J7dzUK35I_ZwGdZkOslN1x7E4, twokey-signer1Ahj-4QKmah9yS6JVo1lzky6hsKqdNLiMrCbpYMzy3uY]
 on_fault: allow-console
 managed_by: ansible
 mail: {server: "mail.example.org:587", from: 2fa@example.org, to: "%USER%@example.org", user: twokey, password_file: mail.password}
@@ -117,8 +120,9 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 		"something behind":             good + "{}\n",
 		"cut off in the middle":        good[:len(good)/2],
 		"another format":               change("twokey-policy", "twokey-police"),
-		"the form of before":           change("twokey-policy 2", "twokey-policy 1"),
-		"another version of the form":  change("twokey-policy 2", "twokey-policy 3"),
+		"the form of before":           change("twokey-policy 3", "twokey-policy 2"),
+		"the first form":               change("twokey-policy 3", "twokey-policy 1"),
+		"another version of the form":  change("twokey-policy 3", "twokey-policy 4"),
 		"another version of the keys":  change(`"version":1`, `"version":2`),
 		"a short digest":               change("sha256:", "sha256"),
 		"a digest in capitals":         upper,
@@ -139,7 +143,16 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 		"a day with a time":            change(`"starts":"2026-11-01"`, `"starts":"2026-11-01T00:00:00Z"`),
 		"a moment of another zone":     change(`"2026-11-21T23:30:00Z"`, `"2026-11-22T00:30:00+01:00"`),
 		"a time in hours":              change(`"remember":"5400s"`, `"remember":"1.5h"`),
-		"services in another order":    change(`"cockpit":{"ask":"earlier"},"dovecot":{"ask":"prompt"}`, `"dovecot":{"ask":"prompt"},"cockpit":{"ask":"earlier"}`),
+		"services in another order":    change(`"cockpit":{"ask":"earlier"},"dovecot":{"ask":"prompt","enroll":false}`, `"dovecot":{"ask":"prompt","enroll":false},"cockpit":{"ask":"earlier"}`),
+		"enroll before ask":            change(`{"ask":"prompt","enroll":false}`, `{"enroll":false,"ask":"prompt"}`),
+		"at_login in another word":     change(`"at_login":"yes"`, `"at_login":true`),
+		"at_login left out":            change(`"at_login":"yes",`, ``),
+		"a bypass in hours":            change(`"longest":"172800s"`, `"longest":"48h"`),
+		"a bypass without longest":     change(`,"longest":"172800s"`, ``),
+		"requesters of nobody":         change(`{"users":["lena"],"groups":["team-leads"]}`, `{}`),
+		"roles in another order":       change(`"helpdesk":{"groups":["helpdesk"]},"auditor":{"users":["oscar","1"]}`, `"auditor":{"users":["oscar","1"]},"helpdesk":{"groups":["helpdesk"]}`),
+		"a role with groups first":     change(`{"users":["lena"],"groups":["sysops","domain admins"]}`, `{"groups":["sysops","domain admins"],"users":["lena"]}`),
+		"a signer that is cut off":     change(`lN1x7E4"`, `lN1x7E"`),
 		"a rule without then":          change(`,"then":"exempt"`, ``),
 		"an empty message table":       change(`"messages":{"refused":"Nein. %CONTACT% \u003chilft\u003e."}`, `"messages":{}`),
 		"mail left empty":              change(`"user":"twokey","password_file":"mail.password"`, `"user":"","password_file":""`),

@@ -10,14 +10,18 @@ import (
 //
 //  1. The zero Outcome, the zero Config and a nil *Config MUST ask and refuse.
 //  2. A group lookup that fails, or a time that is not known, MUST NOT let anybody through whom either answer would have stopped, or
-//     asked; nor count a method, or remember a success for longer, than every answer would.
+//     asked; nor count a method, remember a success for longer, or let anybody enrol, unless every answer would.
 //  3. An account that NSS does not know MUST be asked and refused, unless twokey is switched off or everybody is exempt here.
 //  4. An entry or a rule without conditions MUST match nobody.
-//  5. A user who was reset MUST NOT get in without a device because he is optional, or because the day "by" is not over.
+//  5. A user who was reset MUST NOT get in without a device because he is optional, or because the day "by" is not over. At [SelfService],
+//     which lets nobody in anywhere, he passes: the command that asked there wants his enrolment code.
 //  6. Explain and Decide MUST come from one evaluation.
 //  7. A deny rule MUST go before every exemption, and MUST NOT reach a service that is no login unless it names it.
 //  8. AsksNobody MUST be true only where Decide lets every account that exists by without a question.
-//  9. A success MUST NOT be remembered in sudo, su and their like, nor from a shared source.
+//  9. A success MUST NOT be remembered in sudo, su and their like, at [SelfService], nor from a shared source.
+//  10. At [SelfService] who is enrolled MUST be asked, unless twokey is switched off: no exemption, rule, list, way of asking or observe
+//     lets him by. Attack: the password of an exempt user, to change his devices.
+//  11. Nobody MUST be let enrol at a login (Outcome.Enroll) but who is refused there only because he has no device.
 
 // Action is what a login must do with an [Outcome]. The zero value refuses. Where the service's way is one that cannot ask (Earlier,
 // Never, NotALogin) AskThenDeny refuses without a question, and Ask, with Earlier, looks for a success of before.
@@ -69,7 +73,11 @@ type Outcome struct {
 	Way         Way      // how the service asks
 	Observe     bool     // let in whom Action would refuse, and record it
 	NeedsDevice bool     // refused only because no device is enrolled
-	Enroll      bool     // NeedsDevice, and he may enrol in the account phase of this login: with an enrolment code, or, where AtLogin is yes, without
+
+	// Enroll: beside NeedsDevice, that he may enrol in the account phase of this login, with an enrolment code or, where AtLogin is yes,
+	// without. Action refuses all the same: whoever does not know what to do with it denies. Never where Observe is set, since there
+	// nobody is to be stopped.
+	Enroll bool
 
 	// Grace is not zero for who is required, has no device and is let in until then, the end of the day "by": Action is Ignore.
 	Grace time.Time
@@ -102,7 +110,8 @@ type Step struct {
 
 // Decide tells what this login needs. What can decide it is tried in this order, and the first that matches gives the decision: the
 // switch, the deny rules, services that are no logins, the entries of exempt, an account that does not exist, the other rules, the
-// entries of require, default. Then the service's way of asking changes what has to be done. If a group lookup fails, every answer
+// entries of require, default. Then the service's way of asking changes what has to be done. At [SelfService] nothing of it counts but the
+// switch, the deny rules and that the account exists. If a group lookup fails, every answer
 // that it could have had is followed; where they lead to different actions the login is refused.
 func (c *Config) Decide(f Facts) Outcome {
 	_, outcome := c.evaluate(f)
@@ -156,7 +165,7 @@ func (c *Config) evaluate(f Facts) ([]Step, Outcome) {
 		decided = match == Yes
 	}
 	outcome := settle(possible)
-	outcome.Observe, outcome.Way = c.Observe, c.WayOf(f.Service)
+	outcome.Observe, outcome.Way = c.Observe && f.Service != SelfService, c.WayOf(f.Service)
 	return steps, outcome
 }
 
@@ -176,6 +185,7 @@ func settle(possible []Outcome) Outcome {
 		strictest.Methods = slices.DeleteFunc(slices.Clone(strictest.Methods), func(m string) bool { return !slices.Contains(p.Methods, m) })
 		strictest.Remember = min(strictest.Remember, p.Remember)
 		strictest.EnrollByAdmin = strictest.EnrollByAdmin || p.EnrollByAdmin
+		strictest.Enroll = strictest.Enroll && p.Enroll
 		if !p.Grace.IsZero() && p.Grace.Before(strictest.Grace) {
 			strictest.Grace = p.Grace
 		}
@@ -193,11 +203,11 @@ func (c *Config) outcome(f Facts, s stage, why string) Outcome {
 	if f.Enrolled {
 		device = "a device is enrolled"
 	}
-	if s.then == Optional && f.MustEnroll && !f.Enrolled {
-		out.Decision = Required
-	}
-	if f.MustEnroll && !f.Enrolled {
+	if f.MustEnroll && !f.Enrolled && f.Service != SelfService {
 		device = "no device is enrolled since the reset"
+		if s.then == Optional {
+			out.Decision = Required
+		}
 	}
 	switch {
 	case out.Decision == Exempt:
@@ -229,11 +239,12 @@ func (c *Config) ask(f Facts, s stage, out *Outcome) {
 	if s.rule.Remember != nil {
 		out.Remember = *s.rule.Remember
 	}
-	if ActsForAnother(f.Service) || c.IsShared(f.RHost) {
+	if ActsForAnother(f.Service) || f.Service == SelfService || c.IsShared(f.RHost) {
 		out.Remember = 0
 	}
 	if c.WayOf(f.Service) == Never && out.Action != Ignore {
 		out.Action, out.NeedsDevice = AskThenDeny, false
 		out.Reason += fmt.Sprintf("; service %q cannot ask", f.Service)
 	}
+	out.Enroll = out.NeedsDevice && !out.EnrollByAdmin && !c.Observe && c.enrolsAtLogin() && c.CanEnroll(f.Service)
 }

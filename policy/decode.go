@@ -80,7 +80,7 @@ func (d *decoder) document(top *yaml.Node) {
 		{"require", func(n *yaml.Node) { c.Require = d.entries(n, "require") }},
 		{"exempt", func(n *yaml.Node) { c.Exempt = d.entries(n, "exempt") }},
 		{"rules", func(n *yaml.Node) { c.Rules = d.rules(n) }},
-		{"services", func(n *yaml.Node) { c.Services = d.services(n) }},
+		{"services", d.services},
 	}, d.settings(c)...))
 	if n := len(c.Groups()); n > MaxGroups {
 		d.fail(top, "%d different groups are named, at most %d can be", n, MaxGroups)

@@ -15,7 +15,10 @@ import (
 func (d *decoder) settings(c *Config) []field {
 	return []field{
 		{"enroll", func(n *yaml.Node) {
-			d.mapping(n, []field{{"notice", func(n *yaml.Node) { c.Notice = d.boolean(n) }}})
+			d.mapping(n, []field{
+				{"at_login", func(n *yaml.Node) { c.AtLogin = d.atLogin(n) }},
+				{"notice", func(n *yaml.Node) { c.Notice = d.boolean(n) }},
+			})
 		}},
 		{"new_devices", d.newDevices},
 		{"discrepancy", func(n *yaml.Node) { c.Discrepancy = d.number(n, 0, 480) }},
@@ -24,6 +27,9 @@ func (d *decoder) settings(c *Config) []field {
 		{"ssh_keys_alone", func(n *yaml.Node) { c.SSHKeysAlone = d.word(n, []string{KeysAccept, KeysDeny}) }},
 		{"open_within", func(n *yaml.Node) { c.OpenWithin = d.duration(n, 10*time.Second, 24*time.Hour) }},
 		{"methods", func(n *yaml.Node) { c.Methods = d.words(n, Methods()) }},
+		{"bypass", d.bypass},
+		{"roles", d.roles},
+		{"provisioners", func(n *yaml.Node) { c.Provisioners = d.provisioners(n) }},
 		{"on_fault", func(n *yaml.Node) { c.OnFault = d.word(n, []string{FaultDeny, FaultConsole}) }},
 		{"managed_by", func(n *yaml.Node) { c.ManagedBy = d.text(n, checkText) }},
 		{"mail", d.mail},
@@ -44,26 +50,6 @@ func (d *decoder) newDevices(n *yaml.Node) {
 		{"period", func(n *yaml.Node) { dev.Period = d.duration(n, 10*time.Second, 300*time.Second) }},
 		{"algorithm", func(n *yaml.Node) { dev.Algorithm = d.text(n, checkAlgorithm) }},
 	})
-}
-
-// services reads {vsftpd: {ask: appended}}.
-func (d *decoder) services(n *yaml.Node) map[string]Way {
-	ways := map[string]Way{}
-	d.table(n, func(key, value *yaml.Node) {
-		name := d.text(key, func(s string) string { return checkName("services", s) })
-		asked := false
-		d.mapping(value, []field{{"ask", func(n *yaml.Node) {
-			ways[name], _ = ParseWay(d.word(n, wayWords[:]))
-			asked = true
-		}}})
-		if !asked {
-			d.fail(value, "how does this service ask? ask is missing")
-		}
-	})
-	if len(ways) == 0 {
-		d.fail(n, "this is empty: leave it out")
-	}
-	return ways
 }
 
 // messages reads the texts that are replaced; none is what there is anyway.

@@ -75,6 +75,8 @@ default: optional
 #   never      cannot ask: closed to everyone who is required or enrolled
 #   exempt     no login: nobody is asked
 #
+# With enroll: true one can enrol at its logins too, as at those of sshd and login.
+#
 # services:
 #   vsftpd: {ask: appended}
 #   cockpit: {ask: earlier}
@@ -92,9 +94,11 @@ default: optional
 # What counts as a second factor, in the order offered.
 # methods: [totp, recovery]
 
-# A line for users without a device when a session opens; and how "twokey remind"
-# mails them.
-# enroll: {notice: true}
+# Who is required and has no device enrols at his next login: with-code, with the
+# enrolment code that "twokey policy require", "reset" or "enroll --code" has printed;
+# "yes", with his password alone; "no", not at a login. A notice when a session opens
+# tells users of it who need not; and how "twokey remind" mails them.
+# enroll: {at_login: with-code, notice: true}
 # mail: {server: 'localhost:25', from: twokey@example.org, to: '%USER%@example.org'}
 
 # What a device gets when it is enrolled: 4 to 12 digits, a new code every 10s to
@@ -104,6 +108,16 @@ default: optional
 # So many codes before and after the present one are right too, for clocks that
 # are a little off. Each makes guessing easier.
 # discrepancy: 1
+
+# Who may ask for a bypass code, for himself or for another, and how long one works.
+# bypass: {requesters: {groups: [team-leads]}, longest: 24h}
+
+# Who may run some commands without being root: the helpdesk lists, unlocks, resets and
+# gives bypass codes, but not to those who are protected; an auditor reads the audit log.
+# roles: {helpdesk: {groups: [helpdesk]}, auditor: {users: [oscar]}, protected: {groups: [sudo]}}
+
+# The public keys of those who write users' files elsewhere (twokey key new-signer).
+# provisioners: [twokey-signer1Ahj-4QKmah9yS6JVo1lzky6hsKqdNLiMrCbpYMzy3uY]
 
 # When state or audit log cannot be written: deny everybody, or let the console in.
 # on_fault: allow-console

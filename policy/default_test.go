@@ -26,7 +26,7 @@ func TestDefaultIsRightWithItsExamplesSwitchedOn(t *testing.T) {
 	var lines []string
 	switchedOn := 0
 	example := regexp.MustCompile(`^# ((off_until|language|messages|issuer|contact|help_url|open_within|remember|shared|ssh_keys_alone|methods|enroll|mail|` +
-		`new_devices|discrepancy|on_fault|managed_by|paths|require|exempt|rules|services):|  - \{|  [a-z-]+: \{)`)
+		`new_devices|discrepancy|bypass|roles|provisioners|on_fault|managed_by|paths|require|exempt|rules|services):|  - \{|  [a-z-]+: \{)`)
 	for _, line := range strings.Split(string(Default()), "\n") {
 		if example.MatchString(line) {
 			line = line[2:]
@@ -38,7 +38,7 @@ func TestDefaultIsRightWithItsExamplesSwitchedOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if switchedOn != 32 || len(c.Require) != 2 || len(c.Exempt) != 2 || len(c.Rules) != 3 || len(c.Services) != 3 {
+	if switchedOn != 35 || len(c.Require) != 2 || len(c.Exempt) != 2 || len(c.Rules) != 3 || len(c.Services) != 3 {
 		t.Errorf("%d examples switched on, got %+v", switchedOn, c)
 	}
 	if w := c.Warnings(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)); len(w) != 2 || !strings.HasPrefix(w[0], "off_until: ") || !strings.HasPrefix(w[1], "on_fault ") {

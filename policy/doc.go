@@ -31,8 +31,10 @@
 //	require        list of entries                           nobody
 //	exempt         list of entries                           nobody
 //	rules          list of rules                             none
-//	services       PAM service: {ask: way}                   see [BuiltinNotLogins]
-//	enroll         notice: true, false                       true
+//	services       PAM service: {ask: way,                   see [BuiltinNotLogins]
+//	               enroll: true, false}                      see [BuiltinEnroll]
+//	enroll         at_login: with-code, "yes", "no"          with-code
+//	               notice: true, false                       true
 //	new_devices    digits: 4 to 12                           6
 //	               period: 10s to 300s                       30s
 //	               algorithm: SHA1, SHA256, SHA512           SHA1
@@ -42,6 +44,10 @@
 //	ssh_keys_alone accept, deny                              accept
 //	open_within    10s to 24h                                1h
 //	methods        list of totp, hotp, push, sms, recovery   all, in this order
+//	bypass         requesters: who                           nobody
+//	               longest: 5m to 720h                       24h
+//	roles          helpdesk, auditor, protected: who         nobody
+//	provisioners   list of public keys                       none
 //	on_fault       deny, allow-console                       deny
 //	managed_by     text, up to 256 bytes                     "": nobody
 //	mail           server: host:port                         localhost:25
@@ -57,6 +63,11 @@
 // UTC, 2026-11-21T23:30:00Z. A day, 2026-12-31, begins at 00:00 and ends at 24:00
 // by the clock on the wall of the host. The password_file of mail lies in the
 // folder of the credentials.
+//
+// Who is users, groups or both, {users: [carol], groups: [helpdesk]}: whoever is one
+// of the users or in one of the groups, each named once. A public key is twokey-signer1
+// and the 32 bytes of an ed25519 key (RFC 8032, section 5.1.5) in base64url without
+// padding (RFC 4648, section 5): 43 characters.
 //
 // # Entries of require and exempt
 //
@@ -111,13 +122,17 @@
 //	never      it cannot ask: closed to everyone who is enrolled or required
 //	exempt     it is no login: nobody is asked, whatever require says
 //
+// Enroll says whether one can enrol at the logins of a service: that it shows texts of
+// many lines and runs PAM's account phase. It goes with ask: prompt alone, which it
+// stands for where ask is left out. The service [SelfService] cannot be listed.
+//
 // # Names
 //
 // Names are 1 to 256 bytes of printable characters and are compared byte by byte:
 // users with the account's own name (pw_name), groups with the names that
 // [Facts.InGroup] knows, services with PAM's service name, which libpam turns
-// to lower case (pam_start, pam_set_item). A list is never empty; at most 500
-// different groups are named; there are no negations and no patterns.
+// to lower case (pam_start, pam_set_item). A list is never empty; entries and rules
+// name at most 500 different groups; there are no negations and no patterns.
 //
 // A newer version of twokey adds keys under the same version number; what a key
 // means never changes under it.
@@ -127,23 +142,24 @@
 // In one sentence: switch, deny rules, exempt, the first other rule, require,
 // default; then the service's way of asking. A service that is no login stands
 // before the entries of exempt, and a deny rule reaches it only where its services
-// name it. An account that does not exist is refused after exempt. [Config.Decide]
-// has the details.
+// name it. An account that does not exist is refused after exempt. At [SelfService]
+// nothing of this counts but the switch and the deny rules. [Config.Decide] has the
+// details.
 //
 // # The compiled form
 //
 // What the login helper keeps as the last good policy, at most 8 MiB:
 //
-//	twokey-policy 2 sha256:<64 lower-case hex digits of the source's SHA-256>
+//	twokey-policy 3 sha256:<64 lower-case hex digits of the source's SHA-256>
 //	<the configuration with all defaults filled in, as JSON on one line>
 //
 // each line ended by a line feed, nothing after it. The JSON has the keys of the
 // tables in their order (an entry: users, groups, services, system_accounts, from,
-// starts, by, until), without blanks, and lengths of time in seconds; what is
+// starts, by, until; who: users, groups), without blanks, and lengths of time in seconds; what is
 // empty and has no default is left out, but for issuer, help_url and managed_by. It is a configuration itself (JSON is YAML), and
 // [Load] checks it as [Parse] checks a file. Every policy has one compiled form;
 // any other spelling is refused. Another layout will have another number in the
-// first line; a policy of form 1 is refused, and compiled anew from the file. Where
+// first line; a policy of form 1 or 2 is refused, and compiled anew from the file. Where
 // the file is wrong at that moment there is then no policy, and every login is denied.
 //
 // This configuration
@@ -158,11 +174,13 @@
 //	  - {name: night, groups: [staff], hours: [22:00-06:00], zone: Europe/Berlin, then: deny}
 //	services:
 //	  vsftpd: {ask: appended}
+//	  kiosk: {enroll: false}
+//	roles: {helpdesk: {groups: [helpdesk]}}
 //
 // is compiled, with 64 zeros instead of its digest and the long line broken here
 // after the commas, to
 //
-//	twokey-policy 2 sha256:0000000000000000000000000000000000000000000000000000000000000000
+//	twokey-policy 3 sha256:0000000000000000000000000000000000000000000000000000000000000000
 //	{"version":1,"enabled":true,"observe":false,"language":"en",
 //	"issuer":"","contact":"your administrator","help_url":"",
 //	"default":"optional",
@@ -170,12 +188,14 @@
 //	"exempt":[{"users":["bob"],"services":["xrdp-sesman"]}],
 //	"rules":[{"name":"night","groups":["staff"],
 //	"hours":["22:00-06:00"],"zone":"Europe/Berlin","then":"deny"}],
-//	"services":{"vsftpd":{"ask":"appended"}},
-//	"enroll":{"notice":true},
+//	"services":{"kiosk":{"enroll":false},"vsftpd":{"ask":"appended"}},
+//	"enroll":{"at_login":"with-code","notice":true},
 //	"new_devices":{"digits":6,"period":"30s","algorithm":"SHA1"},
 //	"discrepancy":1,"remember":"0s",
 //	"ssh_keys_alone":"accept","open_within":"3600s",
 //	"methods":["totp","hotp","push","sms","recovery"],
+//	"bypass":{"longest":"86400s"},
+//	"roles":{"helpdesk":{"groups":["helpdesk"]}},
 //	"on_fault":"deny","managed_by":"",
 //	"paths":{"data":"/var/lib/twokey","audit":"/var/log/twokey/audit.jsonl",
 //	"key":"/etc/twokey/host.key","credentials":"/etc/twokey/credentials"}}

@@ -75,8 +75,9 @@ func loadBlock(source string) (*Config, error) {
 func TestEverySituationOfTheDocumentIsDecidedAsItSays(t *testing.T) {
 	all := situations(readDocument(t))
 	numbered, logins := 0, 0
-	for _, s := range all {
-		if regexp.MustCompile(`^\d+\. `).MatchString(s.heading) {
+	for i, s := range all {
+		another := i == 0 || all[i-1].heading != s.heading
+		if another && regexp.MustCompile(`^\d+\. `).MatchString(s.heading) {
 			numbered++
 			if !strings.HasPrefix(s.heading, fmt.Sprintf("%d. ", numbered)) {
 				t.Errorf("situation %d is called %q", numbered, s.heading)
@@ -95,7 +96,7 @@ func TestEverySituationOfTheDocumentIsDecidedAsItSays(t *testing.T) {
 			checkLogin(t, s.heading, c, login)
 		}
 	}
-	if numbered != 22 || len(all) != 27 || logins != 83 {
+	if numbered != 26 || len(all) != 32 || logins != 103 {
 		t.Errorf("%d situations in %d blocks with %d logins: some are not found, or not counted here", numbered, len(all), logins)
 	}
 }
@@ -109,6 +110,9 @@ func checkLogin(t *testing.T, heading string, c *Config, cells []string) {
 		return
 	}
 	out := c.Decide(facts)
+	if code := strings.HasSuffix(cells[0], ", with a code"); out.Enroll && (code || c.AtLogin == AtLoginYes) {
+		out.Action = enrols
+	}
 	if got := fmt.Sprintf("%s (%s)", out.Decision, out.Rule); got != cells[2] {
 		t.Errorf("%s: %s at %s is %s, and not %s", heading, cells[0], cells[1], got, cells[2])
 	}
@@ -117,9 +121,14 @@ func checkLogin(t *testing.T, heading string, c *Config, cells []string) {
 	}
 }
 
+// enrols stands for an action that the login makes of AskThenDeny.
+const enrols Action = 99
+
 // whatHappens says an outcome as the document does.
 func whatHappens(c *Config, o Outcome) string {
 	switch {
+	case o.Action == enrols:
+		return "enrols, then let in"
 	case o.Action == Ignore && !o.Grace.IsZero():
 		return "let in until " + DateOf(o.Grace.Add(-time.Nanosecond)).String()
 	case o.Action == Ignore:
@@ -141,7 +150,7 @@ func whatHappens(c *Config, o Outcome) string {
 }
 
 var (
-	whoCell   = regexp.MustCompile(`^([a-z-]+)(?: of ([a-z, ]+?))?(, enrolled)?(, reset)?(, no account)?(, system account)?$`)
+	whoCell   = regexp.MustCompile(`^([a-z-]+)(?: of ([a-z, -]+?))?(, enrolled)?(, reset)?(, no account)?(, system account)?(?:, with a code)?$`)
 	whereCell = regexp.MustCompile(`^([a-z-]+)(?: from (\S+))?(?: by (\S+))?( at the console)?(?: on (\d{4}-\d\d-\d\d))?(?: at (\d\d:\d\d))?$`)
 )
 
@@ -242,5 +251,68 @@ func TestTheDocumentHasEveryWayAndEveryServiceThatIsNoLogin(t *testing.T) {
 	}
 	if list := "These are `exempt` by themselves: `" + strings.Join(BuiltinNotLogins(), "`, `") + "`."; !strings.Contains(text, list) {
 		t.Errorf("the document does not say: %s", list)
+	}
+}
+
+func TestTheDocumentHasWhoHasWhichRole(t *testing.T) {
+	rows := 0
+	for _, section := range strings.Split(readDocument(t), "\n### ") {
+		found := yamlBlock.FindStringSubmatch(section)
+		table := tableRows(section, "| who | roles |")
+		if found == nil || table == nil {
+			continue
+		}
+		c, err := loadBlock(found[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range table {
+			f, err := factsOf(row[0], "sshd")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var roles []string
+			for _, role := range []struct {
+				name string
+				who  Who
+			}{{"helpdesk", c.Roles.Helpdesk}, {"auditor", c.Roles.Auditor}, {"protected", c.Roles.Protected}, {"requester", c.Bypass.Requesters}} {
+				if has, err := role.who.Has(f.User, f.InGroup); err != nil {
+					t.Error(err)
+				} else if has {
+					roles = append(roles, role.name)
+				}
+			}
+			if rows++; strings.Join(roles, ", ") != row[1] {
+				t.Errorf("%s is %q", row[0], roles)
+			}
+		}
+	}
+	if rows != 8 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
+func TestTheDocumentHasEveryServiceAtWhichOneCanEnrol(t *testing.T) {
+	if list := "These are known to: `" + strings.Join(BuiltinEnroll(), "`, `") + "`."; !strings.Contains(readDocument(t), list) {
+		t.Errorf("the document does not say: %s", list)
+	}
+}
+
+// A link to a heading that is not there leads nowhere.
+func TestTheLinksOfTheDocumentLeadToItsHeadings(t *testing.T) {
+	text := readDocument(t)
+	anchors := map[string]bool{}
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		plain := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		anchors["#"+strings.ReplaceAll(plain, " ", "-")] = true
+	}
+	links := regexp.MustCompile(`\]\((#[^)]*)\)`).FindAllStringSubmatch(text, -1)
+	for _, link := range links {
+		if !anchors[link[1]] {
+			t.Errorf("%s is no heading", link[1])
+		}
+	}
+	if len(links) < 25 {
+		t.Errorf("%d links found", len(links))
 	}
 }

@@ -2,7 +2,7 @@ package policy
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -64,7 +64,8 @@ func (c *Config) Ending(f Facts) []Expiry {
 		}
 	}
 	now, then := c.Decide(f), without.Decide(f)
-	if now.Decision == then.Decision || !strings.Contains(now.Rule, "[") {
+	decides := slices.ContainsFunc(found, func(e Expiry) bool { return e.Entry == now.Rule })
+	if now.Decision == then.Decision || !decides {
 		return nil
 	}
 	return found

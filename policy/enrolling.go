@@ -7,6 +7,14 @@ import "slices"
 // has a device: who has is asked, though he be exempt, since else his password alone would change his devices.
 const SelfService = "twokey-self"
 
+// enrolsAtLogin reports whether at_login is one of the two words that let somebody enrol.
+func (c *Config) enrolsAtLogin() bool { return c.AtLogin == AtLoginWithCode || c.AtLogin == AtLoginYes }
+
+// enrolsWithLess is the larger the less it takes to enrol at a login.
+func (c *Config) enrolsWithLess() int {
+	return slices.Index([]string{AtLoginNo, AtLoginWithCode, AtLoginYes}, c.AtLogin)
+}
+
 // builtinEnroll are the services that are known to show a picture of several lines and to run the account phase.
 var builtinEnroll = []string{"doas", "login", "remote", "sshd", "su", "su-l", "sudo", "sudo-i"}
 

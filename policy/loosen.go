@@ -95,6 +95,20 @@ func lets(key string, was, is *Config) bool {
 		return is.SSHKeysAlone == KeysAccept
 	case "on_fault":
 		return is.OnFault != FaultDeny
+	case "enroll.at_login":
+		return is.enrolsWithLess() > was.enrolsWithLess()
+	case "bypass.requesters":
+		return was.Bypass.Requesters.lacks(is.Bypass.Requesters)
+	case "bypass.longest":
+		return is.Bypass.Longest > was.Bypass.Longest
+	case "roles.helpdesk":
+		return was.Roles.Helpdesk.lacks(is.Roles.Helpdesk)
+	case "roles.auditor":
+		return was.Roles.Auditor.lacks(is.Roles.Auditor)
+	case "roles.protected":
+		return is.Roles.Protected.lacks(was.Roles.Protected)
+	case "provisioners":
+		return !within(is.Provisioners, was.Provisioners)
 	}
 	above, _, _ := strings.Cut(key, ".")
 	return above != "messages"

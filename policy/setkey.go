@@ -30,9 +30,10 @@ const maxValue = 64 << 10
 func settingKeys() []string {
 	return []string{
 		"enabled", "off_until", "observe", "language", "messages.NAME", "issuer", "contact", "help_url", "default",
-		"require", "exempt", "rules", "services.NAME", "enroll.notice",
+		"require", "exempt", "rules", "services.NAME", "enroll.at_login", "enroll.notice",
 		"new_devices.digits", "new_devices.period", "new_devices.algorithm",
-		"discrepancy", "remember", "shared", "ssh_keys_alone", "open_within", "methods", "on_fault", "managed_by",
+		"discrepancy", "remember", "shared", "ssh_keys_alone", "open_within", "methods",
+		"bypass.requesters", "bypass.longest", "roles.helpdesk", "roles.auditor", "roles.protected", "provisioners", "on_fault", "managed_by",
 		"mail.server", "mail.from", "mail.to", "mail.user", "mail.password_file",
 		"paths.data", "paths.audit", "paths.key", "paths.credentials",
 	}
@@ -80,8 +81,10 @@ func keyPath(key string) (path []string, known bool) {
 		case !dotted && kDotted:
 			return []string{above}, true
 		case kBelow == "NAME" && below != "":
-			if service, ask := strings.CutSuffix(below, ".ask"); above == "services" && ask {
-				return []string{above, service, "ask"}, service != ""
+			for _, last := range []string{"ask", "enroll"} {
+				if service, found := strings.CutSuffix(below, "."+last); above == "services" && found {
+					return []string{above, service, last}, service != ""
+				}
 			}
 			return []string{above, below}, true
 		}

@@ -46,6 +46,19 @@ func TestSetKey(t *testing.T) {
 		{"a service with a dot in its name", "version: 1\nservices: {a.b: {ask: never}}\n", set("services.a.b.ask", "earlier"), "never", "earlier"},
 		{"a service with its braces", "version: 1\n", set("services.vsftpd", "{ask: appended}"), "1\n", "1\nservices: {vsftpd: {ask: appended}}\n"},
 		{"a replaced text", "version: 1\n", set("messages.prompt", "Code, please: "), "1\n", "1\nmessages: {prompt: 'Code, please: '}\n"},
+		{"who enrols at a login", "version: 1\n", set("enroll.at_login", "yes"), "1\n", "1\nenroll: {at_login: 'yes'}\n"},
+		{"who enrols at a login, beside notice", "version: 1\nenroll: {notice: true}\n", set("enroll.at_login", "no"), "notice: true}", "notice: true, at_login: 'no'}"},
+		{"that one can enrol at a service", "version: 1\n", set("services.kiosk.enroll", "true"), "1\n", "1\nservices: {kiosk: {enroll: true}}\n"},
+		{"that one cannot at another", "version: 1\nservices: {su: {ask: prompt}}\n", set("services.su.enroll", "false"), "prompt}", "prompt, enroll: false}"},
+		{"a helpdesk", "version: 1\n", set("roles.helpdesk", "{groups: [helpdesk]}"), "1\n", "1\nroles: {helpdesk: {groups: [helpdesk]}}\n"},
+		{"a larger helpdesk", "version: 1\nroles:\n  helpdesk: {groups: [helpdesk]} # first floor\n", set("roles.helpdesk", "{users: [carol], groups: [helpdesk]}"), "{groups: [h", "{users: [carol], groups: [h"},
+		{"how long a bypass code works", "version: 1\nbypass: {longest: 1h}\n", set("bypass.longest", "2h"), "1h", "2h"},
+		{"who may ask for one", "version: 1\nbypass: {longest: 1h}\n", set("bypass.requesters", "{users: [lena]}"), "1h}", "1h, requesters: {users: [lena]}}"},
+		{"whose files are accepted", "version: 1\n", set("provisioners", "["+aSigner+"]"), "1\n", "1\nprovisioners: [" + aSigner + "]\n"},
+		{"that one can enrol taken out", "version: 1\nservices: {a: {ask: never}, kiosk: {enroll: true}}\n", unset("services.kiosk.enroll"), ", kiosk: {enroll: true}", ""},
+		{"ask taken out beside enroll", "version: 1\nservices: {kiosk: {ask: prompt, enroll: true}}\n", unset("services.kiosk.ask"), "ask: prompt, ", ""},
+		{"a role taken out", "version: 1\nroles: {helpdesk: {users: [a]}, auditor: {users: [b]}}\n", unset("roles.auditor"), ", auditor: {users: [b]}", ""},
+		{"the last role taken out", "version: 1\nroles: {helpdesk: {users: [a]}}\nissuer: x\n", unset("roles.helpdesk"), "roles: {helpdesk: {users: [a]}}\n", ""},
 		{"rules", "version: 1\n", set("rules", "[{groups: [staff], from: [192.0.2.0/24], then: optional}]"), "1\n",
 			"1\nrules: [{groups: [staff], from: [192.0.2.0/24], then: optional}]\n"},
 		{"in JSON", `{"version":1,"discrepancy":1}`, set("discrepancy", "3"), `y":1}`, `y":3}`},
@@ -117,6 +130,16 @@ func TestSetKeyRefuses(t *testing.T) {
 		{"the sign of a text on the next lines", "version: 1\n", "help_url", ">", at(2, 11, ""), "https://"},
 
 		{"an unknown key", "version: 1\n", "discrepanci", "1", nil, `unknown key "discrepanci" (did you mean "discrepancy"?)`},
+		{"at_login as a truth value", "version: 1\n", "enroll.at_login", "true", at(2, 20, ""), "put the word in quotes"},
+		{"one field where one can enrol", "version: 1\nservices: {kiosk: {enroll: true}}\n", "services.kiosk.ask", "appended", at(2, 28, ""), "enroll goes with ask: prompt alone"},
+		{"enrolment where there is one field", "version: 1\nservices: {ftp: {ask: appended}}\n", "services.ftp.enroll", "true", at(2, 41, ""), "enroll goes with ask: prompt alone"},
+		{"how one proves who one is", "version: 1\n", "services.twokey-self.ask", "exempt", at(2, 12, ""), "how twokey-self asks is fixed"},
+		{"a role as a name", "version: 1\n", "roles.helpdesk", "carol", at(2, 19, ""), "want users or groups such as {groups: [helpdesk]}"},
+		{"a role that does not exist", "version: 1\n", "roles.admin", "{users: [a]}", nil, `unknown key "roles.admin"`},
+		{"a role without the key above it", "version: 1\n", "helpdesk", "{users: [a]}", nil, `did you mean "roles.helpdesk"?`},
+		{"a bypass code for a year", "version: 1\n", "bypass.longest", "8760h", at(2, 19, ""), "from 5m to 720h"},
+		{"a key that is cut off", "version: 1\n", "provisioners", "[twokey-signer1abc]", at(2, 16, ""), "43 characters"},
+		{"enroll of a service without a name", "version: 1\n", "services..enroll", "true", nil, `unknown key "services..enroll"`},
 		{"an unknown key below another", "version: 1\n", "new_devices.digts", "1", nil, `did you mean "new_devices.digits"?`},
 		{"a key without the one above it", "version: 1\n", "digits", "1", nil, `did you mean "new_devices.digits"?`},
 		{"a key below one that has none", "version: 1\n", "issuer.x", "1", nil, `unknown key "issuer.x"`},
@@ -197,7 +220,7 @@ func TestTheKeysAreThoseOfTheDecoder(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	src := "version: 1\nissuer: Example Ltd\nservices: {a.b: {ask: never}}\nnew_devices: {digits: 8}\nmethods: [totp, recovery]\nrequire: [{users: ['4711']}]\n"
+	src := "version: 1\nissuer: Example Ltd\nservices: {a.b: {ask: never}, kiosk: {enroll: true}}\nroles: {helpdesk: {groups: [desk]}}\nnew_devices: {digits: 8}\nmethods: [totp, recovery]\nrequire: [{users: ['4711']}]\n"
 	found, err := Settings([]byte(src))
 	if err != nil {
 		t.Fatal(err)
@@ -213,6 +236,8 @@ func TestSettings(t *testing.T) {
 		"issuer": "Example Ltd (file)", "services.a.b": "{ask: never} (file)", "new_devices.digits": "8 (file)", "new_devices.period": "30s",
 		"methods": "[totp, recovery] (file)", "require": "[{users: ['4711']}] (file)", "exempt": "", "off_until": "", "enabled": "true", "help_url": "''",
 		"paths.data": "/var/lib/twokey", "contact": "your administrator",
+		"services.kiosk": "{enroll: true} (file)", "enroll.at_login": "with-code", "bypass.longest": "24h", "bypass.requesters": "",
+		"roles.helpdesk": "{groups: [desk]} (file)", "roles.auditor": "", "provisioners": "",
 	} {
 		if got[key] != want {
 			t.Errorf("%s: %q, want %q", key, got[key], want)

@@ -70,7 +70,7 @@ func settings(src []byte, keys []string) ([]Setting, error) {
 // [Brief] does.
 func spellTimes(n *yaml.Node) {
 	for i, child := range n.Content {
-		isTime := n.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains([]string{"remember", "open_within", "period"}, n.Content[i-1].Value)
+		isTime := n.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains([]string{"remember", "open_within", "period", "longest"}, n.Content[i-1].Value)
 		if d, err := time.ParseDuration(child.Value); isTime && child.Kind == yaml.ScalarNode && err == nil {
 			child.Value = Brief(d)
 		}

@@ -108,14 +108,10 @@ var settingRefusals = []refusal{
 	{"no services", "version: 1\nservices: {}\n", 2, 11, "this is empty: leave it out"},
 	{"services as a list", "version: 1\nservices: [vsftpd]\n", 2, 11, "want keys and values, found a list"},
 	{"a service that is a number", "version: 1\nservices: {1: {ask: never}}\n", 2, 12, "want a key, found the number 1"},
-	{"enrolment at login", "version: 1\nenroll: {at_login: with-code, notice: true}\n", 2, 10, "unknown key \"at_login\": this version of twokey has no at_login yet"},
 	{"an unknown key of enroll", "version: 1\nenroll: {notices: true}\n", 2, 10, "unknown key \"notices\" (did you mean \"notice\"?)"},
 	{"notice as a word", "version: 1\nenroll: {notice: \"yes\"}\n", 2, 18, "want true or false, found the text \"yes\""},
 	{"SMS", "version: 1\nsms: {provider: twilio}\n", 2, 1, "unknown key \"sms\": this version of twokey has no sms yet"},
 	{"push", "version: 1\npush: {provider: ntfy}\n", 2, 1, "unknown key \"push\": this version of twokey has no push yet"},
-	{"bypass codes", "version: 1\nbypass: {longest: 24h}\n", 2, 1, "unknown key \"bypass\": this version of twokey has no bypass yet"},
-	{"roles", "version: 1\nroles: {auditor: {groups: [audit]}}\n", 2, 1, "unknown key \"roles\": this version of twokey has no roles yet"},
-	{"provisioners", "version: 1\nprovisioners: []\n", 2, 1, "unknown key \"provisioners\": this version of twokey has no provisioners yet"},
 	{"methods_default", "version: 1\nmethods_default: last\n", 2, 1, "unknown key \"methods_default\": this version of twokey has no methods_default yet"},
 	{"ssh_keys_alone as a truth value", "version: 1\nssh_keys_alone: false\n", 2, 17, "want accept or deny, found the truth value false"},
 	{"an unknown on_fault", "version: 1\non_fault: allow\n", 2, 11, "want deny or allow-console, found the text \"allow\""},
@@ -140,4 +136,4 @@ var settingRefusals = []refusal{
 	{"required by a day and exempt", "version: 1\nrequire: [{users: [a], by: 2026-12-31}]\nexempt: [{users: [a]}]\n", 3, 19, "the user \"a\" is in exempt here and in require on line 2: it can be in one of them"},
 }
 
-func allRefusals() []refusal { return slices.Concat(refusals, settingRefusals) }
+func allRefusals() []refusal { return slices.Concat(refusals, settingRefusals, roleRefusals) }

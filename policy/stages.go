@@ -21,6 +21,10 @@ type stage struct {
 func (c *Config) stages(f Facts, who whoTest) []stage {
 	list := []stage{{name: "switched off", then: Exempt, test: func() (Match, string) { return c.switchedOff(f.Time) }}}
 	list = append(list, c.ruleStages(f, who, true)...)
+	if f.Service == SelfService {
+		return append(list, stage{name: "unknown account", then: Deny, test: f.unknownAccount},
+			stage{name: "service " + SelfService, then: Optional, test: selfService})
+	}
 	list = append(list, stage{name: "service exempt", then: Exempt, test: func() (Match, string) { return c.serviceExempt(f.Service) }})
 	for i, e := range c.Exempt {
 		list = append(list, stage{name: fmt.Sprintf("exempt[%d]", i), then: Exempt, test: func() (Match, string) { return e.match(f, who) }})
@@ -71,6 +75,10 @@ func (c *Config) serviceExempt(service string) (Match, string) {
 		return Yes, fmt.Sprintf("service %q is no login: services says so", service)
 	}
 	return Yes, fmt.Sprintf("service %q is no login", service)
+}
+
+func selfService() (Match, string) {
+	return Yes, "the lists do not count where one's own devices are changed"
 }
 
 func (f Facts) unknownAccount() (Match, string) {

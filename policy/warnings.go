@@ -34,6 +34,8 @@ func (c *Config) Warnings(now time.Time) []string {
 			"su and sudo stay closed, so that root needs a password for the console")
 	}
 	found = append(found, c.settingWarnings()...)
+	found = append(found, c.enrollWarnings()...)
+	found = append(found, c.roleWarnings()...)
 	return append(found, c.NewDevices.warnings()...)
 }
 
@@ -106,11 +108,11 @@ func (c *Config) nameWarnings() []string {
 }
 
 // localServices are those at which nobody comes over the network.
-var localServices = []string{"atd", "chfn", "chsh", "cron", "crond", "doas", "login", "polkit-1", "runuser", "runuser-l", "su", "su-l", "sudo", "sudo-i", "systemd-user"}
+var localServices = []string{"atd", "chfn", "chsh", "cron", "crond", "doas", "login", "polkit-1", "runuser", "runuser-l", "su", "su-l", "sudo", "sudo-i", "systemd-user", SelfService}
 
 // allIn reports whether there are some, and no others than those of all.
 func allIn(some, all []string) bool {
-	return len(some) > 0 && !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+	return len(some) > 0 && within(some, all)
 }
 
 // rootWarnings are about exemptions that let root in over the network. A key in a security key is a second factor.

@@ -40,9 +40,10 @@ func BuiltinNotLogins() []string {
 	return []string{"atd", "chfn", "chsh", "cron", "crond", "dovecot", "samba", "systemd-user"}
 }
 
-// WayOf tells how a PAM service asks: as services says, else [NotALogin] for those of [BuiltinNotLogins], else [Prompt].
+// WayOf tells how a PAM service asks: as services says, else [NotALogin] for those of [BuiltinNotLogins], else [Prompt]; [SelfService]
+// prompts whatever services says.
 func (c *Config) WayOf(service string) Way {
-	if c == nil {
+	if c == nil || service == SelfService {
 		return Prompt
 	}
 	if w, found := c.Services[service]; found {

@@ -36,6 +36,16 @@ func (w Who) Has(user string, inGroup func(group string) (bool, error)) (bool, e
 	return false, failed
 }
 
+// lacks reports whether the other one has a name that this one has not.
+func (w Who) lacks(other Who) bool {
+	return !within(other.Users, w.Users) || !within(other.Groups, w.Groups)
+}
+
+// within reports whether each is one of all.
+func within(some, all []string) bool {
+	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
+}
+
 func (w Who) clone() Who { return Who{slices.Clone(w.Users), slices.Clone(w.Groups)} }
 
 // Roles say who besides root may administer, each with what follows from it; nobody who is not named. Root has no need of a role.
