@@ -32,6 +32,8 @@ type actor struct {
 	code    bool   // over the socket: he has shown a code of his device, and not the password alone
 	login   string // the number of who logged in, whatever he has become since; "": the kernel does not know
 	sudo    string // SUDO_USER, which whoever started us can set
+
+	enrolmentCode string // with which he may enrol, or ""
 }
 
 // theirs is the actor of a process that somebody has started himself: root, or somebody who may look at what everybody may see.

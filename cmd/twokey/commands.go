@@ -25,6 +25,7 @@ func commands(ui *ui) []*cli.Command {
 		auditCommand(ui),
 		remindCommand(ui),
 		versionCommand(ui),
+		serveSelfCommand(ui),
 	}
 }
 

@@ -61,9 +61,12 @@ func needRoot(command string, typed []string) *advised {
 
 func exitStatus(err error) int {
 	var a *advised
+	var done *relayed
 	switch {
 	case errors.Is(err, errSilent):
 		return exitNo
+	case errors.As(err, &done):
+		return done.status
 	case errors.As(err, &a):
 		return a.status
 	}

@@ -23,17 +23,31 @@ var (
 
 // input is standard input, line by line.
 type input struct {
-	file  *os.File // nil: not one
-	lines *bufio.Reader
+	file   *os.File // nil: not one
+	lines  *bufio.Reader
+	remote *remote // the person is at the other end of the socket, and nothing else counts; nil: he is not
 }
 
 func newInput(r io.Reader) *input {
 	file, _ := r.(*os.File)
-	return &input{file, bufio.NewReaderSize(r, maxAnswer)}
+	return &input{file: file, lines: bufio.NewReaderSize(r, maxAnswer)}
+}
+
+// far is the other end of the socket; nil: there is none.
+func (in *input) far() *remote {
+	if in == nil {
+		return nil
+	}
+	return in.remote
 }
 
 // terminal reports whether a person can be asked.
-func (in *input) terminal() bool { return in.file != nil && term.IsTerminal(int(in.file.Fd())) }
+func (in *input) terminal() bool {
+	if far := in.far(); far != nil {
+		return far.request.Person
+	}
+	return in.file != nil && term.IsTerminal(int(in.file.Fd()))
+}
 
 // line asks and reads one line. An interrupt is an error and does not end the program, so that whoever asked can clean up, and a
 // terminal that does not show what is typed shows it again. It is hidden before the question is put: some answer at once.

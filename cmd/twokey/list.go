@@ -136,7 +136,7 @@ func (h *host) list(people []person, now time.Time, csv bool) error {
 		return nil
 	}
 	rows := [][]string{{"USER", "2FA", "METHOD", "POLICY", "LAST USED", "FROM", "LOGIN"}}
-	sign := inUTF8()
+	sign := h.ui.utf8()
 	for _, p := range people {
 		row := p.row(now)
 		if sign && p.enrolled {

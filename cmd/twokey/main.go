@@ -52,14 +52,27 @@ func newApp(ui *ui) *cli.App {
 			return badUsage("there is no command %q", c.Args().First()).hint("twokey --help lists the commands")
 		},
 	}
+	app.Action = ui.behindGate(app.Action)
 	for _, command := range app.Commands {
-		complete(command)
+		complete(ui, command)
 	}
 	return app
 }
 
+// behindGate is the action of a command, which begins only when the gate lets it: every command has it, also one that forgets to ask.
+func (u *ui) behindGate(action cli.ActionFunc) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if u.gate != nil {
+			if err := u.gate(c); err != nil {
+				return err
+			}
+		}
+		return action(c)
+	}
+}
+
 // complete gives every command the global flags, so that they may stand anywhere, and our answer to wrong usage.
-func complete(command *cli.Command) {
+func complete(ui *ui, command *cli.Command) {
 	command.OnUsageError = usageError
 	command.HideHelpCommand = true
 	command.Description = strings.ReplaceAll(command.Description, "\n", " ") // is wrapped anew
@@ -75,7 +88,7 @@ func complete(command *cli.Command) {
 		command.UsageText = "twokey " + command.Name + " COMMAND [OPTIONS] [ARGUMENTS]"
 	}
 	for _, sub := range command.Subcommands {
-		complete(sub)
+		complete(ui, sub)
 	}
 	if command.Action == nil && len(command.Subcommands) > 0 {
 		command.Action = func(c *cli.Context) error {
@@ -84,6 +97,9 @@ func complete(command *cli.Command) {
 			}
 			return badUsage("%s needs a command behind it", command.Name).hint("twokey %s --help lists them", command.Name)
 		}
+	}
+	if command.Action != nil {
+		command.Action = ui.behindGate(command.Action)
 	}
 }
 

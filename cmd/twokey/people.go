@@ -316,6 +316,9 @@ func (h *host) addMembers(u *enroll.Users, group string, people []person) ([]per
 		if in, err := p.inGroup(group); err != nil {
 			return nil, err
 		} else if in {
+			if err := h.mayTouch(p.name, p.account); err != nil {
+				return nil, err
+			}
 			people = append(people, p)
 		}
 	}
@@ -335,6 +338,9 @@ func (h *host) known(u *enroll.Users, names []string) ([]person, error) {
 		}
 		if p.account == nil && !p.enrolled && p.state == nil && p.problem == nil {
 			return nil, unknownUser(name)
+		}
+		if err := h.mayTouch(name, p.account); err != nil {
+			return nil, err
 		}
 		found = append(found, p)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 )
 
@@ -19,7 +20,8 @@ import (
 // Questions go to standard error too, so that standard output can be piped away.
 type ui struct {
 	in       *input
-	peer     *actor // who is at the other end of the socket; nil: whoever has started us
+	gate     func(*cli.Context) error // what stands before every command; nil: nothing
+	peer     *actor                   // who is at the other end of the socket; nil: whoever has started us
 	out, err io.Writer
 	json     bool
 	typed    []string // the command line, without the name of the program
@@ -51,8 +53,32 @@ func (u *ui) lines(text string) {
 
 // print keeps the first failure: whoever enrols somebody with standard output on a full disk has to hear that nobody saw the key.
 func (u *ui) print(text string) {
-	if _, err := io.WriteString(u.out, text); err != nil && u.failed == nil {
+	_, err := io.WriteString(u.out, text)
+	u.keep(err)
+}
+
+func (u *ui) keep(err error) {
+	if err != nil && u.failed == nil {
 		u.failed = fmt.Errorf("standard output could not be written: %w", err)
+	}
+}
+
+// pass prints what comes from the other end of the socket. It is root's, but may quote anybody.
+func (u *ui) pass(m *selfMessage) {
+	switch text := visibleText(m.Text); m.Kind {
+	case selfOut:
+		u.print(text)
+	case selfPicture:
+		u.picture(text)
+	default:
+		fmt.Fprint(u.err, text)
+	}
+}
+
+// aside prints lines on standard error that are neither an error nor what the command is for.
+func (u *ui) aside(text string) {
+	for line := range strings.Lines(text) {
+		fmt.Fprintln(u.err, visible(strings.TrimSuffix(line, "\n")))
 	}
 }
 
@@ -99,6 +125,9 @@ func (u *ui) attach(cmd *exec.Cmd) {
 
 // width is how many columns the terminal has; false when standard output is none.
 func (u *ui) width() (int, bool) {
+	if far := u.in.far(); far != nil {
+		return far.request.Columns, far.request.Columns > 0
+	}
 	f, ok := u.out.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
@@ -108,8 +137,12 @@ func (u *ui) width() (int, bool) {
 }
 
 // picture prints lines of half blocks. On a terminal they are white on black whatever its colours are: half of the scanners
-// cannot read a code whose dark and light are exchanged.
+// cannot read a code whose dark and light are exchanged. At the other end of the socket the client colours them.
 func (u *ui) picture(text string) {
+	if far := u.in.far(); far != nil {
+		u.keep(far.send(selfPicture, text))
+		return
+	}
 	_, terminal := u.width()
 	for line := range strings.Lines(text) {
 		if terminal && os.Getenv("TERM") != "dumb" {
@@ -122,6 +155,9 @@ func (u *ui) picture(text string) {
 // ask puts a question and reads the answer, which is not shown while it is typed when it is hidden. Where standard input is not
 // a terminal it reads the next line of it without a word.
 func (u *ui) ask(question string, hidden bool) (string, error) {
+	if far := u.in.far(); far != nil {
+		return far.ask(question, hidden)
+	}
 	answer, err := u.in.line(hidden, func() {
 		if u.in.terminal() {
 			fmt.Fprint(u.err, question)
@@ -154,13 +190,14 @@ func (u *ui) confirm(yes bool, question string, args ...any) error {
 
 // finish prints an error with its hint, and returns the exit status.
 func (u *ui) finish(err error) int {
-	if err == nil || errors.Is(err, errSilent) && u.failed != nil {
+	var done *relayed
+	if err == nil || (errors.Is(err, errSilent) || errors.As(err, &done)) && u.failed != nil {
 		err = u.failed
 	}
 	if err == nil {
 		return exitDone
 	}
-	if !errors.Is(err, errSilent) {
+	if !errors.Is(err, errSilent) && !errors.As(err, &done) {
 		fmt.Fprintf(u.err, "twokey: error: %s\n", oneLine(err))
 		if hint := hintFor(err); hint != "" {
 			fmt.Fprintf(u.err, "twokey: hint: %s\n", visible(hint))
@@ -174,12 +211,24 @@ func oneLine(err error) string {
 	return visible(strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; "))
 }
 
-// inUTF8 reports whether the language of the terminal has letters beyond ASCII, as setlocale(3) finds out.
-func inUTF8() bool {
+// utf8 reports whether the language of the terminal has letters beyond ASCII, as setlocale(3) finds out.
+func (u *ui) utf8() bool {
+	if far := u.in.far(); far != nil {
+		return far.request.UTF8
+	}
 	language := or(os.Getenv("LC_ALL"), or(os.Getenv("LC_CTYPE"), os.Getenv("LANG")))
 	_, set, _ := strings.Cut(strings.ToLower(language), ".")
 	set, _, _ = strings.Cut(set, "@")
 	return set == "utf-8" || set == "utf8"
+}
+
+// visibleText is visible for text of several lines.
+func visibleText(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = visible(line)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // visible replaces what could move the cursor or hide text: names and messages are other people's.

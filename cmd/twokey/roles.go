@@ -1,29 +1,37 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"twokey/audit"
+	"twokey/internal/sysuser"
+	"twokey/policy"
 )
 
 // selfService is the PAM service by which somebody proves over the socket who he is, and what stands for it in the audit log.
-const selfService = "twokey-self"
+const selfService = policy.SelfService
 
 // permission says who may run a command without being root, over the socket.
 type permission struct {
-	roles []role   // self, helpdesk, auditor
-	flags []string // that may be given, beside --json and --yes; "qr=terminal,none": with these values only
-	users names    // which of the arguments are users
-	bare  bool     // for himself also by the password alone, as long as he has no device
+	roles  []role   // self, helpdesk, auditor
+	flags  []string // that may be given, beside --json and --yes; "qr=terminal,none": with these values only
+	users  names    // which of the arguments are users
+	behind int      // how many arguments stand behind the first, where that is a user
+	bare   bool     // for himself also by the password alone, as long as he has no device
 }
 
 // names says which of the arguments of a command are users.
 type names int
 
 const (
-	noName     names = iota // none
-	firstName               // the first, where there is one; it is about whoever types without it
-	everyName               // all, and the members of --group
-	beforeName              // the first, where there is one more than the command needs at least: device rename [USER] FROM TO
+	noName    names = iota // none
+	firstName              // the first, where it is not left out; then it is about whoever types
+	everyName              // all, and the members of --group
 )
 
 // permissions is the table of what is for others than root. A command that is not in it is for root alone, and a flag that is not
@@ -36,8 +44,8 @@ func permissions() map[string]permission {
 		"enroll":        {roles: []role{bySelf}, flags: append(device, "recovery-codes", "replace"), users: firstName, bare: true},
 		"device list":   {roles: []role{bySelf}, users: firstName, bare: true},
 		"device add":    {roles: []role{bySelf}, flags: append(device, "recovery-codes"), users: firstName},
-		"device remove": {roles: []role{bySelf}, flags: []string{dryRun}, users: beforeName},
-		"device rename": {roles: []role{bySelf}, flags: []string{dryRun}, users: beforeName},
+		"device remove": {roles: []role{bySelf}, flags: []string{dryRun}, users: firstName, behind: 1},
+		"device rename": {roles: []role{bySelf}, flags: []string{dryRun}, users: firstName, behind: 2},
 		"recovery show": {roles: []role{bySelf}, users: firstName, bare: true},
 		"recovery new":  {roles: []role{bySelf}, flags: []string{"recovery-codes", dryRun}, users: firstName},
 		"show":          {roles: []role{bySelf, byHelpdesk}, users: firstName, bare: true},
@@ -63,4 +71,110 @@ func (p permission) takes(flag string) bool {
 		name, _, _ := strings.Cut(f, "=")
 		return name == flag
 	})
+}
+
+// checkFlags refuses flags that the table does not name, as they were typed, and values that it does not.
+func (p permission) checkFlags(c *cli.Context, typed []string) error {
+	for _, word := range typed {
+		if word == "--" {
+			break
+		}
+		if len(word) < 2 || word[0] != '-' {
+			continue
+		}
+		flag, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+		if !p.takes(flag) {
+			return notOverSocket("--"+flag, typed)
+		}
+	}
+	for _, f := range p.flags {
+		name, values, limited := strings.Cut(f, "=")
+		if limited && c.IsSet(name) && !slices.Contains(strings.Split(values, ","), c.String(name)) {
+			return notOverSocket("--"+name+" "+c.String(name), typed)
+		}
+	}
+	return nil
+}
+
+func notOverSocket(what string, typed []string) error {
+	return (&advised{text: what + " needs root", status: exitNeedRoot}).hint("%s", asRoot(typed))
+}
+
+// named are the arguments that are users.
+func (p permission) named(args []string) []string {
+	switch {
+	case p.users == everyName:
+		return args
+	case p.users == firstName && len(args) > p.behind:
+		return args[:1]
+	}
+	return nil
+}
+
+// roleOf is as what somebody who came over the socket may run a command with these arguments: for himself where it is about himself, else
+// by what the policy makes him.
+func (h *host) roleOf(p permission, args, groups []string) (role, error) {
+	him := person{name: h.actor.account.Name, account: &h.actor.account}
+	named := p.named(args)
+	if slices.Contains(p.roles, bySelf) && len(groups) == 0 && !slices.ContainsFunc(named, func(name string) bool { return !h.isHim(name) }) {
+		return bySelf, nil
+	}
+	for role, who := range map[role]policy.Who{byHelpdesk: h.policy.Roles.Helpdesk, byAuditor: h.policy.Roles.Auditor} {
+		if !slices.Contains(p.roles, role) {
+			continue
+		}
+		has, err := who.Has(him.name, him.inGroup)
+		if err != nil {
+			return noRole, fmt.Errorf("whether %s is of the %s cannot be told: %w", him.name, role, err)
+		}
+		if has {
+			return role, nil
+		}
+	}
+	return noRole, nil
+}
+
+// isHim reports whether a name is that of who acts.
+func (h *host) isHim(name string) bool {
+	account, err := sysuser.Lookup(name)
+	return err == nil && account.UID == h.actor.account.UID && account.Name == h.actor.account.Name
+}
+
+// mayTouch refuses what somebody who is not root would do to a user. It is asked wherever a name becomes the user that something is done
+// to, at that moment: names are of the caller's choosing, and one user may have several. A group that cannot be looked up refuses.
+func (h *host) mayTouch(name string, account *sysuser.Account) error {
+	who := h.actor.account.Name
+	switch {
+	case !h.actor.socket:
+		return nil // who is not root comes no further than to look
+	case account == nil:
+		return h.refusal(name, "there is no such account")
+	case h.actor.role == bySelf && account.UID == h.actor.account.UID && account.Name == who:
+		return nil
+	case h.actor.role != byHelpdesk:
+		return h.refusal(name, "it is not %s", who)
+	case account.UID == 0:
+		return h.refusal(name, "the helpdesk has nothing to do with root")
+	case account.UID == h.actor.account.UID:
+		return h.refusal(name, "the helpdesk does nothing for itself")
+	}
+	p := person{name: account.Name, account: account}
+	protected, err := h.policy.Roles.Protected.Has(p.name, p.inGroup)
+	if err != nil {
+		return h.refusal(name, "whether roles.protected has the user cannot be told: %v", err)
+	}
+	if protected {
+		return h.refusal(name, "roles.protected has the user")
+	}
+	return nil
+}
+
+// refusal is that somebody who is known to be he wants what he may not, which the audit log keeps.
+func (h *host) refusal(name, why string, args ...any) error {
+	reason := fmt.Sprintf(why, args...)
+	refused := (&advised{text: fmt.Sprintf("%s is for root: %s", name, reason), status: exitNeedRoot}).hint("%s", asRoot(h.ui.typed))
+	if err := h.recordSelf(audit.Failure, name, reason); err != nil {
+		return errors.Join(refused, err)
+	}
+	return refused
 }

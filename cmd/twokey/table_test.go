@@ -78,7 +78,7 @@ func TestTheSignIsForUTF8Only(t *testing.T) {
 		t.Setenv("LC_ALL", c.all)
 		t.Setenv("LC_CTYPE", c.ctype)
 		t.Setenv("LANG", c.lang)
-		if inUTF8() != c.want {
+		if (&ui{in: newInput(strings.NewReader(""))}).utf8() != c.want {
 			t.Errorf("%+v", c)
 		}
 	}

@@ -56,7 +56,7 @@ func testLoginAction(c *cli.Context, ui *ui) error {
 		return err
 	}
 	begin := time.Now()
-	result, pid, err := t.inAProcessOfItsOwn(ui)
+	result, pid, err := t.inAProcessOfItsOwn(ui, ui.lines)
 	if err != nil {
 		return err
 	}
@@ -128,8 +128,9 @@ func (h *host) ownReason(pid int, begin time.Time) string {
 }
 
 // inAProcessOfItsOwn runs the transaction in a child: modules swap signal handlers under the Go runtime, and one that ends the
-// process must not take the answer with it. Only a child that says that the login is let in and then ends well counts.
-func (t transaction) inAProcessOfItsOwn(ui *ui) (outcome, int, error) {
+// process must not take the answer with it. Only a child that says that the login is let in and then ends well counts. What the stack says
+// beside its questions is told by tell.
+func (t transaction) inAProcessOfItsOwn(ui *ui, tell func(lines string)) (outcome, int, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return outcome{}, 0, err
@@ -146,10 +147,10 @@ func (t transaction) inAProcessOfItsOwn(ui *ui) (outcome, int, error) {
 	if err := errors.Join(child.Start(), theirs.Close()); err != nil {
 		return outcome{}, 0, err
 	}
-	result, talkErr := relay(ours, ui)
+	result, talkErr := converse(ours, ui, tell)
 	closeErr := ours.Close()
 	waitErr := child.Wait()
-	if errors.Is(talkErr, errInterrupted) {
+	if errors.Is(talkErr, errInterrupted) || errors.Is(talkErr, errGone) {
 		return outcome{}, 0, talkErr
 	}
 	if err := errors.Join(talkErr, closeErr, waitErr); err != nil {
@@ -166,8 +167,8 @@ func socketPair() (ours, theirs *os.File, err error) {
 	return os.NewFile(uintptr(pair[0]), "transaction"), os.NewFile(uintptr(pair[1]), "transaction"), nil
 }
 
-// relay brings the stack's words to the person and the answers back, until the stack has decided.
-func relay(conn io.ReadWriter, ui *ui) (outcome, error) {
+// converse brings the stack's words to the person and the answers back, until the stack has decided.
+func converse(conn io.ReadWriter, ui *ui, tell func(lines string)) (outcome, error) {
 	result := outcome{Prompts: []string{}, Messages: []string{}}
 	from, to := json.NewDecoder(conn), json.NewEncoder(conn)
 	for {
@@ -181,8 +182,8 @@ func relay(conn io.ReadWriter, ui *ui) (outcome, error) {
 			return result, nil
 		case pamHidden, pamShown:
 			result.Prompts = append(result.Prompts, m.Text)
-			answer, err := ui.answerPAM(m)
-			if errors.Is(err, errInterrupted) {
+			answer, err := ui.answerPAM(m, tell)
+			if errors.Is(err, errInterrupted) || errors.Is(err, errGone) {
 				return outcome{}, err
 			}
 			if err := to.Encode(pamAnswer{OK: err == nil, Text: answer}); err != nil {
@@ -190,17 +191,17 @@ func relay(conn io.ReadWriter, ui *ui) (outcome, error) {
 			}
 		default:
 			result.Messages = append(result.Messages, m.Text)
-			ui.lines(m.Text + "\n")
+			tell(m.Text + "\n")
 		}
 	}
 }
 
 // answerPAM puts a question of the stack. Lines before the last one are shown above it.
-func (u *ui) answerPAM(m pamMessage) (string, error) {
+func (u *ui) answerPAM(m pamMessage, tell func(lines string)) (string, error) {
 	end := strings.LastIndexByte(m.Text, '\n') + 1
-	u.lines(m.Text[:end])
+	tell(m.Text[:end])
 	if !u.in.terminal() {
-		u.lines(m.Text[end:])
+		tell(m.Text[end:])
 	}
 	return u.ask(visible(m.Text[end:]), m.Kind == pamHidden)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/msteinert/pam/v2"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 )
 
 // transactionName is the command by which test login starts itself again. It is not for people: it talks on descriptor 3, in
@@ -23,6 +24,7 @@ type transaction struct {
 	User    string `json:"user"`
 	Service string `json:"service"`
 	From    string `json:"from"`
+	Caller  uint32 `json:"caller"` // the user who has started it, where that is not root; also PAM_RUSER
 	ConfDir string `json:"conf_dir"`
 }
 
@@ -105,7 +107,20 @@ func (t transaction) run(k *talk) error {
 	return k.to.Encode(pamMessage{pamDone, text})
 }
 
+func (t transaction) ruser() string {
+	if t.Caller == 0 {
+		return ""
+	}
+	return t.User
+}
+
 func (t transaction) decide(k *talk) (err error) {
+	// As in su, the real user is who calls: by that the module knows where an attempt comes from.
+	if t.Caller != 0 {
+		if err := unix.Setreuid(int(t.Caller), -1); err != nil {
+			return fmt.Errorf("setreuid: %w", err)
+		}
+	}
 	var handle *pam.Transaction
 	if t.ConfDir != "" {
 		handle, err = pam.StartConfDir(t.Service, t.User, k, t.ConfDir)
@@ -116,8 +131,11 @@ func (t transaction) decide(k *talk) (err error) {
 		return fmt.Errorf("start: %w", err)
 	}
 	defer func() { err = errors.Join(err, handle.End()) }()
-	if t.From != "" {
-		if err := handle.SetItem(pam.Rhost, t.From); err != nil {
+	for item, value := range map[pam.Item]string{pam.Rhost: t.From, pam.Ruser: t.ruser()} {
+		if value == "" {
+			continue
+		}
+		if err := handle.SetItem(item, value); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"twokey/audit"
+	"twokey/enroll"
+	"twokey/internal/proc"
+	"twokey/policy"
+	"twokey/state"
+)
+
+// actionSelf is the audit log's word for a proof over the socket.
+const actionSelf = "self-service"
+
+// codeTries is how often an enrolment code is asked for.
+const codeTries = 3
+
+// passGate stands before every command that comes over the socket: what is wished must be in the table, and who wishes it must prove that it
+// is he. Only then has the ui's actor a role, without which nothing can be touched.
+func passGate(c *cli.Context, ui *ui) error {
+	name := nameOf(c)
+	p, listed := permissions()[name]
+	if !listed {
+		return needRoot(or(name, c.App.Name), ui.typed)
+	}
+	if err := p.checkFlags(c, ui.typed); err != nil {
+		return err
+	}
+	h, u, err := openUsersInForce(c, ui)
+	if err != nil {
+		return err
+	}
+	role, err := h.roleOf(p, c.Args().Slice(), c.StringSlice(group))
+	if err != nil {
+		return err
+	}
+	if role == noRole {
+		return needRoot(name, ui.typed)
+	}
+	h.actor.role = role
+	g := &gate{host: h, users: u, wish: name, permission: p, as: role, replace: c.Bool("replace")}
+	if err := g.pass(); err != nil {
+		return err
+	}
+	ui.peer.role, ui.peer.code = role, g.byCode
+	return nil
+}
+
+// gate is what one wish has to pass.
+type gate struct {
+	*host
+	permission
+	users    *enroll.Users
+	wish     string // the command
+	as       role
+	replace  bool // --replace
+	enrolled bool
+	byCode   bool
+}
+
+func (g *gate) pass() (err error) {
+	him := g.actor.account.Name
+	if g.enrolled, err = g.users.Secrets.Enrolled(him); err != nil {
+		return err
+	}
+	if err := g.withoutDevice(); err != nil {
+		return err
+	}
+	if err := g.prove(); err != nil {
+		return err
+	}
+	if g.byCode, err = tookCode(g.users, him); err != nil {
+		return err
+	}
+	// He may have got a device, or lost it, since the question was chosen.
+	if g.enrolled, err = g.users.Secrets.Enrolled(him); err != nil {
+		return err
+	}
+	if g.enrolled && !g.byCode {
+		return g.unproven("no code was asked for: twokey is switched off, or /etc/pam.d/" + selfService + " does not ask")
+	}
+	if err := g.withoutDevice(); err != nil {
+		return err
+	}
+	if err := g.enrolmentCode(); err != nil {
+		return err
+	}
+	return g.recordSelf(audit.Success, "", g.wish)
+}
+
+// withoutDevice refuses what needs a device, to somebody who has none.
+//
+// Attack: with a stolen password alone, somebody begins an enrolment with --replace, waits until the owner has enrolled, and then
+// confirms it: so that is not begun.
+func (g *gate) withoutDevice() error {
+	him := g.actor.account.Name
+	switch {
+	case g.enrolled:
+		return nil
+	case g.as != bySelf:
+		return failed("who is of the %s needs a second factor of his own first", g.as).hint("twokey enroll")
+	case !g.bare, g.replace:
+		return about(him, enroll.ErrNotEnrolled)
+	case g.wish != "enroll":
+		return nil
+	}
+	p, err := g.person(g.users, him)
+	if err != nil {
+		return err
+	}
+	if g.policy.AtLogin == policy.AtLoginNo || byAdministrator(p) {
+		return failed("on this host nobody enrols by himself: ask %s", g.policy.Contact)
+	}
+	return nil
+}
+
+// byAdministrator reports whether a rule wants that the user is enrolled by an administrator, wherever he logs in.
+func byAdministrator(p person) bool {
+	found := p.outcome.EnrollByAdmin
+	for _, s := range p.services {
+		found = found || s.outcome.EnrollByAdmin
+	}
+	return found
+}
+
+// prove has PAM ask who it is.
+func (g *gate) prove() error {
+	// Without the file libpam goes by "other", whatever that asks.
+	exists, err := g.pamServiceExists(selfService)
+	if err == nil && !exists {
+		err = failed("/etc/pam.d/%s is not there, by which twokey asks who you are", selfService)
+	}
+	if err != nil {
+		return err
+	}
+	him := g.actor.account
+	result, _, err := transaction{User: him.Name, Service: selfService, Caller: him.UID}.inAProcessOfItsOwn(g.ui, g.ui.aside)
+	if err != nil {
+		return err
+	}
+	if !result.OK {
+		return g.unproven(result.Reason)
+	}
+	return nil
+}
+
+// unproven is that nothing showed that it is he.
+func (g *gate) unproven(reason string) error {
+	refused := &advised{text: fmt.Sprintf("%s is not proven to be you: %s", g.actor.account.Name, reason), status: exitNo}
+	if err := g.recordSelf(audit.Failure, "", g.wish+": "+reason); err != nil {
+		return errors.Join(refused, err)
+	}
+	return refused
+}
+
+// tookCode reports whether the transaction that has just ended, in a child of this process, has looked at a code and found it right. It can
+// be asked once.
+//
+// Attack: a stack in which pam_twokey is missing, or does not ask since twokey is switched off, and a password alone changes devices.
+func tookCode(u *enroll.Users, user string) (bool, error) {
+	self, err := proc.Self()
+	if err != nil {
+		return false, err
+	}
+	var taken state.Success
+	var found bool
+	err = u.State.Update(user, func(tx *state.Tx) error {
+		taken, found = tx.TakeSuccess(self, selfService)
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	fresh := time.Since(taken.Time).Abs() < selfPatience // a number and a start time can come again when the machine has started anew
+	return err == nil && found && fresh && taken.Method != "" && taken.Method != state.Ended, err
+}
+
+// recordSelf writes of a proof, or of what somebody was refused who had proven who he is.
+func (h *host) recordSelf(outcome audit.Outcome, target, reason string) error {
+	rec := h.newRecord(actionSelf, target)
+	rec.Outcome, rec.Reason = outcome, reason
+	if err := audit.Append(h.path(h.policy.Paths.Audit), rec); err != nil {
+		return fmt.Errorf("the audit log could not be written: %w", err)
+	}
+	return nil
+}
+
+// enrolmentCode asks somebody whose device was taken away for the code that the administrator gave him.
+//
+// Attack: between a reset and the next login whoever stole the password enrols his own phone.
+func (g *gate) enrolmentCode() error {
+	if g.enrolled || g.as != bySelf || g.wish != "enroll" || g.policy.AtLogin != policy.AtLoginWithCode {
+		return nil
+	}
+	him := enroll.Account{Name: g.actor.account.Name, UID: g.actor.account.UID}
+	p, err := g.person(g.users, him.Name)
+	if err != nil || p.problem != nil || !p.mustEnroll() {
+		return errors.Join(err, about(him.Name, p.problem))
+	}
+	for range codeTries {
+		answer, err := g.ui.ask("Enrolment code: ", true)
+		if err != nil {
+			return err
+		}
+		err = g.users.CheckCode(him, answer)
+		if err == nil {
+			g.ui.peer.enrolmentCode = answer
+			return nil
+		}
+		if !errors.Is(err, enroll.ErrCodeWrong) {
+			return g.noCode(err)
+		}
+		g.ui.warn("%s", enroll.ErrCodeWrong)
+	}
+	return g.unproven(enroll.ErrCodeWrong.Error())
+}
+
+// noCode is that there is no code which could be right.
+func (g *gate) noCode(err error) error {
+	if !errors.Is(err, enroll.ErrNoCode) && !errors.Is(err, enroll.ErrCodeEnded) {
+		return err
+	}
+	return errors.Join(failed("%v: ask %s for one", err, g.policy.Contact), g.recordSelf(audit.Failure, "", g.wish+": "+err.Error()))
+}
+
+// checkEnrolmentCode looks again, behind the beginning of an enrolment, at the code with which it was allowed: it may have been ended by
+// then. Nobody who was not asked for one has one.
+func (h *host) checkEnrolmentCode(u *enroll.Users, a enroll.Account) error {
+	if h.actor.enrolmentCode == "" {
+		return nil
+	}
+	return u.CheckCode(a, h.actor.enrolmentCode)
+}
