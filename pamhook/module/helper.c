@@ -104,23 +104,30 @@ static _Noreturn void become_helper(int sock, const char *path)
 	_exit(NOT_STARTED);
 }
 
-/* Our end is above 2, or an application that was started with standard output closed would print into the conversation. The
- * buffer holds the largest HELLO, whatever the system's default is. */
-static bool make_socket(int ends[2])
+/* Not 0 to 2, or an application that was started with standard output closed would print into the conversation. The buffer holds the
+ * largest HELLO, whatever the system's default is. */
+bool keep_socket(struct login *l, int low)
 {
 	const int room = 4 * MAX_PAYLOAD;
-	int low;
+
+	l->fd = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	(void)close(low);
+	if (l->fd >= 0)
+		(void)setsockopt(l->fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+	return l->fd >= 0;
+}
+
+static bool make_pair(struct login *l, int *theirs)
+{
+	int ends[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
 		return false;
-	low = ends[0];
-	ends[0] = fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	(void)close(low);
-	if (ends[0] < 0)
-		(void)close(ends[1]);
-	else
-		(void)setsockopt(ends[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
-	return ends[0] >= 0;
+	*theirs = ends[1];
+	if (keep_socket(l, ends[0]))
+		return true;
+	(void)close(*theirs);
+	return false;
 }
 
 /* SIGCHLD is set to its default until helper_finish, as pam_unix does: an application's handler would take the exit status, and
@@ -132,9 +139,10 @@ bool helper_start(struct login *l)
 	const struct sigaction standard = {.sa_handler = SIG_DFL};
 	const uint64_t all[2] = {~0ULL, ~0ULL};
 	uint64_t before[2];
-	int ends[2];
+	int theirs;
 
-	if (!make_socket(ends)) {
+	l->helper = l->args->helper;
+	if (!make_pair(l, &theirs)) {
 		pam_syslog(l->pamh, LOG_ERR, "refused: no socket for the helper: %m");
 		return false;
 	}
@@ -142,10 +150,9 @@ bool helper_start(struct login *l)
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, all, before, KERNEL_SIGSET);
 	l->pid = _Fork();
 	if (l->pid == 0)
-		become_helper(ends[1], l->args->helper);
+		become_helper(theirs, l->helper);
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, before, NULL, KERNEL_SIGSET);
-	(void)close(ends[1]);
-	l->fd = ends[0];
+	(void)close(theirs);
 	if (l->pid > 0)
 		return true;
 	pam_syslog(l->pamh, LOG_ERR, "refused: no process for the helper: %m");
@@ -170,12 +177,14 @@ static pid_t wait_until(pid_t pid, int *status, int64_t end)
  * status 0. The second wait is bounded too: a process in an uninterruptible write does not die. */
 int helper_finish(const struct login *l, bool patient)
 {
-	const char *helper = l->args->helper;
+	const char *helper = l->helper;
 	int status = -1;
 	pid_t got;
 
 	(void)shutdown(l->fd, SHUT_RDWR);
 	(void)close(l->fd);
+	if (l->pid == 0)
+		return 0; /* it is systemd's child: its verdict and the end of file are all there is */
 	got = wait_until(l->pid, &status, now_ms() + (patient ? END_MS : 0));
 	if (got == 0) {
 		pam_syslog(l->pamh, LOG_ERR, "%s had to be killed", helper);

@@ -1,12 +1,13 @@
 /*
- * pam_twokey.so asks for the second factor. It decides nothing: it starts twokey-verify as root, relays its questions to the
- * application, looks names up for it, and turns its verdict into a PAM result.
+ * pam_twokey.so asks for the second factor. It decides nothing: it starts twokey-verify as root, or finds it on a socket of systemd's,
+ * relays its questions to the application, looks names up for it, and turns its verdict into a PAM result.
  *
  * The module MUST
  *  1. return PAM_SUCCESS from authenticate only for one complete, well-formed ALLOW frame with the nonce of this run, then end
- *     of file, then exit status 0; PAM_IGNORE only for an IGNORE frame with the same, and only from authenticate;
+ *     of file, then exit status 0, which a helper on a socket has none of; PAM_IGNORE only for an IGNORE frame with the same, and only
+ *     from authenticate;
  *  2. never succeed on a `decoy` line;
- *  3. deny for everything else: unknown arguments, no root, no memory, no randomness, no helper, no answer, no time left;
+ *  3. deny for everything else: unknown arguments, no memory, no randomness, no helper, no answer, no time left;
  *  4. ask for a delay of 2 s on every path of authenticate, and forget what an earlier try left in the handle;
  *  5. leave the application as it was: SIGCHLD, signal mask, descriptors, children;
  *  6. start the helper where the caller cannot stop, starve or limit it, with nothing of the application's but the socket;
@@ -18,7 +19,9 @@
  *     code stays in it, and no password that the helper did not see is cut;
  * 12. deny when the helper was not told everything;
  * 13. grant no credentials and open no session while the account phase has still to ask: an application that leaves that phase out
- *     must not get a login out of authenticate alone.
+ *     must not get a login out of authenticate alone;
+ * 14. send nothing to a socket on which anybody but root listens, or which is not root's; and not start the helper where the caller
+ *     could have started it: an application that is not root has the one on the socket or none.
  * It MUST NOT set PAM_USER, open a file, read the environment, have a constructor, global or static data that
  * changes, or threads (sshd forks between pam_start and pam_authenticate).
  */
@@ -35,7 +38,7 @@
 #define ACCOUNT_DUE "twokey_account" /* PAM data, not NULL from an authenticate that leaves a question to acct_mgmt to its answer */
 #define NOT_ASKED "the account phase, which has still to ask, was left out or denied: is its line missing?"
 
-enum { FAIL_DELAY_US = 2000000 };
+enum { FAIL_DELAY_US = 2000000, SAID_NOTHING = -1 };
 
 static bool take_argument(struct args *a, const char *arg)
 {
@@ -49,6 +52,8 @@ static bool take_argument(struct args *a, const char *arg)
 		a->config = arg + 7;
 	else if (strncmp(arg, "helper=/", 8) == 0 && a->helper == NULL)
 		a->helper = arg + 7;
+	else if (strncmp(arg, "socket=/", 8) == 0 && a->socket == NULL && strlen(arg + 7) < MAX_SOCKET)
+		a->socket = arg + 7;
 	else
 		return false;
 	return true;
@@ -90,7 +95,7 @@ static void log_talk(const struct login *l, enum io r)
 	};
 
 	if (r != IO_OK || l->args->debug)
-		pam_syslog(l->pamh, r == IO_OK ? LOG_DEBUG : LOG_ERR, "phase %d: %s %s", l->phase, l->args->helper, why[r]);
+		pam_syslog(l->pamh, r == IO_OK ? LOG_DEBUG : LOG_ERR, "phase %d: %s %s", l->phase, l->helper, why[r]);
 }
 
 static int refusal(enum phase phase)
@@ -148,13 +153,12 @@ static int settle(const struct login *l, enum io r, const struct frame *verdict,
 	return cut_authtok(l) ? PAM_SUCCESS : no;
 }
 
-static int run_helper(struct login *l, const struct hello *hello)
+static int speak(struct login *l, const struct hello *hello, bool last)
 {
 	struct frame verdict = {0};
 	enum io r;
+	int status;
 
-	if (!helper_start(l))
-		return refusal(l->phase);
 	l->silence_end = now_ms() + SILENCE_MS;
 	l->total_end = now_ms() + TOTAL_MS;
 	if (hello->too_long) {
@@ -164,7 +168,28 @@ static int run_helper(struct login *l, const struct hello *hello)
 	r = send_bytes(l, hello->bytes, hello->len) ? talk(l, &verdict) : IO_CUT;
 	log_talk(l, r);
 	/* A helper that breaks the rules is killed at once; one that is done, or whose client has gone, may finish its record. */
-	return settle(l, r, &verdict, helper_finish(l, r != IO_BAD && r != IO_LATE));
+	status = helper_finish(l, r != IO_BAD && r != IO_LATE);
+	return !last && verdict.type == 0 && (r == IO_END || r == IO_CUT) ? SAID_NOTHING : settle(l, r, &verdict, status);
+}
+
+/* Who is called by somebody else than root has the helper outside that caller's cgroup and limits, if systemd has it ready, and else
+ * starts it himself: a socket without a listener, or a unit that does not start, must not shut everybody out of sudo. */
+static int run_helper(struct login *l, const struct hello *hello)
+{
+	const bool is_root = geteuid() == 0;
+	const enum reached reached = is_root && getuid() == 0 ? NOT_THERE : helper_reach(l);
+	int result = SAID_NOTHING;
+
+	if (reached == REACHED)
+		result = speak(l, hello, !is_root);
+	else if (reached == STRANGER)
+		pam_syslog(l->pamh, LOG_ERR, "refused: %s is not root's", l->helper);
+	else if (!is_root)
+		pam_syslog(l->pamh, LOG_ERR, "refused: the application does not run as root, and %s: %m (systemctl enable --now "
+			   "twokey-verify.socket)", l->helper);
+	if (result == SAID_NOTHING && is_root && reached != STRANGER && helper_start(l))
+		result = speak(l, hello, true);
+	return result == SAID_NOTHING ? refusal(l->phase) : result;
 }
 
 static int run(pam_handle_t *pamh, int flags, enum phase phase, const struct args *args)
@@ -174,7 +199,7 @@ static int run(pam_handle_t *pamh, int flags, enum phase phase, const struct arg
 	int result = refusal(phase);
 
 	l.silent = ((unsigned)flags & PAM_SILENT) != 0;
-	if (geteuid() != 0)
+	if (geteuid() != 0 && phase != AUTHENTICATE)
 		pam_syslog(pamh, LOG_ERR, "refused: the application does not run as root");
 	else if (hello == NULL || !make_nonce(l.nonce) || !gather(&l, hello))
 		pam_syslog(pamh, LOG_ERR, "refused: the facts of this login could not be gathered");

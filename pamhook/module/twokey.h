@@ -14,8 +14,11 @@
 #ifndef TWOKEY_HELPER
 #define TWOKEY_HELPER "/usr/libexec/twokey/twokey-verify"
 #endif
+#ifndef TWOKEY_RUN
+#define TWOKEY_RUN "/run/twokey"
+#endif
 
-enum { HEADER_SIZE = 5, NONCE_SIZE = 16, MAX_PAYLOAD = 65536, MAX_VALUE = 16384, MAX_TEXT = 16384, MAX_ANSWER = 1024 };
+enum { HEADER_SIZE = 5, NONCE_SIZE = 16, MAX_PAYLOAD = 65536, MAX_VALUE = 16384, MAX_TEXT = 16384, MAX_ANSWER = 1024, MAX_SOCKET = 108 };
 
 enum {
 	SILENCE_MS = 15000, /* for which the helper may say nothing, unless it sent WAIT */
@@ -47,7 +50,7 @@ enum io {
 
 struct args {
 	bool decoy, after_password, debug;
-	const char *config, *helper; /* config may be NULL: the helper has a default */
+	const char *config, *helper, *socket; /* config may be NULL: the helper has a default; socket: there is one for each kind of caller */
 };
 
 /* One run of the helper. */
@@ -67,8 +70,9 @@ struct login {
 	int gid_count;
 	int client; /* the client's connection to the application, or -1 */
 
-	int fd; /* our end of the helper's socket */
-	pid_t pid;
+	const char *helper; /* the program or the socket, for the log */
+	int fd;             /* our end of the helper's socket */
+	pid_t pid;          /* 0: the helper is not our child, there is a socket on which it is found */
 	struct sigaction old_sigchld;
 	int64_t silence_end, total_end; /* now_ms() must stay below both */
 	enum no_answer hopeless;        /* not 0: whatever the helper says, the answer is no */
@@ -99,8 +103,12 @@ bool gather(struct login *l, struct hello *h);
 enum membership membership(const struct login *l, const char *group);
 bool client_gone(const struct login *l);
 
+bool keep_socket(struct login *l, int low);
 bool helper_start(struct login *l);
 int helper_finish(const struct login *l, bool patient);
+
+enum reached { REACHED, NOT_THERE, STRANGER };
+enum reached helper_reach(struct login *l);
 
 enum io talk(struct login *l, struct frame *verdict);
 bool is_authtok(const struct login *l, const char *text);

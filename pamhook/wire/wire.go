@@ -1,4 +1,5 @@
-// Package wire is the language that the PAM module and its helper speak: frames on one connected stream socket. This
+// Package wire is the language that the PAM module and its helper speak: frames on one connected stream socket, one end of a pair
+// when the module has started the helper, and a connection when systemd has. This
 // comment is the specification; the module's C code and this package are tested with the same files of frames
 // (testdata/frames).
 //
@@ -22,7 +23,7 @@
 // # HELLO
 //
 //	version  1 byte    2
-//	nonce    16 bytes  random, new for each run of the helper; the verdict repeats it
+//	nonce    16 bytes  random, new for each phase; the verdict repeats it
 //	phase    1 byte    1 authenticate, 2 account, 3 open session
 //	flags    2 bytes   1 decoy: a module line that asks and can only deny
 //	                   2 after_password: the stack guarantees that a password was right
@@ -79,8 +80,15 @@
 //
 // A verdict carries the nonce of HELLO; ALLOW one more byte of flags: 1 the account phase has something to ask, and no other is
 // set. IGNORE means that the user or the service is not subject to the policy; in the account phase it denies. A verdict
-// counts only when it is complete and well formed, end of file follows it and the helper then exits with status 0. The helper
-// sends at most 1024 frames.
+// counts only when it is complete and well formed, end of file follows it and the helper then exits with status 0, which only a helper
+// that the module has started can show. The helper sends at most 1024 frames.
+//
+// # Who is at the other end
+//
+// Both ask the kernel (SO_PEERCRED, unix(7)). The module connects to no socket on which anybody but root listens. The helper believes
+// HELLO when the other end is root. From anybody else it takes the nonce, the user, of whom he must prove to be that very one by his user
+// id, the flags decoy, silent, debug and item_too_long, and the answers; the rest of HELLO and every GROUP come from a process of his own,
+// and nothing is asked of it. Such a peer has the authenticate phase and no other.
 //
 // # Example
 //

@@ -9,7 +9,8 @@ func TestArgumentThatIsNotUnderstoodDeniesInEveryPhase(t *testing.T) {
 	for _, args := range []string{
 		"nullok", "nouserok", "Decoy", "DECOY", "decoy=", "decoy decoy", "debug=1", "debug debug", "after", "after=", "after=pubkey",
 		"after=password after=password", "after=password,pubkey", "config", "config=", "config=twokey.yaml", "config=../etc/twokey.yaml",
-		"config=/a config=/b", "helper", "helper=", "helper=twokey-verify", "helper=/bin/true", "try_first_pass", "=", "-", "decoy\xff",
+		"config=/a config=/b", "helper", "helper=", "helper=twokey-verify", "helper=/bin/true", "try_first_pass", "socket",
+		"socket=", "socket=verify.sock", "socket=/a socket=/a", "socket=/" + strings.Repeat("x", 107), "=", "-", "decoy\xff",
 	} {
 		t.Run(args, func(t *testing.T) {
 			y := try{kit: plain(t), helper: "allow-account", args: args, phases: "auth,acct,open"}
