@@ -136,7 +136,7 @@ func argumentProblem(line pamconf.Line) (why, better string) {
 			why = "the argument " + arg + " is repeated"
 		case arg == "decoy" && line.Phase != pamconf.Auth:
 			why = "decoy belongs into an auth line"
-		case slices.Contains(plainArguments(), arg), (name == "config" || name == "helper") && strings.HasPrefix(value, "/"):
+		case slices.Contains(plainArguments(), arg), slices.Contains([]string{"config", "helper", "socket"}, name) && strings.HasPrefix(value, "/"):
 			kept = append(kept, arg)
 		default:
 			why = "there is no argument " + arg

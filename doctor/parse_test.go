@@ -192,6 +192,7 @@ func TestArgumentProblem(t *testing.T) {
 		"":                                   {"", "auth required pam_twokey.so"},
 		"decoy debug":                        {"", "auth required pam_twokey.so decoy debug"},
 		"after=password config=/a helper=/b": {"", "auth required pam_twokey.so after=password config=/a helper=/b"},
+		"socket=/run/x/verify.sock":          {"", "auth required pam_twokey.so socket=/run/x/verify.sock"},
 		"decoi":                              {"there is no argument decoi", "auth required pam_twokey.so decoy"},
 		"nullok":                             {"there is no argument nullok", "auth required pam_twokey.so"},
 		"config=a":                           {"there is no argument config=a", "auth required pam_twokey.so"},
