@@ -11,6 +11,7 @@
 //   - MUST NOT make good again what was taken away, with a file that was seen before (TestAFileThatIsNotNewerBringsNothingBack) or a
 //     device in a newer one (TestADeviceThatWasRemovedStaysRemoved).
 //   - MUST NOT look at what answers by a method that does not count, nor use it up (TestOnlyWhatCountsIsLookedAt).
+//   - MUST NOT accept a code of a device whose end has come, nor take its user for one without a device (TestADeviceIsGoodUntilItsEnd).
 //   - MUST keep what is not bound to the time closed when the state was lost (TestRestoreClosesWhatIsCountedAndOpensThePresentStep).
 package device
 

@@ -11,9 +11,9 @@ import (
 // and Recovery. It only ever takes away: a second call cannot bring back what the first has left out.
 func (s *Set) Only(methods []string) {
 	other := func(d joined) bool { return !slices.Contains(methods, string(d.params.Method)) }
-	kept := slices.DeleteFunc(slices.Clone(s.devices), other)
-	s.narrowed = s.narrowed || len(kept) < len(s.devices)
-	s.devices, s.expired = kept, slices.DeleteFunc(slices.Clone(s.expired), other)
+	devices, expired := slices.DeleteFunc(slices.Clone(s.devices), other), slices.DeleteFunc(slices.Clone(s.expired), other)
+	s.narrowed = s.narrowed || len(devices)+len(expired) < len(s.devices)+len(s.expired)
+	s.devices, s.expired = devices, expired
 	if !slices.Contains(methods, Recovery) {
 		s.recovery, s.noRecovery = nil, ErrMethod
 	}
