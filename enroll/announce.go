@@ -2,6 +2,7 @@ package enroll
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -118,4 +119,44 @@ func (n *unfinished) forgetLacking(service string) {
 func (u *Users) Lacks(user, service string) (bool, error) {
 	n, err := u.readUnfinished(user)
 	return err == nil && n != nil && n.lacks(service), err
+}
+
+// Lacking is a service that was found to have no account phase, so that nobody enrols there.
+type Lacking struct {
+	Service string
+	Since   time.Time // when it was last found
+}
+
+// Lacking lists those services over all users, each once, in alphabetical order.
+func (u *Users) Lacking() ([]Lacking, error) {
+	found := map[string]time.Time{}
+	err := u.eachUnfinished(func(n *unfinished) error {
+		for _, l := range n.lacking {
+			if l.since.After(found[l.service]) {
+				found[l.service] = l.since
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []Lacking
+	for _, service := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, Lacking{service, found[service]})
+	}
+	return all, nil
+}
+
+// ForgetLacking is for when the PAM stack of a service was mended: from then on logins there are announced again.
+func (u *Users) ForgetLacking(service string) error {
+	return u.eachUnfinished(func(n *unfinished) error {
+		if !n.lacks(service) {
+			return nil
+		}
+		return u.change(Account{n.user, n.uid}, func(n *unfinished) error {
+			n.forgetLacking(service)
+			return nil
+		})
+	})
 }

@@ -88,12 +88,13 @@ func (d *Draft) fulfils(r Request) bool {
 	sameCodes := p.Method == have.Method && bytes.Equal(p.Secret, have.Secret) && p.Digits == have.Digits && p.Period == have.Period &&
 		p.Algorithm == have.Algorithm && r.Counter == d.Device.Counter
 	return sameCodes && r.Device == d.Device.Name && r.Issuer == d.Device.Issuer && r.Label == d.Device.Label &&
-		r.Recovery == len(d.RecoveryCodes) && r.Until.Equal(d.Device.Until)
+		r.Recovery == len(d.RecoveryCodes) && wholeSeconds(r.Until).Equal(d.Device.Until) && r.Phone == d.phone
 }
 
 // keptDraft is a draft as it is sealed.
 type keptDraft struct {
 	Device      secrets.Device `json:"device"`
+	Phone       string         `json:"phone,omitempty"`
 	Codes       []string       `json:"recovery_codes,omitempty"`
 	RecoveryID  []byte         `json:"recovery_id,omitempty"`
 	RecoveryKey []byte         `json:"recovery_key,omitempty"`
@@ -103,7 +104,7 @@ type keptDraft struct {
 func purpose(user string) string { return "enrolment of " + user }
 
 func (u *Users) keep(d *Draft) (*kept, error) {
-	plain := keptDraft{Device: d.Device, Codes: d.RecoveryCodes}
+	plain := keptDraft{Device: d.Device, Phone: d.phone, Codes: d.RecoveryCodes}
 	if d.recovery != nil {
 		plain.RecoveryID, plain.RecoveryKey = d.recovery.ID[:], d.recovery.Key[:]
 	}
@@ -132,7 +133,7 @@ func (u *Users) openKept(k *kept, a Account) (*Draft, error) {
 	if plain.Device.ID != secrets.ID(k.id) {
 		return nil, fmt.Errorf("%w: another draft's", errUnfinished)
 	}
-	d := &Draft{Account: a, Device: plain.Device, RecoveryCodes: plain.Codes, consumed: plain.Device.Counter}
+	d := &Draft{Account: a, Device: plain.Device, phone: plain.Phone, RecoveryCodes: plain.Codes, consumed: plain.Device.Counter}
 	if d.URI, err = factor.URI(d.Device.Label, d.Device.Issuer, device.Params(d.Device), d.Device.Counter); err != nil {
 		return nil, err
 	}

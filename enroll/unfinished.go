@@ -78,6 +78,35 @@ func (u *Users) readUnfinished(user string) (*unfinished, error) {
 	return decodeFor(user, value)
 }
 
+// eachUnfinished calls fn for every user of whom something is kept. A name that is too long for a file name is left out.
+func (u *Users) eachUnfinished(fn func(*unfinished) error) error {
+	dir, err := u.folder()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	files, err := dir.Names()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, file := range files {
+		user, err := safefile.UserName(file)
+		if err != nil {
+			continue
+		}
+		n, err := u.readUnfinished(user)
+		if err == nil && n != nil {
+			err = fn(n)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 func decodeFor(user string, value []byte) (*unfinished, error) {
 	n, err := decodeUnfinished(value)
 	if err == nil && n.user != user {
