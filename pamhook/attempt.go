@@ -143,12 +143,13 @@ func (r *run) look(l ledger, record *secrets.Record, given reply) (device.Used, 
 	return used, nil
 }
 
-// succeeded settles what the attempt took. In one field the code stands before the password, which is still to be looked at.
+// succeeded settles what the attempt took. In one field the code stands before the password, which is still to be looked at; and in a
+// process of the user's own nobody has asked for one.
 //
 // Attack: send a code that one has seen, with any password, from an address of one's own, so that it becomes known and has a bucket of its
-// own, or so that what the same connection has tried before costs nothing.
+// own, or so that what the same connection has tried before costs nothing. Or do it with a program of the user's that one controls.
 func (r *run) succeeded(st *state.State) {
-	if r.way == policy.Appended {
+	if r.way == policy.Appended || r.host.Own {
 		st.GiveBack(r.trial.attempt)
 		return
 	}
@@ -179,8 +180,9 @@ func (r *run) join(st *state.State, write func() error, record *secrets.Record) 
 // sessions are not looked at; nor where nothing is opened.
 //
 // Attack: ask sudo again and again, so that the successes of other logins have to make room, and what was used of them is forgotten.
+// Or give a code to a program of one's own, which claims to be sshd, and have a session opened for it.
 func (r *run) leaveSuccess(st *state.State, used device.Used, now time.Time) {
-	if policy.ActsForAnother(r.hello.Service) || r.hello.Service == policy.SelfService {
+	if r.host.Own || policy.ActsForAnother(r.hello.Service) || r.hello.Service == policy.SelfService {
 		return
 	}
 	st.AddSuccess(state.Success{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service,

@@ -105,6 +105,9 @@ type Host struct {
 	Name string
 	// Application is the process that the module runs in, and its parent.
 	Application, Parent proc.ID
+	// Own says that the application belongs to the user himself and not to root, as a screen locker does: whatever lets him in there opens
+	// nothing else.
+	Own bool
 }
 
 // Run takes one phase of one login through to its verdict.

@@ -40,7 +40,7 @@ func (r *run) remember(st *state.State, method string, now time.Time) {
 	if r.hello.Flags&wire.FlagAfterPassword == 0 && len(r.ssh.Methods) == 0 {
 		return
 	}
-	if method == device.Bypass || r.hello.Service == policy.SelfService {
+	if method == device.Bypass || r.hello.Service == policy.SelfService || r.host.Own {
 		return
 	}
 	if r.mayRemember() {
