@@ -3,7 +3,6 @@ package pamhook
 import (
 	"errors"
 	"slices"
-	"testing"
 	"time"
 
 	"twokey/pamhook/wire"
@@ -162,8 +161,10 @@ func (w *world) goodScript() []string {
 	return []string{enrolCode, "2", "", codeOf(w.t, newRecord("bob", 1).Devices[0], w.now, 0), ""}
 }
 
-// forgetBob takes away what a test has enrolled.
-func forgetBob(t testing.TB, w *world) {
-	t.Helper()
-	must(t, w.states.Remove("bob"))
+// withoutCode is at_login: "yes".
+func withoutCode(w *world) {
+	w.policy.AtLogin, w.enrol.open = policy.AtLoginYes, map[string]string{}
+	if w.script != nil {
+		w.script = w.script[1:]
+	}
 }

@@ -72,6 +72,8 @@ type world struct {
 	told     time.Time     // when the person heard of the end
 	slept    time.Duration
 	naps     func() // what others do while this login waits
+	happens  func() // what happens with the call of that name and number
+	when     fault
 	loads    func() // what others do when the secrets have been read
 }
 
@@ -114,7 +116,7 @@ func (w *world) reset() {
 		GIDs: []uint32{aliceUID}, Service: "sshd", RHost: atHome, Client: atHome + ":50022"}
 	w.answer = []byte(w.code(0))
 	w.enrol = enrolments{open: map[string]string{}}
-	for _, user := range []string{"alice", "alicia"} {
+	for _, user := range []string{"alice", "alicia", "bob"} {
 		if err := w.states.Remove(user); !errors.Is(err, fs.ErrNotExist) {
 			must(w.t, err)
 		}
@@ -245,6 +247,11 @@ func (w *world) sleep(d time.Duration) {
 	}
 }
 
+// onCall lets something happen with the n-th call of a dependency, from 1.
+func (w *world) onCall(name string, number int, happens func()) {
+	w.when, w.happens = fault{call: name, number: number}, happens
+}
+
 // call notes a call of a dependency, and is where it fails.
 func (w *world) call(name string) error {
 	w.calls = append(w.calls, name)
@@ -254,6 +261,9 @@ func (w *world) call(name string) error {
 		if c == name {
 			number++
 		}
+	}
+	if w.happens != nil && w.when.call == name && w.when.number == number {
+		w.happens()
 	}
 	if w.fault.call != name || w.fault.number != 0 && w.fault.number != number {
 		return nil

@@ -76,6 +76,12 @@ func logins() map[string]login {
 		"observed, a decoy line":                {observed(func(w *world) { w.hello.Flags = wire.FlagDecoy }), denies, "no right password before it"},
 		"switched off":                          {func(w *world) { w.policy.Off = true }, ignores, ""},
 		"the account phase":                     {func(w *world) { w.hello.Phase = wire.PhaseAccount }, denies, "nothing waits for the account phase"},
+		"enrolment, announced":                  {mustEnrol, allows, "the default is required; no device is enrolled (default)"},
+		"enrolment, with a code":                {announced, allows, "enrolled at login"},
+		"enrolment, without a code":             {then(announced, withoutCode), allows, "enrolled at login"},
+		"enrolment, not needed any more":        {then(announced, func(w *world) { w.policy.Default = policy.Optional }), allows, "no device is needed any more: the default is optional; no device is enrolled (default)"},
+		"enrolment, the user has gone":          {then(announced, func(w *world) { w.script = w.script[:2] }), denies, "the client has gone"},
+		"enrolment, enrolled meanwhile":         {then(announced, func(w *world) { w.enrol.meanwhile = true }), denies, ErrMeanwhile.Error()},
 		"a session after a code":                {session(policy.Required, true), allows, "second factor given"},
 		"a session by key alone":                {session(policy.Required, false), allows, "not asked; the default is required; a device is enrolled (default)"},
 		"a session of somebody who is denied":   {session(policy.Deny, false), denies, "the default is deny (default)"},
@@ -258,6 +264,9 @@ func TestHowLoginsEnd(t *testing.T) {
 // checkWords checks that whoever was asked and denied has read what everybody reads.
 func (w *world) checkWords(name string) {
 	w.t.Helper()
+	if w.hello.Phase == wire.PhaseAccount {
+		return // its words are those of an enrolment
+	}
 	for _, text := range w.prompts {
 		if want := map[bool]string{false: "Verification code: ", true: "Password and code: "}[w.field != nil]; text != want && w.fault.call != "Policy" {
 			w.t.Errorf("%s: asked %q", name, text)
@@ -274,7 +283,7 @@ func (w *world) checkWords(name string) {
 	switch way := w.policy.WayOf("sshd"); {
 	case way == policy.Appended && w.fault.call != "Policy":
 		words = 0
-	case way != policy.Prompt && way != policy.Appended, name == "remembered":
+	case way != policy.Prompt && way != policy.Appended, name == "remembered", name == "enrolment, announced":
 		asks = len(w.prompts)
 	}
 	if denied && !w.fault.panics && (len(w.prompts) != asks || len(w.infos) != words) {
@@ -286,7 +295,7 @@ func (w *world) checkWords(name string) {
 // session needs secrets only for the words of its record (whoever has a key is not locked out by a host key that cannot be read), and
 // Read, the second State and Info for a notice.
 func (w *world) notNeeded(f fault) bool {
-	return f.call == "System" || w.hello.Phase == wire.PhaseOpenSession &&
+	return f.call == "System" || w.hello.Phase == wire.PhaseAccount && f.call == "Info" || w.hello.Phase == wire.PhaseOpenSession &&
 		(slices.Contains([]string{"Secrets", "Enrolled", "Read", "Info"}, f.call) || f.call == "State" && f.number == 2)
 }
 

@@ -221,7 +221,7 @@ func TestMustRoundUpTheTimeOfARefusal(t *testing.T) {
 			w.reset()
 			l.prepare(w)
 			w.slow = slow
-			if w.frame() != denies || w.answered.IsZero() || w.told.IsZero() {
+			if w.frame() != denies || w.answered.IsZero() || w.told.IsZero() || w.hello.Phase == wire.PhaseAccount {
 				continue
 			}
 			after := w.told.Sub(w.answered)

@@ -386,13 +386,13 @@ func TestALateSessionIsRefusedAsOftenAsItIsTried(t *testing.T) {
 	}
 }
 
-// The account phase is asked for by nobody in this version.
+// Attack: reach the account phase without our authenticate, as by a key alone, su by root or cron.
 func TestTheAccountPhaseDeniesAndSaysSo(t *testing.T) {
 	w := newWorld(t)
 	for name, l := range logins() {
 		w.reset()
 		l.prepare(w)
-		w.hello.Phase = wire.PhaseAccount
+		w.hello.Phase, w.enrol.announced = wire.PhaseAccount, nil
 		if got := w.frame(); got != denies || !slices.Equal(w.reasons(), []string{errNothingWaits.Error()}) {
 			t.Errorf("%s: %#x, recorded %q", name, got, w.reasons())
 		}
