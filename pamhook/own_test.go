@@ -15,7 +15,7 @@ import (
 func TestARightCodeInAProcessOfTheUsersOwnOpensNothingElse(t *testing.T) {
 	for name, own := range map[string]bool{"root's": false, "the user's": true} {
 		w := newWorld(t)
-		w.policy.Remember, w.policy.Services = time.Hour, map[string]policy.Service{"cockpit": {Ask: policy.Earlier}}
+		w.policy.Remember, w.policy.Services = time.Hour, map[string]policy.Way{"cockpit": policy.Earlier}
 		w.hello.RHost, w.hello.Client, w.hello.CallerUID, w.hello.Service = "", "", aliceUID, "locker"
 		h := w.host()
 		h.Own = own
