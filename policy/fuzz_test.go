@@ -17,7 +17,8 @@ func sources() []string {
 		"version: 1\nrequire:\n- users: [a]\n  groups:\n  - g # x\n  # y\n  - h\n- {users: [b],}\n# end",
 		"version: 1\nexempt: [\n  {users: ['a', \"b\",c],groups: [ d ]}, # x\n\n  {services: [sshd]}\n]\ndefault: 'deny'\n",
 		rules("{weekdays: [mon, fri], hours: ['08:00-18:00', 22:00-06:00], zone: Asia/Tokyo, then: deny}", "{from: ['::ffff:192.0.2.0/120', a.b], then: exempt}"),
-		exempts("{system_accounts: true}", "{from: [192.0.2.9], until: 2026-12-31}"), asking("never")}
+		exempts("{system_accounts: true}", "{from: [192.0.2.9], until: 2026-12-31}"), asking("never"),
+		"version: 1\nenroll: {at_login: no}\nservices: {kiosk: {enroll: true}}\nroles:\n  helpdesk: {groups: [desk]} # x\nprovisioners:\n- " + aSigner + "\n"}
 	for _, test := range allRefusals() {
 		if len(test.src) < 4096 {
 			list = append(list, test.src)
@@ -33,8 +34,8 @@ func TestTheFuzzTargetsHaveSeeds(t *testing.T) {
 			good++
 		}
 	}
-	if bad := len(sources()) - good; good != 11 || bad < 270 {
-		t.Errorf("%d good and %d bad seeds, want 11 and at least 270", good, bad)
+	if bad := len(sources()) - good; good != 12 || bad < 330 {
+		t.Errorf("%d good and %d bad seeds, want 12 and at least 330", good, bad)
 	}
 }
 

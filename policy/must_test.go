@@ -85,7 +85,7 @@ func TestMust2AFailedLookupIsNeverLaxerThanAnAnswer(t *testing.T) {
 	for range 5000 {
 		c, f := anyConfig(random), anyFacts(random)
 		failing, answers := groupNames[:random.IntN(len(groupNames)+1)], f.InGroup
-		actions, least := map[Action]bool{}, Outcome{Methods: Methods(), Remember: time.Hour * 1000}
+		actions, least := map[Action]bool{}, Outcome{Methods: Methods(), Remember: time.Hour * 1000, Enroll: true}
 		for bits := range 1 << len(failing) {
 			f.InGroup = func(g string) (bool, error) {
 				if i := slices.Index(failing, g); i >= 0 {
@@ -111,12 +111,15 @@ func TestMust2AFailedLookupIsNeverLaxerThanAnAnswer(t *testing.T) {
 			t.Fatalf("refused for a lookup, but says %+v", got)
 		case got.Action == Ask && (!allIn(got.Methods, least.Methods) || got.Remember > least.Remember || least.EnrollByAdmin && !got.EnrollByAdmin):
 			t.Fatalf("asked with more than every answer gives: %+v\n%+v", got, least)
+		case got.Enroll && !least.Enroll:
+			t.Fatalf("enrols where not every answer lets him: %+v\n%s%+v", got, c.Compile(zeros), f)
 		case len(actions) == 1 && !actions[got.Action]:
 			t.Fatalf("every answer leads to %v, without one: %+v\n%s%+v", actions, got, c.Compile(zeros), f)
 		}
 		counts[fmt.Sprint(len(actions) > 1, len(failing) > 0)]++
+		counts[fmt.Sprint("enrols ", got.Enroll)]++
 	}
-	if counts["true true"] < 200 || counts["false true"] < 200 {
+	if counts["true true"] < 200 || counts["false true"] < 200 || counts["enrols true"] < 200 {
 		t.Errorf("too few cases of a kind: %v", counts)
 	}
 }
@@ -124,7 +127,7 @@ func TestMust2AFailedLookupIsNeverLaxerThanAnAnswer(t *testing.T) {
 // atMost is what both outcomes have.
 func atMost(a, b Outcome) Outcome {
 	a.Methods = slices.DeleteFunc(slices.Clone(a.Methods), func(m string) bool { return !slices.Contains(b.Methods, m) })
-	a.Remember, a.EnrollByAdmin = min(a.Remember, b.Remember), a.EnrollByAdmin || b.EnrollByAdmin
+	a.Remember, a.EnrollByAdmin, a.Enroll = min(a.Remember, b.Remember), a.EnrollByAdmin || b.EnrollByAdmin, a.Enroll && b.Enroll
 	return a
 }
 
@@ -364,6 +367,95 @@ func TestMust9NothingIsRememberedInSudoNorFromASharedSource(t *testing.T) {
 	} {
 		if got := c.Decide(test.facts); got.Remember != test.want || got.Action != Ask {
 			t.Errorf("%s: %+v", why, got)
+		}
+	}
+}
+
+// Everything that lets somebody by elsewhere stands in the policy, for a user with a device.
+func TestMust10WhoIsEnrolledIsAskedWhereHisDevicesAreChanged(t *testing.T) {
+	for sentence, config := range map[string]string{
+		"nothing is said":                  "",
+		"he is exempt":                     "exempt: [{users: [dave]}]\n",
+		"he is exempt by his group":        "exempt: [{groups: [staff]}]\n",
+		"he is exempt there":               "exempt: [{users: [dave], services: [twokey-self]}]\n",
+		"everybody is exempt there":        "exempt: [{services: [twokey-self]}]\n",
+		"system accounts are exempt":       "exempt: [{system_accounts: true}]\n",
+		"a rule exempts him":               "rules: [{users: [dave], then: exempt}]\n",
+		"a rule exempts everybody there":   "rules: [{services: [twokey-self], then: exempt}]\n",
+		"the default exempts":              "default: exempt\n",
+		"the default denies":               "default: deny\n",
+		"he is required":                   "require: [{users: [dave]}]\n",
+		"nobody is refused elsewhere":      "observe: true\n",
+		"successes are remembered":         "remember: 12h\n",
+		"a lookup fails that nobody needs": "exempt: [{groups: [broken]}]\n",
+	} {
+		c := mustParse(t, "version: 1\n"+config)
+		f := known("dave", "staff").with().on(SelfService)
+		f.System = true
+		got := c.Decide(f)
+		if got.Action != Ask || got.Decision != Optional || got.Way != Prompt || got.Observe || got.Remember != 0 || got.Rule != "service twokey-self" || !slices.Equal(got.Methods, Methods()) {
+			t.Errorf("%s: %+v", sentence, got)
+		}
+		if c.AsksNobody(f) {
+			t.Errorf("%s: nobody is asked", sentence)
+		}
+	}
+	// A policy that no file can have.
+	c := &Config{Services: map[string]Way{SelfService: NotALogin}, Methods: []string{"totp"}}
+	if got := c.Decide(known("dave").with().on(SelfService)); got.Action != Ask || got.Way != Prompt {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestMust11WhoMayEnrolAtThisLogin(t *testing.T) {
+	const required = "default: required\n"
+	for sentence, test := range map[string]struct {
+		config string
+		facts  Facts
+		want   bool
+	}{
+		"who is required and has no device":          {required, known("dave"), true},
+		"by an entry":                                {"require: [{users: [dave]}]\n", known("dave"), true},
+		"by a rule":                                  {"rules: [{users: [dave], then: required}]\n", known("dave"), true},
+		"on the console":                             {required, known("dave").console().on("login"), true},
+		"where at_login is yes":                      {required + "enroll: {at_login: 'yes'}\n", known("dave"), true},
+		"who was reset and is required":              {required, known("dave").reset(), true},
+		"who was reset and is optional":              {"", known("dave").reset(), true},
+		"who was reset before the day by":            {"require: [{users: [dave], by: 2026-11-30}]\n", known("dave").reset().at(friday), true},
+		"after the day by":                           {"require: [{users: [dave], by: 2026-11-19}]\n", known("dave").at(friday), true},
+		"required by an entry or by the default":     {required + "require: [{groups: [broken]}]\n", known("dave"), true},
+		"not where at_login is no":                   {required + "enroll: {at_login: 'no'}\n", known("dave"), false},
+		"not with a device":                          {required, known("dave").with(), false},
+		"not who has a device and was reset":         {required, known("dave").with().reset(), false},
+		"not who is optional":                        {"", known("dave"), false},
+		"not who is exempt":                          {"exempt: [{users: [dave]}]\n" + required, known("dave"), false},
+		"not who was reset and is exempt":            {"exempt: [{users: [dave]}]\n" + required, known("dave").reset(), false},
+		"not who is denied":                          {"rules: [{users: [dave], then: deny}]\n" + required, known("dave"), false},
+		"not where the default denies":               {"default: deny\n", known("dave"), false},
+		"not who was reset and is denied":            {"default: deny\n", known("dave").reset(), false},
+		"not while the day by is not over":           {"require: [{users: [dave], by: 2026-11-30}]\n", known("dave").at(friday), false},
+		"not where an administrator must":            {"rules: [{users: [dave], then: required, enroll: by-admin}]\n", known("dave"), false},
+		"not where one cannot":                       {required, known("dave").on("gdm-password"), false},
+		"not where services says so":                 {required + "services: {sshd: {enroll: false}}\n", known("dave"), false},
+		"not with one field":                         {required + "services: {sshd: {ask: appended}}\n", known("dave"), false},
+		"not where it cannot ask":                    {required + "services: {sshd: {ask: never}}\n", known("dave"), false},
+		"not with an earlier success":                {required + "services: {sshd: {ask: earlier}}\n", known("dave"), false},
+		"not an account that does not exist":         {required, known("dave").unknown(), false},
+		"not when it is switched off":                {required + "enabled: false\n", known("dave"), false},
+		"not while nobody is refused anyway":         {required + "observe: true\n", known("dave"), false},
+		"not where it cannot be told who is denied":  {required + "rules: [{groups: [broken], then: deny}]\n", known("dave"), false},
+		"not where it cannot be told who must":       {"require: [{groups: [broken]}]\n", known("dave"), false},
+		"not if an administrator perhaps must do it": {required + "rules: [{groups: [broken], then: required, enroll: by-admin}]\n", known("dave"), false},
+		"not where one proves who one is":            {required, known("dave").on(SelfService), false},
+	} {
+		got := mustParse(t, "version: 1\n"+test.config).Decide(test.facts)
+		if got.Enroll != test.want || got.Enroll && (got.Action != AskThenDeny || !got.NeedsDevice || got.Decision != Required) {
+			t.Errorf("%s: %+v", sentence, got)
+		}
+	}
+	for _, word := range []string{"", "Yes", "true"} {
+		if got := (&Config{Default: Required, AtLogin: word}).Decide(known("dave")); got.Enroll {
+			t.Errorf("at_login %q: %+v", word, got)
 		}
 	}
 }

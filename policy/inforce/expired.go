@@ -14,76 +14,96 @@ import (
 	"twokey/policy"
 )
 
-// LoadAt is [Load] for a login: it also finds the entries that have ended since the login before looked, for the one login that is first
-// to see it (Expired). Now is in the host's zone. What cannot be found out, or kept, is left to the next login; it stops none.
+// LoadAt is [Load] at a login: it also finds the entries that have ended since a login looked before (Expired), for the one that is first to
+// see it. Now is in the host's zone. What cannot be kept is a Problem, and Expired at a later login; it stops none.
 func LoadAt(config string, now time.Time) (*Policy, error) {
 	p, err := Load(config)
-	if err == nil && p.HasUntil() {
-		p.Expired = expired(p, lookedName(config), policy.DateOf(now))
+	if err == nil {
+		p.look(expiredName(config), policy.DateOf(now))
 	}
 	return p, err
 }
 
-// lookedName is the file that holds when a login looked last.
-func lookedName(config string) string {
+// expiredName is the file in the data folder that holds when a login looked last.
+func expiredName(config string) string {
 	return strings.Replace(compiledName(config), "policy", "expired", 1)
 }
 
-// The file has one length, so that it is written in place, also where the disk is full.
-const (
-	lookedFormat = "twokey-expired 1 %s\n"
-	lookedSize   = len("twokey-expired 1 2026-11-22\n")
-)
-
-var lookedRules = safefile.Rules{MaxSize: int64(lookedSize), Forbid: 0o077}
-
-// expired lists what has ended since the day in the file, and writes today there. Of several logins at the same moment one does.
-func expired(p *Policy, name string, today policy.Date) []policy.Expiry {
-	dir, err := safefile.OpenDir(p.Paths.Data)
+// look sets Expired.
+func (p *Policy) look(name string, today policy.Date) {
+	if !p.HasUntil() {
+		return
+	}
+	since, err := lastLook(p.Paths.Data, name, today)
 	if err != nil {
-		return nil
+		err = fmt.Errorf("which entries of the policy have ended could not be kept: %w", err)
+		if p.Problem != nil {
+			err = fmt.Errorf("%w; %w", p.Problem, err)
+		}
+		p.Problem = err
+		return
 	}
-	defer dir.Close()
-	f, err := openLooked(dir, name)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	last, known := readLooked(f)
-	if known && last == today || unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}) != nil {
-		return nil
-	}
-	last, known = readLooked(f) // another may have been first, before the lock
-	if known && last == today {
-		return nil
-	}
-	if _, err := f.WriteAt(fmt.Appendf(nil, lookedFormat, today), 0); err != nil || !known {
-		return nil
-	}
-	return p.Ended(last, today)
+	p.Expired = p.Ended(since, today)
 }
 
-func openLooked(dir *safefile.Dir, name string) (*os.File, error) {
-	f, err := dir.Open(name, unix.O_RDWR, lookedRules)
+// The file always has the same length, so that it is written in place, on a full disk too.
+const (
+	expiredFormat = "twokey-expired 1 %s\n"
+	expiredSize   = len("twokey-expired 1 2026-11-22\n")
+)
+
+var expiredRules = safefile.Rules{MaxSize: int64(expiredSize), Forbid: 0o077}
+
+// lastLook gives the day of the last look and writes today in its place. It gives today where nothing is new: that day is there already,
+// nobody has looked before, or another login is looking at this moment.
+func lastLook(data, name string, today policy.Date) (policy.Date, error) {
+	f, err := openExpired(data, name)
+	if err != nil {
+		return today, err
+	}
+	defer f.Close()
+	if last, known := readExpired(f); known && last == today {
+		return today, nil
+	}
+	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return today, nil
+	}
+	if err != nil {
+		return today, err
+	}
+	last, known := readExpired(f) // another login may have been first before the lock
+	if _, err := f.WriteAt(fmt.Appendf(nil, expiredFormat, today), 0); err != nil || !known {
+		return today, err
+	}
+	return last, nil
+}
+
+// openExpired opens the file, or makes one in which no day is yet.
+func openExpired(data, name string) (*os.File, error) {
+	dir, err := safefile.OpenDir(data)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	f, err := dir.Open(name, unix.O_RDWR, expiredRules)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
 	f, err = dir.Create(name, unix.O_RDWR, 0o600)
 	if errors.Is(err, fs.ErrExist) {
-		return dir.Open(name, unix.O_RDWR, lookedRules)
+		return dir.Open(name, unix.O_RDWR, expiredRules)
 	}
 	return f, err
 }
 
-// readLooked reads the day; a file without one, as after a crash, is as if nobody had looked.
-func readLooked(f *os.File) (policy.Date, bool) {
-	b := make([]byte, lookedSize)
-	if n, err := f.ReadAt(b, 0); err != nil || n != lookedSize {
+// readExpired reads the day. A file without one is as if nobody had looked.
+func readExpired(f *os.File) (policy.Date, bool) {
+	b := make([]byte, expiredSize)
+	if _, err := f.ReadAt(b, 0); err != nil {
 		return policy.Date{}, false
 	}
-	var day string
-	if _, err := fmt.Sscanf(string(b), lookedFormat, &day); err != nil {
-		return policy.Date{}, false
-	}
+	first, last, _ := strings.Cut(expiredFormat, "%s")
+	day := strings.TrimSuffix(strings.TrimPrefix(string(b), first), last)
 	return policy.ParseDate(day)
 }

@@ -10,12 +10,23 @@
 //   - MUST NOT put a compiled policy in force that others could have written, or that is not as package policy wrote it.
 //   - MUST NOT put a policy of before a move of the data folder in force again.
 //   - MUST put a good file in force also when it cannot be kept: a full disk must not lock the host.
+//   - MUST name an entry that has ended to one login ([LoadAt]), and stop none because that cannot be kept. Accident: an exemption of
+//     which nobody remembers why it is gone.
 //
 // # Files
 //
 // The compiled policy of /etc/twokey/twokey.yaml is the file "policy" in the data folder; that of any other file, of which a PAM line
 // can name one (config=FILE), is "policy-" and the first 16 hexadecimal digits of the SHA-256 of its path. Package policy has
 // the content.
+//
+// When a login looked last for entries that have ended is in "expired", or "expired-" and the same digits, beside it: one line of 28 bytes
+// with the day by the host's clock,
+//
+//	twokey-expired 1 2026-11-22
+//
+// written in place under a lock on the file (fcntl(2), F_OFD_SETLK). It is there as soon as the policy has had an entry with a last day.
+// Whoever finds it locked leaves the look to the holder. What has ended between that day and today is given to the login that puts today
+// there; a crash between that and its record loses the record.
 package inforce
 
 import (
@@ -46,7 +57,7 @@ type Policy struct {
 	Changed bool
 	// LastGood is set when the configuration file is not what is in force.
 	LastGood bool
-	// Expired are the entries whose last day has passed since the login before looked ([LoadAt]): each is to be recorded once.
+	// Expired are the entries that have ended since a login looked before, for this one to record; [LoadAt] alone sets it.
 	Expired []policy.Expiry
 	// Problem says what an administrator has to mend: why the configuration file is not what is in force (LastGood), or why what
 	// is in force could not be kept. nil: all is well.
