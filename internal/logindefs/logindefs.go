@@ -1,4 +1,5 @@
-// Package logindefs knows which accounts are people's: what /etc/login.defs says of their numbers, and which shells end at once.
+// Package logindefs knows which accounts are people's: what /etc/login.defs says of their numbers, and which shells end at once; and how
+// long login(1) waits.
 package logindefs
 
 import (
@@ -7,12 +8,16 @@ import (
 	"io/fs"
 	"strconv"
 	"strings"
+	"time"
 
 	"twokey/internal/safefile"
 )
 
-// usualMin is UID_MIN of a file that does not say; login.defs(5).
-const usualMin = 1000
+// What a file means that does not say it; login.defs(5).
+const (
+	usualMin     = 1000
+	usualTimeout = 60 // seconds
+)
 
 const maxFile = 1 << 20 // bytes
 
@@ -21,12 +26,22 @@ var errOpen = errors.New("somebody else than root can write to it")
 
 // UIDMin is the lowest user id of an account that belongs to a person, UID_MIN of login.defs(5); 1000 where that is not set. With an
 // error it is 0: then nobody is taken for a system account.
-func UIDMin() (uint32, error) { return uidMin("/etc/login.defs") }
+func UIDMin() (uint32, error) { return setting("/etc/login.defs", "UID_MIN", usualMin) }
 
-func uidMin(file string) (uint32, error) {
+// LoginTimeout is how long login(1) lets somebody take from its start on, LOGIN_TIMEOUT of login.defs(5); a minute where that is not set, and
+// with an error. Zero is for ever.
+func LoginTimeout() (time.Duration, error) {
+	seconds, err := setting("/etc/login.defs", "LOGIN_TIMEOUT", usualTimeout)
+	if err != nil {
+		seconds = usualTimeout
+	}
+	return time.Duration(seconds) * time.Second, err
+}
+
+func setting(file, name string, usual uint32) (uint32, error) {
 	found, err := safefile.ReadImport(file, maxFile) // on some systems it is a link
 	if errors.Is(err, fs.ErrNotExist) {
-		return usualMin, nil
+		return usual, nil
 	}
 	if err != nil {
 		return 0, err
@@ -34,29 +49,29 @@ func uidMin(file string) (uint32, error) {
 	if found.Owner != 0 || found.Mode&0o022 != 0 {
 		return 0, fmt.Errorf("%s: %w", file, errOpen)
 	}
-	lowest, err := parse(string(found.Content))
+	value, err := parse(string(found.Content), name, usual)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", file, err)
 	}
-	return lowest, nil
+	return value, nil
 }
 
-// parse finds UID_MIN. Of several the last counts, as for useradd(8); a number may be written in decimal, as 0x… or, with a 0 before it,
-// in octal.
-func parse(text string) (uint32, error) {
-	found := uint32(usualMin)
+// parse finds the setting of a name. Of several the last counts, as for useradd(8); a number may be written in decimal, as 0x… or, with a 0
+// before it, in octal.
+func parse(text, name string, usual uint32) (uint32, error) {
+	value := usual
 	for line := range strings.Lines(text) {
-		name, value, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(line, "\t", " ")), " ")
-		if name != "UID_MIN" {
+		this, number, _ := strings.Cut(strings.TrimSpace(strings.ReplaceAll(line, "\t", " ")), " ")
+		if this != name {
 			continue
 		}
-		n, err := strconv.ParseUint(strings.Trim(value, ` "`), 0, 32)
+		n, err := strconv.ParseUint(strings.Trim(number, ` "`), 0, 32)
 		if err != nil {
-			return 0, fmt.Errorf("UID_MIN: %w", err)
+			return 0, fmt.Errorf("%s: %w", name, err)
 		}
-		found = uint32(n)
+		value = uint32(n)
 	}
-	return found, nil
+	return value, nil
 }
 
 // System reports whether an account is one of the services, and not of a person, as policies mean it: its number is below [UIDMin] and

@@ -30,7 +30,7 @@ func TestParse(t *testing.T) {
 		"lines that end as those of Windows":      {"UID_MIN 500\r\nUID_MAX 600\r\n", 500},
 		"a long line of something else before it": {strings.Repeat("x", 100_000) + "\nUID_MIN 500\n", 500},
 	} {
-		if got, err := parse(c.text); err != nil || got != c.want {
+		if got, err := parse(c.text, "UID_MIN", usualMin); err != nil || got != c.want {
 			t.Errorf("%s: %d, %v, want %d", sentence, got, err, c.want)
 		}
 	}
@@ -44,7 +44,7 @@ var badNumbers = map[string]string{
 
 func TestParseRefuses(t *testing.T) {
 	for sentence, value := range badNumbers {
-		if got, err := parse("UID_MIN " + value + "\n"); err == nil || got != 0 {
+		if got, err := parse("UID_MIN "+value+"\n", "UID_MIN", usualMin); err == nil || got != 0 {
 			t.Errorf("%s: %d, %v", sentence, got, err)
 		}
 	}
@@ -56,12 +56,12 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add("UID_MIN\t\t\t 1000\nUID_MAX\t\t\t60000\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := parse(text)
+		got, err := parse(text, "UID_MIN", usualMin)
 		if err != nil && got != 0 {
 			t.Fatalf("%d with %v", got, err)
 		}
 		// What it found is found again behind everything else.
-		again, err2 := parse(text + "\nUID_MIN " + strconv.FormatUint(uint64(got), 10) + "\n")
+		again, err2 := parse(text + "\nUID_MIN " + strconv.FormatUint(uint64(got), 10)+"\n", "UID_MIN", usualMin)
 		if err == nil && (err2 != nil || again != got) {
 			t.Fatalf("%d, and then %d (%v)", got, again, err2)
 		}
@@ -76,7 +76,7 @@ func TestTheFuzzerHasItsSeeds(t *testing.T) {
 
 func TestWhatCannotBeReadIsAnError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "login.defs")
-	if got, err := uidMin(path); err != nil || got != 1000 {
+	if got, err := setting(path, "UID_MIN", usualMin); err != nil || got != 1000 {
 		t.Errorf("without a file: %d, %v", got, err)
 	}
 	for sentence, c := range map[string]struct {
@@ -96,7 +96,7 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 		if err := os.Chmod(path, c.mode); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := uidMin(path); got != c.want || (err == nil) != (c.want > 0) {
+		if got, err := setting(path, "UID_MIN", usualMin); got != c.want || (err == nil) != (c.want > 0) {
 			t.Errorf("%s: %d, %v, want %d", sentence, got, err, c.want)
 		}
 	}
@@ -110,13 +110,13 @@ func TestWhatCannotBeReadIsAnError(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := uidMin(link); err != nil || got != 500 {
+	if got, err := setting(link, "UID_MIN", usualMin); err != nil || got != 500 {
 		t.Errorf("through a link: %d, %v", got, err)
 	}
 	if err := os.Chown(path, 65534, 0); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := uidMin(path); err == nil || got != 0 {
+	if got, err := setting(path, "UID_MIN", usualMin); err == nil || got != 0 {
 		t.Errorf("of somebody else's: %d, %v", got, err)
 	}
 }
@@ -158,5 +158,26 @@ func TestASystemAccountHasALowUserIDAndNoShell(t *testing.T) {
 		if got, err := System(c.uid, c.shell); err != nil || got != c.want {
 			t.Errorf("%d with %q: %v, %v", c.uid, c.shell, got, err)
 		}
+	}
+}
+
+func TestLoginTimeout(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		text string
+		want uint32
+	}{
+		"nothing":           {"UID_MIN 500\n", 60},
+		"as Debian has it":  {"LOGIN_RETRIES\t\t5\n\n#\n# Max time in seconds for login\n#\nLOGIN_TIMEOUT\t\t60\n", 60},
+		"more":              {"LOGIN_TIMEOUT 300\n", 300},
+		"for ever":          {"LOGIN_TIMEOUT 0\n", 0},
+		"of two the last":   {"LOGIN_TIMEOUT 30\nLOGIN_TIMEOUT 90\n", 90},
+		"another's timeout": {"FAIL_DELAY 3\nMY_LOGIN_TIMEOUT 5\n", 60},
+	} {
+		if got, err := parse(c.text, "LOGIN_TIMEOUT", usualTimeout); err != nil || got != c.want {
+			t.Errorf("%s: %d, %v, want %d", sentence, got, err, c.want)
+		}
+	}
+	if d, err := LoginTimeout(); err != nil || d < 0 {
+		t.Errorf("this host's: %v, %v", d, err)
 	}
 }
