@@ -54,8 +54,8 @@ type jsonRecovery struct {
 	Hashes [][]byte `json:"hashes"`
 }
 
-// encode returns the content of a file, authenticated with the MAC key.
-func encode(r *Record, macKey []byte) ([]byte, error) {
+// encode returns the content of a file without its last line.
+func encode(r *Record) ([]byte, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
@@ -63,12 +63,18 @@ func encode(r *Record, macKey []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := append([]byte(magic+version2+"\n"), body...)
-	return append(b, macLine(b, macKey)...), nil
+	return append([]byte(magic+version2+"\n"), body...), nil
 }
 
-// decode understands the content of a file. The MAC is checked before anything that it covers is looked at.
-func decode(b, macKey []byte) (*Record, error) {
+// checks are what a file is authenticated with.
+type checks struct {
+	macKey    []byte
+	recipient string // of the host, for whom a signature must be
+	trusted   []Signer
+}
+
+// decode understands the content of a file. The last line is checked before anything that it covers is looked at.
+func decode(b []byte, c checks) (*Record, error) {
 	if !bytes.HasPrefix(b, []byte(magic)) || !bytes.HasSuffix(b, []byte("\n")) {
 		return nil, ErrCorrupt
 	}
@@ -78,14 +84,20 @@ func decode(b, macKey []byte) (*Record, error) {
 		return nil, ErrVersion
 	}
 	end := bytes.LastIndexByte(b[:len(b)-1], '\n') + 1
-	covered, last := b[:end], b[end:]
+	if err := c.authentic(b[:end], b[end:]); err != nil {
+		return nil, err
+	}
+	return decodeRecord(b[len(first)+1:end], version)
+}
+
+func (c checks) authentic(covered, last []byte) error {
 	if bytes.HasPrefix(last, []byte(sigPrefix)) {
-		return nil, ErrSigned
+		return checkSignature(last, covered, c.recipient, c.trusted)
 	}
-	if !hmac.Equal(last, macLine(covered, macKey)) {
-		return nil, ErrMAC
+	if !hmac.Equal(last, macLine(covered, c.macKey)) {
+		return ErrMAC
 	}
-	return decodeRecord(covered[len(first)+1:], version)
+	return nil
 }
 
 func macLine(covered, macKey []byte) []byte {

@@ -12,6 +12,15 @@ import (
 // childVariable, when it is set, makes this program the child that is killed while it saves.
 const childVariable = "SECRETS_TEST_CHILD"
 
+// The example of a signed file in the package comment.
+const (
+	exampleRecipient  = "age13aqvttdk3ujkyjh9kg2w5an6dmy5mq5a84a4uxk3hfhnugfc9p0sy5p2wh"
+	exampleSigningKey = "twokey-signing-key1AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA"
+	exampleSigner     = "twokey-signer1ebVWLo_mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ"
+	exampleSigLine    = "sig 65b60673d6ed884b " +
+		"YhziTeubanjsNB+SkzY65j9KPsaREw4i7icCjG6gjD9phfM19Dyauf6y7wrTH1baRQRuHy0VoCgByhUnB6OmAg\n"
+)
+
 // exampleKey and exampleContent are those of the package comment; TestThePackageCommentIsTheSpecification compares them.
 const (
 	exampleKey     = "AGE-SECRET-KEY-1QQQSYQCYQ5RQWZQFPG9SCRGWPUGPZYSNZS23V9CCRYDPK8QARC0SWRYDWG"
@@ -91,6 +100,24 @@ func largest(user string) *Record {
 		r.Recovery.Hashes = append(r.Recovery.Hashes, [16]byte{byte(i)})
 	}
 	return r
+}
+
+// exampleChecks are those of a host with the example's key that trusts the example's signer.
+func exampleChecks(t testing.TB) checks {
+	t.Helper()
+	key := exampleHostKey(t)
+	signer, err := ParseSigner(exampleSigner)
+	must(t, err)
+	return checks{key.macKey, key.Recipient(), []Signer{signer}}
+}
+
+// encodeWith is the content of a file that is authenticated with a MAC key.
+func encodeWith(r *Record, macKey []byte) ([]byte, error) {
+	content, err := encode(r)
+	if err != nil {
+		return nil, err
+	}
+	return append(content, macLine(content, macKey)...), nil
 }
 
 func exampleHostKey(t testing.TB) *HostKey {

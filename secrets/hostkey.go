@@ -69,16 +69,9 @@ func OpenHostKey(path string) (*HostKey, error) {
 // parseHostKey reads an identity file with exactly one identity. What is wrong with it is not said: the library's text may
 // show part of the key.
 func parseHostKey(content []byte) (*HostKey, error) {
-	var text []byte
-	for line := range bytes.Lines(content) {
-		line = bytes.TrimRight(line, "\r\n")
-		if len(line) == 0 || line[0] == '#' {
-			continue
-		}
-		if text != nil {
-			return nil, fmt.Errorf("%w: more than one key", ErrHostKey)
-		}
-		text = line
+	text, err := onlyLine(content)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrHostKey, err)
 	}
 	identity, err := age.ParseX25519Identity(string(text))
 	if err != nil {
@@ -95,6 +88,22 @@ func parseHostKey(content []byte) (*HostKey, error) {
 	return &HostKey{identity, prk, macKey}, nil
 }
 
+// onlyLine returns the one line of a key file that is neither empty nor a comment; nothing when there is none.
+func onlyLine(content []byte) ([]byte, error) {
+	var text []byte
+	for line := range bytes.Lines(content) {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if text != nil {
+			return nil, errors.New("more than one key")
+		}
+		text = line
+	}
+	return text, nil
+}
+
 // Recipient is the public half: whoever has it can encrypt files to this host.
 func (k *HostKey) Recipient() string { return k.identity.Recipient().String() }
 
@@ -109,14 +118,15 @@ func (k *HostKey) Wipe() {
 // Format prints that it is a key and nothing else, whatever the verb: values end up in error texts.
 func (k HostKey) Format(f fmt.State, _ rune) { fmt.Fprint(f, "host key") }
 
-// open decrypts a user's file, whose size is the caller's to limit, and returns what is inside.
-func (k *HostKey) open(sealed []byte) (*Record, error) {
+// open decrypts a user's file, whose size is the caller's to limit, and returns what is inside, if it was written on this host or
+// signed for it by one of those who are trusted.
+func (k *HostKey) open(sealed []byte, trusted []Signer) (*Record, error) {
 	content, err := k.decrypt(sealed)
 	if err != nil {
 		return nil, err
 	}
 	defer clear(content)
-	return decode(content, k.macKey)
+	return decode(content, checks{k.macKey, k.Recipient(), trusted})
 }
 
 // decrypt returns what is inside an age file. age notices damage only when it has given out the last byte, so nothing is looked at
@@ -140,10 +150,11 @@ func (k *HostKey) decrypt(sealed []byte) ([]byte, error) {
 
 // seal encrypts a record to the host.
 func (k *HostKey) seal(r *Record) ([]byte, error) {
-	content, err := encode(r, k.macKey)
+	content, err := encode(r)
 	if err != nil {
 		return nil, err
 	}
+	content = append(content, macLine(content, k.macKey)...)
 	defer clear(content)
 	return sealTo(content, k.identity.Recipient())
 }

@@ -63,7 +63,7 @@ func TestMustNotTakeANoteForOneOfAnotherPurposeOrForAUsersFile(t *testing.T) {
 	for _, info := range []string{"", "enrolment of bob", "enrolment of alice\x00", "enrolment of alic", "user file"} {
 		refuses(t, key, info, sealed, ErrMAC)
 	}
-	_, err = key.open(sealed)
+	_, err = key.open(sealed, nil)
 	if !errors.Is(err, ErrCorrupt) {
 		t.Errorf("taken for a user's file: %v", err)
 	}

@@ -7,7 +7,8 @@
 //
 // What it must and must not do, each with a test of the same name:
 //
-//   - MUST refuse a file that was not made with the host key: age lets anybody encrypt who knows the recipient.
+//   - MUST refuse a file that was neither made with the host key nor signed for this host by a key that it trusts: age lets anybody
+//     encrypt who knows the recipient.
 //   - MUST refuse another user's file that was copied over this one.
 //   - MUST refuse a file that is truncated, changed or continued in any place, and return nothing of it.
 //   - MUST accept one spelling of each record only, and no field that this version does not know.
@@ -46,8 +47,27 @@
 //
 // The first line is the version of the format. The last one is an HMAC-SHA256 over all bytes before it, in standard base64
 // without padding, always 43 characters. Its key is HKDF-SHA256 (RFC 5869) of the host key's line (74 characters, no line
-// feed), without salt, with the info "twokey user file 1", 32 bytes. A last line that begins with "sig " is reserved for files that
-// were signed elsewhere (sig KEYID SIGNATURE, ed25519), and refused by this version with an error of its own.
+// feed), without salt, with the info "twokey user file 1", 32 bytes.
+//
+// A file that was made elsewhere, where the host key is not, has a signature as its last line instead. It is taken if the host's
+// configuration names the key among its provisioners, and until this host writes the file anew:
+//
+//	sig 65b60673d6ed884b \
+//	YhziTeubanjsNB+SkzY65j9KPsaREw4i7icCjG6gjD9phfM19Dyauf6y7wrTH1baRQRuHy0VoCgByhUnB6OmAg
+//
+// Behind "sig " stand the first 8 bytes of the SHA-256 of the public key, in 16 hexadecimal digits, and, after a space, a signature
+// (Ed25519, RFC 8032) in standard base64 without padding, always 86 characters. It is over the line "twokey user file signature 1",
+// the host's recipient and a line feed, and all bytes of the file before its last line: the name and the serial are inside that, and
+// a host that can read its own file cannot pass it on to another. This one is of the record above, for this recipient and with the
+// key below:
+//
+//	age13aqvttdk3ujkyjh9kg2w5an6dmy5mq5a84a4uxk3hfhnugfc9p0sy5p2wh
+//	twokey-signing-key1AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyA
+//	twokey-signer1ebVWLo_mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ
+//
+// The file of a signing key has, beside empty lines and lines that begin with '#', one line: "twokey-signing-key1" and the 32 bytes
+// of the private key in base64 of the URL alphabet without padding. Hosts have the public key in the same way, behind
+// "twokey-signer1".
 //
 // The record is JSON without white space. It has these fields, in this order, each of them always there:
 //
@@ -117,5 +137,6 @@ var (
 	ErrWrongKey  = errors.New("secret file is encrypted to another host key")
 	ErrWrongUser = errors.New("secret file belongs to another user")
 	ErrMAC       = errors.New("secret file was not written on this host")
-	ErrSigned    = errors.New("signed secret files are not accepted by this version")
+	ErrSigner    = errors.New("secret file is signed by a key that is not among the provisioners of the configuration")
+	ErrSignature = errors.New("secret file is signed for another host, or was changed")
 )

@@ -24,18 +24,28 @@ var fileRules = safefile.Rules{MaxSize: maxFile, Forbid: 0o077}
 type Store struct {
 	dir     *safefile.Dir
 	keyPath string
+	trusted []Signer
 	mu      sync.Mutex
 	hostKey *HostKey // nil until it is needed first
 }
 
 // Open opens the folder users below the data folder. The host key is read when it is needed first: whether a user is enrolled can
-// be said without it.
-func Open(data, keyPath string) (*Store, error) {
+// be said without it. Beside the files of this host it takes those that the signers have signed, each as Signer.String gives it: the
+// provisioners of the configuration. One that cannot be read is ErrSignerText.
+func Open(data, keyPath string, signers ...string) (*Store, error) {
+	var trusted []Signer
+	for _, text := range signers {
+		signer, err := ParseSigner(text)
+		if err != nil {
+			return nil, err
+		}
+		trusted = append(trusted, signer)
+	}
 	dir, err := safefile.OpenDir(data + "/users")
 	if err != nil {
 		return nil, err
 	}
-	return &Store{dir: dir, keyPath: keyPath}, nil
+	return &Store{dir: dir, keyPath: keyPath, trusted: trusted}, nil
 }
 
 // Create makes the folder where it is missing, and opens it.
@@ -98,7 +108,7 @@ func (s *Store) read(file string) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := key.open(sealed)
+	r, err := key.open(sealed, s.trusted)
 	if err != nil {
 		return nil, s.failed(file, err)
 	}

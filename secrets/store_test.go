@@ -107,7 +107,7 @@ func hostRecipient(t testing.TB) age.Recipient {
 func TestMustRefuseAFileThatWasNotMadeWithTheHostKey(t *testing.T) {
 	s, users := scratch(t)
 	must(t, s.Save(example()))
-	foreign, err := encode(example(), []byte("a key of the attacker's, 32 bytes"))
+	foreign, err := encodeWith(example(), []byte("a key of the attacker's, 32 bytes"))
 	must(t, err)
 	unsigned := exampleContent[:strings.LastIndex(exampleContent, macPrefix)]
 	for _, content := range [][]byte{foreign, []byte(unsigned), []byte(unsigned + macPrefix + "\n")} {
@@ -154,20 +154,20 @@ func TestMustRefuseAFileThatIsTruncatedChangedOrContinued(t *testing.T) {
 	key := exampleHostKey(t)
 	sealed, err := key.seal(example())
 	must(t, err)
-	if r, err := key.open(sealed); err != nil || !reflect.DeepEqual(r, example()) {
+	if r, err := key.open(sealed, nil); err != nil || !reflect.DeepEqual(r, example()) {
 		t.Fatalf("%v, %v", r, err)
 	}
 	for n := range len(sealed) {
-		r, err := key.open(sealed[:n])
+		r, err := key.open(sealed[:n], nil)
 		want(t, r, err, ErrCorrupt)
 		changed := bytes.Clone(sealed)
 		changed[n] ^= 1 << rand.IntN(8)
-		if r, err := key.open(changed); r != nil || !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrWrongKey) {
+		if r, err := key.open(changed, nil); r != nil || !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrWrongKey) {
 			t.Errorf("byte %d changed to %#x: %v, %v", n, changed[n], r, err)
 		}
 	}
 	for _, more := range []string{"\x00", "\n", "age-encryption.org/v1\n", string(sealed)} {
-		r, err := key.open(append(bytes.Clone(sealed), more...))
+		r, err := key.open(append(bytes.Clone(sealed), more...), nil)
 		want(t, r, err, ErrCorrupt)
 	}
 }
@@ -226,12 +226,12 @@ func TestMustNotSpendTimeOnAPassphrase(t *testing.T) {
 	passphrase.SetWorkFactor(10)
 	sealed := encrypt(t, []byte(exampleContent), passphrase)
 	for _, work := range []string{" 10\n", " 40\n"} {
-		r, err := key.open(bytes.Replace(sealed, []byte(" 10\n"), []byte(work), 1))
+		r, err := key.open(bytes.Replace(sealed, []byte(" 10\n"), []byte(work), 1), nil)
 		want(t, r, err, ErrWrongKey)
 	}
 	hybrid, err := age.GenerateHybridIdentity()
 	must(t, err)
-	r, err := key.open(encrypt(t, []byte(exampleContent), hybrid.Recipient()))
+	r, err := key.open(encrypt(t, []byte(exampleContent), hybrid.Recipient()), nil)
 	want(t, r, err, ErrWrongKey)
 }
 
@@ -305,7 +305,7 @@ func TestOpenNeedsAFolderThatOnlyRootCanChange(t *testing.T) {
 	}
 	must(t, os.Mkdir(dir+"/users", 0o700))
 	must(t, os.Chmod(dir+"/users", 0o770))
-	for _, open := range []func(string, string) (*Store, error){Open, Create} {
+	for _, open := range []func(string, string) (*Store, error){func(data, key string) (*Store, error) { return Open(data, key) }, Create} {
 		if s, err := open(dir, "host.key"); s != nil || !errors.Is(err, safefile.ErrMode) {
 			t.Errorf("a folder that a group may change: %v", err)
 		}

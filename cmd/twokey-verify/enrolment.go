@@ -27,7 +27,7 @@ type enrolment struct {
 
 // openEnrolment opens what enrolments are kept in.
 func openEnrolment(p *inforce.Policy) (pamhook.Enrolment, error) {
-	keep, err := secrets.Open(p.Paths.Data, p.Paths.Key)
+	keep, err := secrets.Open(p.Paths.Data, p.Paths.Key, p.Provisioners...)
 	if err != nil {
 		return nil, err
 	}

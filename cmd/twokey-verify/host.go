@@ -16,8 +16,10 @@ import (
 // host gives a login what it needs of this machine, each thing when it is asked for.
 func host(application, parent proc.ID) *pamhook.Host {
 	return &pamhook.Host{
-		Policy:      func(config string) (*inforce.Policy, error) { return inforce.LoadAt(config, time.Now()) },
-		Secrets:     func(p *inforce.Policy) (pamhook.Secrets, error) { return secrets.Open(p.Paths.Data, p.Paths.Key) },
+		Policy: func(config string) (*inforce.Policy, error) { return inforce.LoadAt(config, time.Now()) },
+		Secrets: func(p *inforce.Policy) (pamhook.Secrets, error) {
+			return secrets.Open(p.Paths.Data, p.Paths.Key, p.Provisioners...)
+		},
 		State:       func(p *inforce.Policy) (pamhook.States, error) { return state.Open(p.Paths.Data) },
 		Append:      func(p *inforce.Policy, r audit.Record) error { return audit.Append(p.Paths.Audit, r) },
 		Enrolment:   openEnrolment,

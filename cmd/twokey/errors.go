@@ -135,9 +135,11 @@ func hintForSecrets(err error, user string) string {
 	switch {
 	case errors.Is(err, secrets.ErrWrongKey), errors.Is(err, secrets.ErrMAC):
 		return "was the host key replaced? " + anew
-	case errors.Is(err, secrets.ErrCorrupt), errors.Is(err, secrets.ErrVersion), errors.Is(err, secrets.ErrWrongUser),
-		errors.Is(err, secrets.ErrSigned), errors.Is(err, device.ErrRolledBack), errors.Is(err, device.ErrEnded):
+	case errors.Is(err, secrets.ErrCorrupt), errors.Is(err, secrets.ErrWrongUser),
+		errors.Is(err, secrets.ErrSignature), errors.Is(err, device.ErrRolledBack), errors.Is(err, device.ErrEnded):
 		return anew
+	case errors.Is(err, secrets.ErrSigner):
+		return "if the file comes from where it should: put the signer's line (twokey key new-signer printed it) under provisioners in the configuration"
 	case errors.Is(err, secrets.ErrVersion):
 		return "a newer twokey wrote it: update this one"
 	case errors.Is(err, secrets.ErrHostKey):

@@ -167,7 +167,7 @@ func (h *host) path(p string) string { return h.root + p }
 // users opens the secrets and the state of all users.
 func (h *host) users() (*enroll.Users, error) {
 	data := h.path(h.policy.Paths.Data)
-	store, err := secrets.Open(data, h.path(h.policy.Paths.Key))
+	store, err := secrets.Open(data, h.path(h.policy.Paths.Key), h.policy.Provisioners...)
 	if err == nil {
 		var st *state.Store
 		if st, err = state.Open(data); err == nil {
@@ -203,12 +203,16 @@ func (h *host) warnOff() {
 	}
 }
 
-// userOrMyself is the argument of a command that is about one user, without which it is about whoever types: over the socket the peer,
-// else the user who called sudo, else the user that we run as.
+// userOrMyself is the argument of a command that is about one user, without which it is about whoever types.
 func userOrMyself(c *cli.Context, ui *ui) (string, error) {
 	if c.Args().Present() {
 		return oneUser(c)
 	}
+	return whoTypes(ui)
+}
+
+// whoTypes is over the socket the peer, else the user who called sudo, else the user that we run as.
+func whoTypes(ui *ui) (string, error) {
 	who := ui.actor()
 	if !who.socket && who.sudo != "" {
 		return who.sudo, nil

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Writes the vectors beside it from the specification in the package comment alone, with nothing of twokey's.
 
-    python3 make.py            the files content/*.txt
+    python3 make.py            the files content/*.txt; needs openssl(1)
     python3 make.py AGE        the files file/*.txt too, with the age(1) program at AGE
 
-The host key is the one of the package comment's example.
+The keys are those of the package comment's example.
 """
 import base64, hashlib, hmac, json, os, subprocess, sys, tempfile
 
@@ -43,6 +43,38 @@ def mac(covered, host=None):
 
 HOST = bech32("age-secret-key-", bytes(range(32))).upper()
 OTHER = bech32("age-secret-key-", bytes(range(1, 33))).upper()
+
+
+RECIPIENT = "age13aqvttdk3ujkyjh9kg2w5an6dmy5mq5a84a4uxk3hfhnugfc9p0sy5p2wh"  # age-keygen -y, of HOST
+OTHERS_RECIPIENT = "age1q73he0q5yzfu3d64msd3p6rvksnrwjk3d2598mgtmlqt9wrdr37q2vrn72"  # of OTHER
+SEED, OTHER_SEED = bytes(range(1, 33)), bytes(range(2, 34))
+PURPOSE = b"twokey user file signature 1\n"
+
+
+def openssl(*arguments):
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True).stdout
+
+
+def signature(message, seed=SEED):
+    """The public key and the signature, by RFC 8032. The key goes to openssl as RFC 8410 says."""
+    with tempfile.TemporaryDirectory() as scratch:
+        key, text = os.path.join(scratch, "key"), os.path.join(scratch, "text")
+        with open(key, "wb") as f:
+            f.write(bytes.fromhex("302e020100300506032b657004220420") + seed)
+        with open(text, "wb") as f:
+            f.write(message)
+        private = ["-inkey", key, "-keyform", "DER"]
+        public = openssl("pkey", "-in", key, "-inform", "DER", "-pubout", "-outform", "DER")[-32:]
+        return public, openssl("pkeyutl", "-sign", "-rawin", *private, "-in", text)
+
+
+def signer(seed=SEED):
+    return "twokey-signer1" + base64.urlsafe_b64encode(signature(b"anything", seed)[0]).decode().rstrip("=")
+
+
+def sig(covered, seed=SEED, recipient=RECIPIENT, purpose=PURPOSE):
+    public, signed = signature(purpose + recipient.encode() + b"\n" + covered, seed)
+    return b"sig " + hashlib.sha256(public).hexdigest()[:16].encode() + b" " + base64.b64encode(signed).rstrip(b"=") + b"\n"
 
 
 def text(record):
@@ -294,9 +326,37 @@ raw("with a MAC and a carriage return", "not written here", covered + last[:-1] 
 raw("with a MAC twice", "not written here", whole + last)
 raw("with a MAC in the other alphabet", "not written here", covered + last.translate(bytes.maketrans(b"+/", b"-_")))
 raw("changed", "not written here", whole.replace(b"alice", b"malic"))
-raw("signed", "signed elsewhere", covered + b"sig 0011223344556677 " + b"A" * 86 + b"\n")
-raw("signed by nobody", "signed elsewhere", covered + b"sig \n")
-raw("signed behind a MAC", "signed elsewhere", whole + b"sig 0011223344556677 " + b"A" * 86 + b"\n")
+good = sig(covered)
+VECTORS.append(("signed", "accepted", covered + good))
+first = content(text(old_record()), FIRST)
+VECTORS.append(("of version 1 that is signed", "accepted", first[:first.rindex(b"mac ")] + sig(first[:first.rindex(b"mac ")])))
+raw("signed by somebody", "signer unknown", covered + sig(covered, OTHER_SEED))
+raw("signed by somebody with the id of a trusted key", "signature wrong", covered + good[:20] + sig(covered, OTHER_SEED)[20:])
+raw("signed with another id", "signer unknown", covered + b"sig 0011223344556677" + good[20:])
+raw("signed with the id in capitals", "signer unknown", covered + b"sig " + good[4:20].upper() + good[20:])
+raw("signed for another host", "signature wrong", covered + sig(covered, recipient=OTHERS_RECIPIENT))
+raw("signed for nobody", "signature wrong", covered + sig(covered, recipient=""))
+raw("signed without the purpose", "signature wrong", covered + sig(covered, purpose=b""))
+raw("signed for another purpose", "signature wrong", covered + sig(covered, purpose=b"twokey user file signature 2\n"))
+raw("signed as another user", "signature wrong", covered.replace(b"alice", b"mallo") + good)
+raw("signed with another serial", "signature wrong", covered.replace(b"1767323045000", b"1767323045001") + good)
+raw("signed with the signature of version 1", "signature wrong", covered + sig(first[:first.rindex(b"mac ")]))
+raw("signed and changed", "signature wrong", covered + good[:60] + bytes([good[60] ^ 1]) + good[61:])
+raw("signed and padded", "signature wrong", covered + good[:-1] + b"==\n")
+raw("signed with bits that do not count", "signature wrong", covered + good[:-2] + bytes([good[-2] + 1]) + b"\n")
+raw("signed with a carriage return inside", "signature wrong", covered + good[:50] + b"\r" + good[50:])
+raw("signed with a carriage return", "signature wrong", covered + good[:-1] + b"\r\n")
+raw("signed with two spaces", "signature wrong", covered + good.replace(b" ", b"  "))
+raw("signed without a signature", "signature wrong", covered + good[:21] + b"\n")
+raw("signed with a signature of zeros", "signature wrong", covered + good[:21] + b"A" * 86 + b"\n")
+raw("signed without an id", "signature wrong", covered + b"sig \n")
+raw("signed behind a MAC", "damaged", whole + sig(whole))
+raw("signed behind a wrong MAC", "damaged", covered + mac(covered, OTHER) + sig(covered + mac(covered, OTHER)))
+raw("signed and with a MAC behind", "not written here", covered + good + last)
+raw("signed and with the MAC of all behind", "damaged", covered + good + mac(covered + good))
+raw("signed twice", "signature wrong", covered + good + good)
+raw("signed what is no record", "damaged", b"twokey user 2\n{}\n" + sig(b"twokey user 2\n{}\n"))
+raw("signed what is of another version", "another version", b"twokey user 3\n" + sig(b"twokey user 3\n"))
 raw("of version 1 with the MAC of version 2", "not written here", content(GOOD).replace(b"user 2", b"user 1"))
 raw("of version 2 with the MAC of version 1", "not written here", content(text(old_record()), FIRST).replace(b"user 1", b"user 2"))
 raw("of version 1 with a phone number", "damaged", content(text(old_record() | {"phone": "+442079460958"}), FIRST))
@@ -330,12 +390,15 @@ def files(age, folder):
                 f.write(host + "\n")
             return subprocess.run([age + "-keygen", "-y", path], check=True, capture_output=True, text=True).stdout.strip()
         ours, others = recipient(HOST), recipient(OTHER)
+        assert (ours, others) == (RECIPIENT, OTHERS_RECIPIENT)
         bob = content(text(record(user="bob")))
-        first = content(text(old_record()), FIRST)
         sealed = encrypted(age, whole, "-r", ours)
         for name, expect, body in (
                 ("the example", "accepted", sealed),
                 ("of version 1", "of version 1", encrypted(age, first, "-r", ours)),
+                ("signed", "accepted", encrypted(age, covered + good, "-r", ours)),
+                ("signed for another host", "signature wrong", encrypted(age, covered + sig(covered, recipient=others), "-r", ours)),
+                ("signed and to another host", "another key", encrypted(age, covered + sig(covered, recipient=others), "-r", others)),
                 ("to two recipients", "accepted", encrypted(age, whole, "-r", others, "-r", ours)),
                 ("of another user", "another user", encrypted(age, bob, "-r", ours)),
                 ("to another host", "another key", encrypted(age, whole, "-r", others)),
@@ -359,7 +422,7 @@ def main():
     if len(sys.argv) > 1:
         files(sys.argv[1], os.path.join(here, "file"))
     print(f"{len(VECTORS)} contents")
-    print(HOST, whole.decode(), sep="\n")
+    print(HOST, whole.decode(), RECIPIENT, signer(), good.decode(), sep="\n")
 
 
 main()
