@@ -116,8 +116,11 @@ func (u *Users) rewind(record *secrets.Record) (bool, error) {
 }
 
 // rename moves a user's secrets and state to another name: first the new ones, then the old ones go, so that a crash leaves one
-// of the two, and the next Adopt finishes what is half done.
+// of the two, and the next Adopt finishes what is half done. Codes that an administrator gave for the old name end.
 func (u *Users) rename(old string, a Account) error {
+	if err := u.endUnfinished(old); err != nil {
+		return err
+	}
 	if err := u.State.Update(old, func(tx *state.Tx) error { return u.move(tx, a) }); err != nil {
 		return fmt.Errorf("%q: %w", old, err)
 	}
@@ -140,6 +143,9 @@ func (u *Users) move(tx *state.Tx, a Account) error {
 		if err := u.copyTo(tx, record, a); err != nil {
 			return err
 		}
+	}
+	if err := tx.EndBypasses(); err != nil {
+		return err
 	}
 	return u.removeSecrets(tx.User)
 }

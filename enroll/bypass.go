@@ -3,8 +3,10 @@ package enroll
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"twokey/state"
@@ -75,14 +77,17 @@ func (u *Users) RevokeBypass(user, id string) (revoked Bypass, err error) {
 			revoked, err = u.revokeAll(tx)
 			return err
 		}
-		var wanted state.BypassID
-		if n, err := hex.Decode(wanted[:], []byte(id)); err != nil || n != len(wanted) {
+		wanted, err := hex.DecodeString(id)
+		if err != nil || len(wanted) != len(state.BypassID{}) {
 			return fmt.Errorf("%w: %q", ErrNoBypass, id)
 		}
-		ended, err := tx.EndBypass(wanted, u.Now())
+		ended, err := tx.EndBypass(state.BypassID(wanted), u.Now())
 		revoked = shown(ended)
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) { // nothing was ever kept of the user
+		err = ErrNoBypass
+	}
 	if err != nil {
 		return Bypass{}, err
 	}

@@ -26,14 +26,19 @@ import (
 //	                    most 64 bytes)
 //	0x06  lacking       repeats, at most 8: since when (time), a service whose PAM stack has no account line of ours (text of at most 64 bytes)
 //
-// For alice (1000), with a code of 48 hours made at 12:00 UTC on 2026-11-21 and a login that was announced at 12:01:
+// # Example
 //
-//	01 0005  616c696365                                                        user "alice"
-//	02 0004  000003e8                                                          uid 1000
-//	03 0036  000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f  code: key
-//	         202122232425262728292a2b2c2d2e2f 01a208471600                     hash, until 12:00 on 2026-11-23
-//	05 0023  000003e9 0000000000001389 000003e8 0000000000001388               announcement: process 1001, parent 1000
-//	         01a1fdfb3060 0473736864                                           12:01, service "sshd"
+// Alice has a code of 48 hours, made at 12:00 UTC on 2026-11-21, and a login of hers was announced at 12:01.
+//
+//	01 0005  616c696365                          user "alice"
+//	02 0004  000003e8                            uid 1000
+//	03 0036  000102030405060708090a0b0c0d0e0f    code: key
+//	         101112131415161718191a1b1c1d1e1f
+//	         202122232425262728292a2b2c2d2e2f    hash
+//	         01a20846fe00                        until 12:00 on 2026-11-23
+//	05 0023  000003e9 0000000000001389           announcement: process 1001
+//	         000003e8 0000000000001388           its parent, 1000
+//	         01a1fdfb3060 0473736864             12:01, service "sshd"
 const (
 	tagUser = iota + 1
 	tagUID
