@@ -61,7 +61,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%d with %v", got, err)
 		}
 		// What it found is found again behind everything else.
-		again, err2 := parse(text + "\nUID_MIN " + strconv.FormatUint(uint64(got), 10)+"\n", "UID_MIN", usualMin)
+		again, err2 := parse(text+"\nUID_MIN "+strconv.FormatUint(uint64(got), 10)+"\n", "UID_MIN", usualMin)
 		if err == nil && (err2 != nil || again != got) {
 			t.Fatalf("%d, and then %d (%v)", got, again, err2)
 		}
