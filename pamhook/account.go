@@ -26,7 +26,7 @@ func (r *run) account() Verdict {
 	if err := r.begin(); err != nil {
 		return r.refuseAccount(err)
 	}
-	if r.hello.Name == "" {
+	if r.hello.Name == "" || r.host.Own { // what a program of the user's own says about its service is worth nothing
 		return r.refuseAccount(errNothingWaits)
 	}
 	enrolment, err := r.enrolment()

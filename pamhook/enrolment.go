@@ -85,7 +85,7 @@ func (r *run) announcement() Announcement {
 
 // enrolsHere reports whether the account phase of this login is to give the user a device.
 func (r *run) enrolsHere(s subject, action policy.Action) bool {
-	return action == policy.AskThenDeny && s.known && s.problem == nil && r.outcome.Enroll && !r.outcome.Observe && r.mayBegin()
+	return action == policy.AskThenDeny && s.known && s.problem == nil && r.outcome.Enroll && !r.outcome.Observe && !r.host.Own && r.mayBegin()
 }
 
 // enrolsElsewhere reports whether another login could give it to him: this one's service cannot show how. It is only for the ears of who

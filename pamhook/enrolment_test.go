@@ -280,6 +280,20 @@ func TestMustForgiveNothingOfAnEnrolment(t *testing.T) {
 	}
 }
 
+// Attack: a program of the user's own, which says that it is sshd and that a password was right.
+func TestMustEnrolNobodyInAProcessOfTheUsersOwn(t *testing.T) {
+	w := newWorld(t)
+	for name, prepare := range map[string]func(*world){"authenticate": mustEnrol, "account": announced} {
+		w.reset()
+		prepare(w)
+		h := w.host()
+		h.Own = true
+		if v := h.Run(w); v.Frame() != denies || v.AccountAsks() || w.enrol.draft != nil {
+			t.Errorf("%s: %#x, the account phase asks: %v, begun %v", name, v.Frame(), v.AccountAsks(), w.enrol.draft)
+		}
+	}
+}
+
 // Attack: an application that calls us for auth and not for account.
 func TestMustOpenNoSessionWhoseAccountPhaseNeverCame(t *testing.T) {
 	w := newWorld(t)

@@ -415,6 +415,14 @@ func (w *world) reasons() (all []string) {
 	return all
 }
 
+func (w *world) lastRecord() audit.Record {
+	w.t.Helper()
+	if len(w.log) == 0 {
+		return audit.Record{}
+	}
+	return w.log[len(w.log)-1]
+}
+
 // consume sets what is used up of alice's app.
 func consume(step uint64) func(*state.State) {
 	return func(st *state.State) { st.Devices[0].Consumed = step }

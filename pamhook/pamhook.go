@@ -6,15 +6,17 @@
 //  2. The policy in force decides (policy.Decide): not asked, asked, or asked and refused; and how the service can ask.
 //  3. What the service has one field for is fetched, password and code together (appended.go), also for who is then not asked.
 //  4. Who has given a code here not long ago, where the policy remembers that, is let in without a question (remember.go); at a
-//     service that cannot ask, who has given one from the same source (earlier.go). Both as 7 to 9, and only if a code could have
+//     service that cannot ask, who has given one from the same source (earlier.go). Both as 8 to 10, and only if a code could have
 //     let him in. Every other service that cannot ask is closed.
-//  5. One question is asked, in the same words for everybody. No lock is held meanwhile.
-//  6. The user's secrets are opened. Whoever has none, or is unknown, or may not get in, has the same work done for him on a
+//  5. Who is required, has no device and may enrol here (with an enrolment code, if the policy wants one) is announced and let on to the
+//     account phase (enrolment.go); if it is not sure yet that his password was right, after the question of 6.
+//  6. One question is asked, in the same words for everybody. No lock is held meanwhile.
+//  7. The user's secrets are opened. Whoever has none, or is unknown, or may not get in, has the same work done for him on a
 //     decoy's secrets and a decoy's state, so that the time tells nothing (decoy.go).
-//  7. Under the lock of the user's state the attempt is charged, written, looked at, its code used up and written (attempt.go,
+//  8. Under the lock of the user's state the attempt is charged, written, looked at, its code used up and written (attempt.go,
 //     trial.go). After a refusal, without the lock, it is found out by how much a clock may be wrong: for the log only.
-//  8. One audit record is appended.
-//  9. Only when 7 and 8 had no error, the verdict is to allow. At the console a disk that cannot be written can be forgiven, and
+//  9. One audit record is appended.
+//  10. Only when 8 and 9 had no error, the verdict is to allow. At the console a disk that cannot be written can be forgiven, and
 //     nothing else (fault.go).
 //
 // What it must and must not do, each with a test:
@@ -31,6 +33,22 @@
 //     open anything else, for the password is still to be looked at.
 //   - Nobody MUST be let in for the sake of an earlier code whom a right code would not let in now, nor from a source that may be
 //     many people, nor where rights are raised.
+//
+// # The account phase
+//
+// The application reaches it only when the whole authentication has succeeded. The module starts us there only after an announcement;
+// whoever comes without one is denied (account.go). In one conversation (linking.go) the user gives his enrolment code, says what will hold
+// the codes, sees the picture, gives a first code and notes his recovery codes; then it is recorded that the device is to be in force, it is put
+// in force, and that is recorded. Each MUST has a test:
+//
+//   - Nothing MUST be linked in authenticate, by whatever answer.
+//   - Only what this very process has announced at this service MUST be enrolled, once; and nobody by a program of the user's own.
+//   - Only whom the policy lets enrol here MUST be announced; where at_login is "with-code", only for whom a code is open, and nothing MUST
+//     be linked without it.
+//   - Wherever it breaks off, nothing MUST be left but what was begun: neither a device nor a state. Exactly one of two at once wins.
+//   - Nobody MUST be let on before the device is in force and that is in the log. Nothing MUST be linked of which nothing can be recorded.
+//   - Nothing of it MUST be forgiven at the console.
+//   - A session MUST NOT open for a login whose account phase was announced and never came; nobody is announced at that service then.
 //
 // # The session
 //
