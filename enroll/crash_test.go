@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -103,7 +104,7 @@ func acts() map[string]act {
 	commit := func(replace bool) func(*Users) error {
 		return func(u *Users) error { return commitKnown(u, alice, replace) }
 	}
-	return map[string]act{
+	all := map[string]act{
 		"enrol": {func(*testing.T, *Users) {}, commit(false), func(t *testing.T, u *Users) {
 			if !isEnrolled(t, u, "alice") {
 				must(t, commitKnown(u, alice, false)) // nothing that is left blocks it
@@ -158,6 +159,8 @@ func acts() map[string]act {
 			must(t, login(u, alice, codes[0]))
 		}},
 	}
+	maps.Copy(all, unfinishedActs())
+	return all
 }
 
 func second2(_ []string, err error) error { return err }
