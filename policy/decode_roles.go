@@ -98,7 +98,7 @@ func checkSigner(s string) string {
 	if !ours {
 		return want
 	}
-	key, err := base64.RawURLEncoding.Strict().DecodeString(digits)
+	key, err := base64.RawURLEncoding.DecodeString(digits)
 	switch {
 	case err != nil || len(key) != signerSize || base64.RawURLEncoding.EncodeToString(key) != digits:
 		return fmt.Sprintf("%s, found %d", want, len(digits))

@@ -62,9 +62,6 @@ func lastLook(data, name string, today policy.Date) (policy.Date, error) {
 		return today, err
 	}
 	defer f.Close()
-	if last, known := readExpired(f); known && last == today {
-		return today, nil
-	}
 	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return today, nil
@@ -72,7 +69,10 @@ func lastLook(data, name string, today policy.Date) (policy.Date, error) {
 	if err != nil {
 		return today, err
 	}
-	last, known := readExpired(f) // another login may have been first before the lock
+	last, known := readExpired(f)
+	if known && last == today {
+		return today, nil
+	}
 	if _, err := f.WriteAt(fmt.Appendf(nil, expiredFormat, today), 0); err != nil || !known {
 		return today, err
 	}
