@@ -13,7 +13,7 @@ const (
 	MaxFile = 64 << 20 // bytes
 
 	maxItem = 64 << 10 // bytes of one entry of YAML, or one line
-	maxRows = 1 << 20  // entries
+	maxRows = 1 << 18  // entries: a quarter of a million users
 )
 
 // File is what a file wishes for. What is wrong with a row keeps only that row out.

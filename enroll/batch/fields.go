@@ -30,7 +30,7 @@ func (u *User) set(field, text string) (known bool, err error) {
 	case "present":
 		u.Absent, err = absent(text)
 	case "phone":
-		if text == "none" {
+		if text == none {
 			text = ""
 		} else if err = phone.Check(text); err != nil {
 			return true, err
@@ -134,6 +134,9 @@ func secret(text string, allowShort bool) ([]byte, error) {
 	}
 	return raw, nil
 }
+
+// none is how "phone" takes a number away.
+const none = "none"
 
 // never is how "until" takes a limit away.
 const never = "never"

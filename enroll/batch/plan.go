@@ -33,6 +33,8 @@ type Plan struct {
 	Ends    bool           // a device ends with it
 	Secret  bool           // a secret or recovery codes are made that somebody has to be given
 
+	Loose bool // recovery codes are made without a device
+
 	// When the plan is carried out:
 	Drafts []*enroll.Draft // the devices that are made, from just before they are in force
 	Codes  []string        // new recovery codes
@@ -299,7 +301,7 @@ func (j *Job) noteNew(p *Plan, d *Device, old string) error {
 
 func (p *Plan) noteCodes() {
 	if p.codes > 0 {
-		p.Secret = true
+		p.Secret, p.Loose = true, p.first == nil
 		p.note("recovery_codes", "", fmt.Sprint(p.codes))
 	}
 }

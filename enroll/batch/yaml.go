@@ -12,8 +12,8 @@ import (
 )
 
 // A file is cut into its entries before YAML is parsed: the nodes of a hundred thousand users are some 500 MB. Where a file is cut is
-// decided by the indentation alone. An entry that YAML would have ended elsewhere (in the middle of a text in quotation marks that
-// goes on at the margin) is then two entries neither of which is YAML: refused, never read as something else.
+// decided by the indentation alone. Where YAML would have gone on (in a text in quotation marks that goes on at the margin) the
+// first half is not YAML, so that nothing is cut in silence.
 
 // list is one of the two lists of a file.
 type list struct {

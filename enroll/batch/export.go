@@ -1,0 +1,50 @@
+package batch
+
+import (
+	"fmt"
+
+	"twokey/enroll"
+	"twokey/factor"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// Export is what a user has, as a row. The secrets, and with them the counters of hotp, are in it only when they are asked for.
+func Export(u *enroll.Users, name string, withSecrets bool) (User, error) {
+	record, err := u.Secrets.Load(name)
+	if err != nil {
+		return User{}, err
+	}
+	st, err := u.State.Read(name)
+	if err != nil {
+		return User{}, fmt.Errorf("state: %w", err)
+	}
+	exported := User{Name: name}
+	if record.Phone != "" {
+		exported.Phone = &record.Phone
+	}
+	for _, d := range record.Devices {
+		exported.Devices = append(exported.Devices, exportDevice(d, st, withSecrets))
+	}
+	return exported, nil
+}
+
+func exportDevice(d secrets.Device, st *state.State, withSecret bool) Device {
+	e := Device{Name: d.Name, Method: factor.Method(d.Method), Digits: d.Digits, Period: d.Period, Algorithm: factor.Algorithm(d.Algorithm),
+		Issuer: d.Issuer, Label: d.Label}
+	if !d.Until.IsZero() {
+		e.Until = &d.Until
+	}
+	if !withSecret {
+		return e
+	}
+	e.Secret = d.Secret
+	if d.Method == string(factor.HOTP) {
+		next := d.Counter
+		if used := st.Device(state.ID(d.ID)); used != nil {
+			next = max(next, used.Consumed)
+		}
+		e.Counter = &next
+	}
+	return e
+}
