@@ -160,7 +160,7 @@ static int speak(struct login *l, const struct hello *hello, bool last)
 	int status;
 
 	l->silence_end = now_ms() + SILENCE_MS;
-	l->total_end = now_ms() + TOTAL_MS;
+	l->total_end = now_ms() + (l->phase == ACCOUNT ? ACCOUNT_MS : TOTAL_MS);
 	if (hello->too_long) {
 		pam_syslog(l->pamh, LOG_ERR, "refused: an item of this login is too long for the helper");
 		l->hopeless = CONVERSATION_FAILED;

@@ -23,6 +23,7 @@ enum { HEADER_SIZE = 5, NONCE_SIZE = 16, MAX_PAYLOAD = 65536, MAX_VALUE = 16384,
 enum {
 	SILENCE_MS = 15000, /* for which the helper may say nothing, unless it sent WAIT */
 	TOTAL_MS = 115000,  /* for one run: sshd's LoginGraceTime of 120 s, less 5 */
+	ACCOUNT_MS = 615000, /* for an enrolment in the account phase: more than the helper's own 10 minutes */
 	END_MS = 2000,      /* from a verdict to the end of file, and from there to the helper's end */
 };
 

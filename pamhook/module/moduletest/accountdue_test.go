@@ -81,6 +81,23 @@ func TestAnsweredAccountPhaseThatCannotBeForgottenDenies(t *testing.T) {
 	o.expectPhases("auth,acct", "auth 0 acct 6")
 }
 
+// TestTheAccountPhaseHasTenMinutes: somebody has to find an app, install it and scan a picture. Authenticate has not.
+func TestTheAccountPhaseHasTenMinutes(t *testing.T) {
+	for name, c := range map[string]struct {
+		helper, phases, want string
+		answers              []string
+	}{
+		"ten minutes":          {"account", "auth,acct", "auth 0 acct 0", []string{"@late:600"}},
+		"eleven":               {"account", "auth,acct", "auth 0 acct 6", []string{"@late:660"}},
+		"two in authenticate":  {"prompt", "auth", "auth 7", []string{"@late:120"}},
+		"less in authenticate": {"prompt", "auth", "auth 0", []string{"@late:100"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			try{kit: plain(t), helper: c.helper, phases: c.phases, answers: c.answers}.run(t).expectPhases(c.phases, c.want)
+		})
+	}
+}
+
 // expectPhases checks the results of the phases, in order.
 func (o outcome) expectPhases(phases, want string) {
 	o.t.Helper()
