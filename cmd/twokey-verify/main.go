@@ -1,11 +1,12 @@
 // Command twokey-verify takes one phase of one login through to its verdict. The PAM module starts it as root with a connected
-// socket on descriptor 3 and an empty environment; it exits when it has said its verdict, with status 0. It opens no network
-// connection.
+// socket on descriptor 3 and an empty environment, or systemd does, with a connection that the module has made (sd_listen_fds(3)). It
+// exits when it has said its verdict, with status 0. It opens no network connection.
 //
 // Nobody else starts it: without the socket it says so and exits.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -13,18 +14,21 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"twokey/internal/proc"
+	"twokey/internal/logindefs"
+	"twokey/internal/slots"
 	"twokey/internal/syslog"
 	"twokey/pamhook/wire"
 )
 
 const (
 	socketFD = 3
-	// The longest that a login may take, less than LoginGraceTime of sshd (120 s) and LOGIN_TIMEOUT of login (60 s), which end
-	// it without a word.
-	budget      = 115 * time.Second
-	loginBudget = 55 * time.Second
-	helloBudget = 10 * time.Second
+	// The longest that a phase may take: less than LoginGraceTime of sshd (120 s), which ends a login without a word; an enrolment, which is
+	// in the account phase, is for those who have raised that. The module gives up later.
+	budget        = 115 * time.Second
+	accountBudget = 10 * time.Minute
+	helloBudget   = 10 * time.Second
+	// margin is by how much we end before login(1) does, and after what is said when the time is over.
+	margin = 5 * time.Second
 
 	exitFault = 1
 )
@@ -33,44 +37,77 @@ func main() {
 	if err := protect(); err != nil {
 		fault(err)
 	}
-	conn, socket, err := accept()
-	if err != nil {
-		fault(err)
-	}
-	// A person who walks away must not leave a process behind: at the deadline the run ends without a verdict, which denies.
-	deadline := budget
-	if conn.Hello().Service == "login" {
-		deadline = loginBudget
-	}
-	if err := socket.SetDeadline(time.Now().Add(deadline)); err != nil {
-		fault(err)
-	}
-	application, err := proc.Of(os.Getppid())
-	if err != nil {
-		fault(err)
-	}
-	parent, err := proc.Parent(int(application.PID))
-	if err != nil {
-		parent = proc.ID{} // a process without a parent that we can see, in a container of its own
-	}
-	verdict := host(application, parent).Run(conn)
-	if err := conn.Finish(verdict.Frame(), verdict.AccountAsks()); err != nil {
+	if err := serve(); err != nil {
 		fault(err)
 	}
 }
 
-// accept takes the socket from the module and reads who wants to log in.
-func accept() (*wire.Conn, *os.File, error) {
-	// Without this a run by hand would read whatever the runtime has opened under that number.
-	domain, err := unix.GetsockoptInt(socketFD, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	if err == nil && domain != unix.AF_UNIX {
-		err = unix.EPROTONOSUPPORT
+// serve takes the connection that this process was started for through to its verdict.
+func serve() error {
+	them, err := peerOf(socketFD)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = unix.SetNonblock(socketFD, true)
+	slot, err := them.enter()
+	if err != nil {
+		return err
+	}
+	conn, socket, err := accept()
+	if err != nil {
+		return errors.Join(err, slot.Close())
+	}
+	return errors.Join(talk(them, conn, socket), slot.Close())
+}
+
+func talk(them peer, conn *wire.Conn, socket *os.File) error {
+	h, c, err := them.login(conn)
+	if err != nil {
+		return err
+	}
+	// A person who walks away must not leave a process behind: at the deadline the run ends without a verdict, which denies.
+	limit := timeFor(c.Hello())
+	h.End = time.Now().Add(limit)
+	if c.Hello().Phase == wire.PhaseAccount {
+		limit += margin
+	}
+	if err := socket.SetDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	turn, err := them.queue(c.Hello())
+	if errors.Is(err, slots.ErrFull) {
+		syslog.Send(syslog.Warning, "twokey", "a login is denied: "+err.Error())
+		return conn.Finish(wire.TypeDeny, false) // said, or the module would start a helper of its own
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("twokey-verify is started by the PAM module, with a socket: %w", err)
+		return err
+	}
+	verdict := h.Run(c)
+	return errors.Join(conn.Finish(verdict.Frame(), verdict.AccountAsks()), turn.Close())
+}
+
+// timeFor is how long a phase may take. login(1) counts from its own start, of which only it knows.
+func timeFor(h *wire.Hello) time.Duration {
+	longest := budget
+	if h.Phase == wire.PhaseAccount {
+		longest = accountBudget
+	}
+	if h.Service != "login" {
+		return longest
+	}
+	timeout, err := logindefs.LoginTimeout()
+	if err != nil {
+		syslog.Send(syslog.Warning, "twokey", "how long login waits is not known: "+err.Error())
+	}
+	if timeout == 0 {
+		return longest
+	}
+	return min(longest, max(timeout-margin, margin))
+}
+
+// accept reads who wants to log in.
+func accept() (*wire.Conn, *os.File, error) {
+	if err := unix.SetNonblock(socketFD, true); err != nil {
+		return nil, nil, err
 	}
 	socket := os.NewFile(socketFD, "module")
 	if err := socket.SetDeadline(time.Now().Add(helloBudget)); err != nil {
