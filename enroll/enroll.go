@@ -42,6 +42,18 @@ type Users struct {
 	Secrets *secrets.Store
 	State   *state.Store
 	Now     func() time.Time
+
+	// Still is asked under the lock of a user's state before his devices or recovery codes are changed, and its error is returned in
+	// place of the change; nil asks nothing. It is for who has proven who he is and may have sat at a question since. Reset and Unenroll
+	// do not ask it.
+	Still func(*state.Tx) error
+}
+
+func (u *Users) still(tx *state.Tx) error {
+	if u.Still == nil {
+		return nil
+	}
+	return u.Still(tx)
 }
 
 // Request is the device to be made.
@@ -184,6 +196,9 @@ func (u *Users) putInForce(d *Draft) error {
 }
 
 func (u *Users) commit(tx *state.Tx, d *Draft) error {
+	if err := u.still(tx); err != nil {
+		return err
+	}
 	enrolled, err := u.Secrets.Enrolled(tx.User)
 	if err != nil {
 		return err

@@ -136,5 +136,10 @@ func (u *Users) update(user string, fn func(*state.Tx) error) error {
 	if _, err := u.State.Read(user); errors.Is(err, fs.ErrNotExist) {
 		return ErrNoState
 	}
-	return u.State.Update(user, fn)
+	return u.State.Update(user, func(tx *state.Tx) error {
+		if err := u.still(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
 }
