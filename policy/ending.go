@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -63,9 +62,7 @@ func (c *Config) Ending(f Facts) []Expiry {
 			(*entries)[i] = Entry{}
 		}
 	}
-	now, then := c.Decide(f), without.Decide(f)
-	decides := slices.ContainsFunc(found, func(e Expiry) bool { return e.Entry == now.Rule })
-	if now.Decision == then.Decision || !decides {
+	if c.Decide(f).Decision == without.Decide(f).Decision {
 		return nil
 	}
 	return found
