@@ -33,6 +33,7 @@ type actor struct {
 	login   string // the number of who logged in, whatever he has become since; "": the kernel does not know
 	sudo    string // SUDO_USER, which whoever started us can set
 
+	serial        uint64 // of his secrets when he showed the code
 	enrolmentCode string // with which he may enrol, or ""
 }
 

@@ -171,7 +171,11 @@ func (h *host) users() (*enroll.Users, error) {
 	if err == nil {
 		var st *state.Store
 		if st, err = state.Open(data); err == nil {
-			return &enroll.Users{Secrets: store, State: st, Now: time.Now}, nil
+			u := &enroll.Users{Secrets: store, State: st, Now: time.Now}
+			if h.actor.himself() {
+				u.Still = func(tx *state.Tx) error { return h.stillHim(u, tx) }
+			}
+			return u, nil
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {

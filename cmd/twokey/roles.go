@@ -55,7 +55,7 @@ func permissions() map[string]permission {
 		"reset":         {roles: []role{byHelpdesk}, flags: []string{group, "for", dryRun}, users: everyName},
 		"bypass create": {roles: []role{byHelpdesk}, flags: []string{"for", "uses", "reason", "requested-by", dryRun}, users: firstName},
 		"bypass list":   {roles: []role{byHelpdesk}, users: firstName},
-		"bypass revoke": {roles: []role{byHelpdesk}, flags: []string{"id", "all", dryRun}, users: firstName},
+		"bypass revoke": {roles: []role{byHelpdesk}, flags: []string{dryRun}, users: firstName},
 
 		"audit tail":   {roles: []role{byAuditor}, flags: []string{"n", "user"}},
 		"audit verify": {roles: []role{byAuditor}},

@@ -3,14 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"twokey/audit"
 	"twokey/enroll"
-	"twokey/internal/proc"
 	"twokey/policy"
 	"twokey/state"
 )
@@ -48,7 +46,7 @@ func passGate(c *cli.Context, ui *ui) error {
 	if err := g.pass(); err != nil {
 		return err
 	}
-	ui.peer.role, ui.peer.code = role, g.byCode
+	ui.peer.role, ui.peer.code, ui.peer.serial, ui.peer.enrolmentCode = role, g.byCode, g.serial, g.code
 	return nil
 }
 
@@ -61,7 +59,11 @@ type gate struct {
 	as       role
 	replace  bool // --replace
 	enrolled bool
-	byCode   bool
+
+	// What has been shown.
+	byCode bool
+	serial uint64
+	code   string // the enrolment code
 }
 
 func (g *gate) pass() (err error) {
@@ -75,9 +77,6 @@ func (g *gate) pass() (err error) {
 	if err := g.prove(); err != nil {
 		return err
 	}
-	if g.byCode, err = tookCode(g.users, him); err != nil {
-		return err
-	}
 	// He may have got a device, or lost it, since the question was chosen.
 	if g.enrolled, err = g.users.Secrets.Enrolled(him); err != nil {
 		return err
@@ -88,10 +87,25 @@ func (g *gate) pass() (err error) {
 	if err := g.withoutDevice(); err != nil {
 		return err
 	}
-	if err := g.enrolmentCode(); err != nil {
+	if err := g.askCode(); err != nil {
+		return err
+	}
+	if err := g.keepSerial(); err != nil {
 		return err
 	}
 	return g.recordSelf(audit.Success, "", g.wish)
+}
+
+// keepSerial keeps which of his secrets he has shown a code of.
+func (g *gate) keepSerial() error {
+	if !g.byCode {
+		return nil
+	}
+	st, err := g.users.State.Read(g.actor.account.Name)
+	if err == nil {
+		g.serial = st.Serial
+	}
+	return err
 }
 
 // withoutDevice refuses what needs a device, to somebody who has none.
@@ -129,7 +143,7 @@ func byAdministrator(p person) bool {
 	return found
 }
 
-// prove has PAM ask who it is.
+// prove has PAM ask who it is, and finds out whether that was by a code too.
 func (g *gate) prove() error {
 	// Without the file libpam goes by "other", whatever that asks.
 	exists, err := g.pamServiceExists(selfService)
@@ -140,14 +154,16 @@ func (g *gate) prove() error {
 		return err
 	}
 	him := g.actor.account
-	result, _, err := transaction{User: him.Name, Service: selfService, Caller: him.UID}.inAProcessOfItsOwn(g.ui, g.ui.aside)
+	begin := time.Now()
+	result, pid, err := transaction{User: him.Name, Service: selfService, Caller: him.UID}.inAProcessOfItsOwn(g.ui, g.ui.aside)
 	if err != nil {
 		return err
 	}
 	if !result.OK {
 		return g.unproven(result.Reason)
 	}
-	return nil
+	g.byCode, err = g.saw(pid, begin)
+	return err
 }
 
 // unproven is that nothing showed that it is he.
@@ -159,26 +175,16 @@ func (g *gate) unproven(reason string) error {
 	return refused
 }
 
-// tookCode reports whether the transaction that has just ended, in a child of this process, has looked at a code and found it right. It can
-// be asked once.
+// saw reports whether the helper has found a code right in a transaction of this user that ran in the given process, which has ended.
+// PAM's word alone does not say it.
 //
 // Attack: a stack in which pam_twokey is missing, or does not ask since twokey is switched off, and a password alone changes devices.
-func tookCode(u *enroll.Users, user string) (bool, error) {
-	self, err := proc.Self()
-	if err != nil {
+func (g *gate) saw(pid int, begin time.Time) (bool, error) {
+	r, err := g.loginRecord(pid, begin)
+	if err != nil || r == nil {
 		return false, err
 	}
-	var taken state.Success
-	var found bool
-	err = u.State.Update(user, func(tx *state.Tx) error {
-		taken, found = tx.TakeSuccess(self, selfService)
-		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	fresh := time.Since(taken.Time).Abs() < selfPatience // a number and a start time can come again when the machine has started anew
-	return err == nil && found && fresh && taken.Method != "" && taken.Method != state.Ended, err
+	return r.Action == audit.ActionLogin && r.Outcome == audit.Success && r.Service == selfService && r.User == g.actor.account.Name && r.Method != "", nil
 }
 
 // recordSelf writes of a proof, or of what somebody was refused who had proven who he is.
@@ -191,10 +197,10 @@ func (h *host) recordSelf(outcome audit.Outcome, target, reason string) error {
 	return nil
 }
 
-// enrolmentCode asks somebody whose device was taken away for the code that the administrator gave him.
+// askCode asks somebody whose device was taken away for the code that the administrator gave him.
 //
 // Attack: between a reset and the next login whoever stole the password enrols his own phone.
-func (g *gate) enrolmentCode() error {
+func (g *gate) askCode() error {
 	if g.enrolled || g.as != bySelf || g.wish != "enroll" || g.policy.AtLogin != policy.AtLoginWithCode {
 		return nil
 	}
@@ -210,7 +216,7 @@ func (g *gate) enrolmentCode() error {
 		}
 		err = g.users.CheckCode(him, answer)
 		if err == nil {
-			g.ui.peer.enrolmentCode = answer
+			g.code = answer
 			return nil
 		}
 		if !errors.Is(err, enroll.ErrCodeWrong) {
@@ -229,11 +235,19 @@ func (g *gate) noCode(err error) error {
 	return errors.Join(failed("%v: ask %s for one", err, g.policy.Contact), g.recordSelf(audit.Failure, "", g.wish+": "+err.Error()))
 }
 
-// checkEnrolmentCode looks again, behind the beginning of an enrolment, at the code with which it was allowed: it may have been ended by
-// then. Nobody who was not asked for one has one.
-func (h *host) checkEnrolmentCode(u *enroll.Users, a enroll.Account) error {
-	if h.actor.enrolmentCode == "" {
-		return nil
+// stillHim is asked under the lock when something of his is changed: what he has shown must be good still. He may have sat at a question
+// since, while an administrator took his device away.
+//
+// Attack: whoever has stolen phone and password lets "twokey enroll --replace" wait until the user was reset, and confirms then.
+func (h *host) stillHim(u *enroll.Users, tx *state.Tx) error {
+	him := h.actor
+	switch {
+	case tx.User != him.account.Name:
+		return h.mayTouch(tx.User, nil)
+	case him.code && (tx.Serial != him.serial || tx.MustEnroll), !him.code && len(tx.Devices) > 0:
+		return failed("your devices were changed meanwhile: nothing was changed now").hint("twokey show")
+	case !him.code && tx.MustEnroll && h.policy.AtLogin != policy.AtLoginYes:
+		return u.CheckCode(enroll.Account{Name: him.account.Name, UID: him.account.UID}, him.enrolmentCode)
 	}
-	return u.CheckCode(a, h.actor.enrolmentCode)
+	return nil
 }

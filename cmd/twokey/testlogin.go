@@ -113,18 +113,29 @@ func (o outcome) print(ui *ui, t transaction) error {
 
 // ownReason finds what the audit log has of a transaction: the person at the prompt is never told why.
 func (h *host) ownReason(pid int, begin time.Time) string {
-	entries, err := audit.Tail(h.path(h.policy.Paths.Audit), 50)
+	r, err := h.loginRecord(pid, begin)
 	if err != nil {
 		h.ui.warn("the audit log cannot be read: %v", err)
+	}
+	if r == nil {
 		return ""
+	}
+	return fmt.Sprintf("%s: %s", r.Action, why(r))
+}
+
+// loginRecord is the last record of a transaction that ran in the given process and has ended; nil when it is not among the newest.
+func (h *host) loginRecord(pid int, begin time.Time) (*audit.Record, error) {
+	entries, err := audit.Tail(h.path(h.policy.Paths.Audit), 200)
+	if err != nil {
+		return nil, err
 	}
 	for i := len(entries) - 1; i >= 0; i-- {
 		r := entries[i].Record
 		if r != nil && r.PID == uint64(pid) && !r.Time.Before(begin.Add(-time.Minute)) {
-			return fmt.Sprintf("%s: %s", r.Action, why(r))
+			return r, nil
 		}
 	}
-	return ""
+	return nil, nil
 }
 
 // inAProcessOfItsOwn runs the transaction in a child: modules swap signal handlers under the Go runtime, and one that ends the
