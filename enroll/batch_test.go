@@ -12,6 +12,7 @@ import (
 
 	"twokey/device"
 	"twokey/internal/safefile/disktest"
+	"twokey/secrets"
 	"twokey/state"
 )
 
@@ -168,6 +169,18 @@ func TestOfABatchAndACommitAtOnceOneWins(t *testing.T) {
 			t.Errorf("the state of the winner: %+v", st)
 		}
 	}
+}
+
+// A batch puts a secret file in place without the lock of the state: a commit that has it must not put its own over that.
+func TestAFirstFileIsNotPutOverOneThatABatchHasJustMade(t *testing.T) {
+	u, _ := scratch(t)
+	quicker := enrolled(t, u, alice, usual())
+	slower, err := u.Draft(alice, usual())
+	must(t, err)
+	record := &secrets.Record{User: "alice", Serial: secrets.NextSerial(0, u.Now())}
+	must(t, slower.putInto(record))
+	want(t, u.save(record, false), ErrEnrolled)
+	must(t, login(u, alice, code(t, u, quicker, 0)))
 }
 
 func BenchmarkCommitAll(b *testing.B) {

@@ -178,6 +178,24 @@ func TestADraftOfAnotherUserIsNotShown(t *testing.T) {
 	}
 }
 
+// Attack: have the draft that one has seen stand for another that its owner is about to confirm.
+func TestADraftUnderAnotherIDIsNotShown(t *testing.T) {
+	u, _ := scratch(t)
+	first := begun(t, u, alice, usual())
+	must(t, u.change(alice, func(n *unfinished) error { n.draft.id[0]++; return nil }))
+	if d := begun(t, u, alice, usual()); d.Device.ID == first.Device.ID {
+		t.Error("it is shown")
+	}
+}
+
+func TestADraftIsNotFinishedForAnotherUserID(t *testing.T) {
+	u, data := scratch(t)
+	d := begun(t, u, alice, usual())
+	d.Account.UID = 2000
+	want(t, u.Finish(d), ErrEnded)
+	holds(t, data, "enrolling/alice")
+}
+
 func TestADraftOfAnotherUserIDIsNotShown(t *testing.T) {
 	u, _ := scratch(t)
 	d := begun(t, u, alice, usual())

@@ -84,6 +84,7 @@ func TestWhatEndsAnEnrolmentCodeAndTheDraftBegunWithIt(t *testing.T) {
 			d, err := u.Draft(alice, usual())
 			return errors.Join(err, u.Commit(d))
 		},
+		"another name": func(u *Users) error { return second(u.Adopt(Account{"alicia", alice.UID})) },
 		"a batch": func(u *Users) error {
 			d, err := u.Draft(alice, usual())
 			return errors.Join(err, u.CommitAll([]*Draft{d})[0])
@@ -177,4 +178,25 @@ func TestCodesMadeAtOnceLeaveOne(t *testing.T) {
 	if good != 1 {
 		t.Errorf("%d of %q are good", good, texts)
 	}
+}
+
+func TestWhatAKilledWriterLeftIsRemovedInEveryFolder(t *testing.T) {
+	u, data, turn := clocked(t)
+	enrolled(t, u, alice, usual())
+	newCodeFor(t, u, bob)
+	bypassed(t, u, "alice", 1)
+	before := left(t, data)
+	for _, folder := range []string{"users", "state", "uids", "enrolling", "bypass"} {
+		must(t, os.WriteFile(data+"/"+folder+"/.new-0011223344556677", nil, 0o600))
+	}
+	turn(30 * time.Minute)
+	must(t, u.RemoveStale())
+	if found := left(t, data); len(found) != len(before)+5 {
+		t.Errorf("after half an hour: %q", found)
+	}
+	turn(time.Hour)
+	must(t, u.RemoveStale())
+	holds(t, data, before...)
+	empty, _ := scratch(t)
+	must(t, empty.RemoveStale())
 }

@@ -119,3 +119,26 @@ func useBypass(u *Users) error {
 	_, err = bypassLogin(u, alice, string(text))
 	return err
 }
+
+func TestWhatCannotBeSynchronisedWasNotDone(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(t *testing.T, u *Users)
+		file   string
+	}{
+		"use a bypass code": {func(t *testing.T, u *Users) {
+			usedOnce(t, u)
+			_, text := bypassed(t, u, "alice", 2)
+			must(t, os.WriteFile(u.State.Data()+"/text", []byte(text), 0o600))
+		}, "/bypass/alice"},
+		"announce and take": {func(t *testing.T, u *Users) { newCodeFor(t, u, alice) }, "/enrolling/alice"},
+	} {
+		u, data := scratch(t)
+		c.before(t, u)
+		if _, err := traced(t, name, data, "-P", data+c.file, "-e", "inject=fdatasync:error=EIO"); err == nil {
+			t.Errorf("%s: done, and not on the disk", name)
+		}
+		if _, err := traced(t, name, data, "-P", data+c.file, "-e", "trace=fdatasync"); err != nil {
+			t.Errorf("%s: then: %v", name, err)
+		}
+	}
+}

@@ -211,6 +211,19 @@ func (u *Users) ending(user string, do func() error) error {
 	return errors.Join(err, file.Close())
 }
 
+// RemoveStale removes what writers that were killed more than an hour ago have left behind, of users' secrets and states too.
+func (u *Users) RemoveStale() error {
+	now := u.Now()
+	dir, err := u.folder()
+	switch {
+	case err == nil:
+		err = errors.Join(dir.RemoveStale(now, time.Hour), dir.Close())
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	}
+	return errors.Join(err, u.Secrets.RemoveStale(now), u.State.RemoveStale(now))
+}
+
 // gone takes it for done that a file was not there any more.
 func gone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {

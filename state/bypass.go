@@ -98,6 +98,30 @@ func (s *Store) Bypasses(user string, now time.Time) ([]Bypass, error) {
 	return slices.DeleteFunc(all, func(b Bypass) bool { return !b.open(now) }), nil
 }
 
+// BypassUsers lists the names of the users who have bypass codes, open or not, in no order. A name that is too long for a file name is
+// left out.
+func (s *Store) BypassUsers() ([]string, error) {
+	dir, err := safefile.OpenDir(s.data + bypassFolder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	files, err := dir.Names()
+	if err != nil {
+		return nil, err
+	}
+	var users []string
+	for _, file := range files {
+		if user, err := safefile.UserName(file); err == nil {
+			users = append(users, user)
+		}
+	}
+	return users, nil
+}
+
 // AddBypass keeps one more, synchronised when it returns nil. A ninth is ErrManyBypasses, one out of the limits ErrBypass.
 func (t *Tx) AddBypass(b Bypass, now time.Time) error {
 	if err := b.check(); err != nil {

@@ -241,5 +241,12 @@ func uidFile(uid uint32) string { return strconv.FormatUint(uint64(uid), 10) }
 
 // RemoveStale removes what writers that were killed more than an hour ago have left behind.
 func (s *Store) RemoveStale(now time.Time) error {
-	return errors.Join(s.users.RemoveStale(now, time.Hour), s.uids.RemoveStale(now, time.Hour))
+	bypass, err := safefile.OpenDir(s.data + bypassFolder)
+	switch {
+	case err == nil:
+		err = errors.Join(bypass.RemoveStale(now, time.Hour), bypass.Close())
+	case errors.Is(err, fs.ErrNotExist):
+		err = nil
+	}
+	return errors.Join(err, s.users.RemoveStale(now, time.Hour), s.uids.RemoveStale(now, time.Hour))
 }

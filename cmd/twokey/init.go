@@ -265,7 +265,7 @@ func (s *setup) decoys() error {
 		return errors.Join(err, store.Close())
 	}
 	u := &enroll.Users{Secrets: store, State: st, Now: time.Now}
-	return errors.Join(u.CreateDecoys(), store.RemoveStale(time.Now()), st.RemoveStale(time.Now()), store.Close(), st.Close())
+	return errors.Join(u.CreateDecoys(), u.RemoveStale(), store.Close(), st.Close())
 }
 
 // auditLog makes the log. The first record is written when the verification key has been shown: a log without one may come from a
