@@ -16,7 +16,7 @@ import (
 type explanation struct {
 	Decision      string          `json:"decision"` // required, optional, exempt or deny
 	Ask           string          `json:"ask"`      // prompt, appended, earlier (a success before counts, nothing is asked), or none
-	LetsIn        string          `json:"lets_in"`  // a right code, an earlier success, everybody, or nobody
+	LetsIn        string          `json:"lets_in"`  // a right code, an earlier success, an enrolment, everybody, or nobody
 	Rule          string          `json:"rule"`
 	Reason        string          `json:"reason"`
 	Observe       bool            `json:"observe"`
@@ -25,8 +25,10 @@ type explanation struct {
 	Methods       []string        `json:"methods"`         // that count here
 	Remember      string          `json:"remember"`        // how long a success is remembered here; 0s: not
 	EnrollByAdmin bool            `json:"enroll_by_admin"`
-	KeyAlone      string          `json:"key_alone,omitempty"` // accept or deny: what becomes of it when sshd asks for nothing but the key
-	Problem       string          `json:"problem,omitempty"`   // why no answer is right
+	Enroll        string          `json:"enroll,omitempty"`     // with-code or yes: instead of being refused he can enrol at this login, so
+	CodeUntil     *time.Time      `json:"code_until,omitempty"` // how long his enrolment code is good; left out: he has none
+	KeyAlone      string          `json:"key_alone,omitempty"`  // accept or deny: what becomes of it when sshd asks for nothing but the key
+	Problem       string          `json:"problem,omitempty"`    // why no answer is right
 	Facts         explainedFacts  `json:"facts"`
 	Rules         []explainedRule `json:"rules"`
 	Sees          []explainedText `json:"sees"` // in the order of a login
@@ -87,11 +89,42 @@ func explain(c *policy.Config, login attempt) explanation {
 		x.Grace = &grace
 	}
 	x.Ask, x.LetsIn = consequences(action, outcome.Way, outcome.Observe && f.Known)
+	x.enrolment(c, login, outcome.Enroll && problem == nil)
 	if ssh := (policy.SSHAuth{Methods: f.SSHAuth}); ssh.KeyAlone() && !policy.ActsForAnother(f.Service) { // only sshd tells keys
 		x.KeyAlone = keyAlone(c, outcome)
 	}
 	x.Sees = sees(c, login, outcome, x)
 	return x
+}
+
+// enrolment adds how somebody can enrol at this login who would be refused.
+func (x *explanation) enrolment(c *policy.Config, login attempt, can bool) {
+	if !can {
+		return
+	}
+	x.Enroll = c.AtLogin
+	if !login.codeUntil.IsZero() {
+		until := login.codeUntil
+		x.CodeUntil = &until
+	}
+	if x.Enroll == policy.AtLoginYes || x.CodeUntil != nil {
+		x.LetsIn = "an enrolment"
+	}
+}
+
+// enrollText says it in words; "": he cannot.
+func (x explanation) enrollText() string {
+	switch {
+	case x.EnrollByAdmin:
+		return "by an administrator only"
+	case x.Enroll == policy.AtLoginYes:
+		return "at this login, with his password alone (at_login)"
+	case x.CodeUntil != nil:
+		return "at this login, with his enrolment code, which is good until " + x.CodeUntil.Local().Format("2006-01-02 15:04")
+	case x.Enroll != "":
+		return "at this login, once he has an enrolment code: twokey enroll --code " + x.Facts.User
+	}
+	return ""
 }
 
 func explained(f policy.Facts) explainedFacts {
@@ -265,8 +298,8 @@ func (x explanation) facts() [][]string {
 	if x.LetsIn == "a right code" {
 		rows = append(rows, []string{"methods", strings.Join(x.Methods, ", ")}, []string{"remember", x.Remember})
 	}
-	if x.EnrollByAdmin {
-		rows = append(rows, []string{"enroll", "by an administrator only"})
+	if text := x.enrollText(); text != "" {
+		rows = append(rows, []string{"enroll", text})
 	}
 	if x.Problem != "" {
 		rows = append(rows, []string{"PROBLEM", "no answer is right: " + x.Problem})
@@ -284,6 +317,8 @@ func (x explanation) inShort() string {
 		return "refused"
 	case x.LetsIn == "an earlier success":
 		return "in with an earlier success, else refused"
+	case x.LetsIn == "an enrolment":
+		return "enrols, then in"
 	case x.LetsIn == "a right code":
 		return "asked"
 	case x.Grace != nil:

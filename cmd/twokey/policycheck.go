@@ -115,8 +115,17 @@ func (h *host) named() []namedIn {
 	for i, r := range h.policy.Rules {
 		all = append(all, namedIn{h.policy.RuleName(i), policy.Entry{Users: r.Users, Groups: r.Groups, Services: r.Services}})
 	}
-	if services := slices.Sorted(maps.Keys(h.policy.Services)); len(services) > 0 {
-		all = append(all, namedIn{"services", policy.Entry{Services: services}})
+	services := slices.AppendSeq(slices.Collect(maps.Keys(h.policy.Services)), maps.Keys(h.policy.EnrollOn))
+	if slices.Sort(services); len(services) > 0 {
+		all = append(all, namedIn{"services", policy.Entry{Services: slices.Compact(services)}})
+	}
+	roles := h.policy.Roles
+	for _, role := range []struct {
+		key string
+		who policy.Who
+	}{{"roles.helpdesk", roles.Helpdesk}, {"roles.auditor", roles.Auditor}, {"roles.protected", roles.Protected},
+		{"bypass.requesters", h.policy.Bypass.Requesters}} {
+		all = append(all, namedIn{role.key, policy.Entry{Users: role.who.Users, Groups: role.who.Groups}})
 	}
 	return all
 }

@@ -149,7 +149,11 @@ func named(c *policy.Config) func() ([]string, error) {
 
 // visitsOf are logins that the two could decide otherwise. Those from no source in particular come first.
 func visitsOf(a, b *policy.Config, now time.Time) []visit {
-	services := unique(slices.Concat([]string{""}, namedServices(a), namedServices(b)))
+	services := slices.Concat([]string{""}, namedServices(a), namedServices(b))
+	if a.AtLogin != b.AtLogin || !slices.Equal(canEnroll(a), canEnroll(b)) {
+		services = slices.Concat(services, canEnroll(a), canEnroll(b))
+	}
+	services = unique(services)
 	var visits []visit
 	for _, from := range unique(slices.Concat([]string{""}, namedSources(a), namedSources(b))) {
 		for _, service := range services {
@@ -198,6 +202,12 @@ func decided(c *policy.Config, f policy.Facts) decision {
 	out := c.Decide(f)
 	d := decision{Decision: out.Decision.String(), Methods: append([]string{}, out.Methods...), Remember: policy.Brief(out.Remember), Rule: out.Rule}
 	d.Ask, d.LetsIn = consequences(out.Action, out.Way, out.Observe)
+	switch {
+	case out.Enroll && c.AtLogin == policy.AtLoginYes:
+		d.LetsIn = "an enrolment"
+	case out.Enroll:
+		d.LetsIn = "an enrolment with a code"
+	}
 	if !out.Grace.IsZero() {
 		d.Until = lastDay(out.Grace).String()
 	}

@@ -134,6 +134,8 @@ type attempt struct {
 	problem error        // why it would be refused whatever the answer is
 	late    bool         // which is found out when the question has been asked
 	methods []string     // of the devices and codes that the user has
+
+	codeUntil time.Time // to when his enrolment code is good; zero: he has none
 }
 
 // errFileGone is what a login finds when the state knows of devices and there is no secret file.
@@ -166,6 +168,13 @@ func (h *host) attempt(u *enroll.Users, name string, v visit) (attempt, error) {
 	}
 	login.facts = p.facts(v)
 	login.facts.MustEnroll = login.facts.MustEnroll && login.problem == nil
+	until, open, err := u.CodeOpen(p.name)
+	switch {
+	case err != nil && login.problem == nil:
+		login.problem = err
+	case open:
+		login.codeUntil = until
+	}
 	return login, nil
 }
 

@@ -51,7 +51,12 @@ type listedPolicy struct {
 	Rules        []listedRule      `json:"rules"`
 	Services     map[string]string `json:"services"`        // how each asks, built-in ones not among them
 	BuiltIn      []string          `json:"services_exempt"` // no logins, by the built-in list
+	AtLogin      string            `json:"enroll_at_login"` // with-code, yes or no
+	CanEnroll    []string          `json:"services_enroll"` // at which one can enrol, built-in ones among them
 	Methods      []string          `json:"methods"`
+	Bypass       listedBypass      `json:"bypass"`
+	Roles        listedRoles       `json:"roles"`
+	Provisioners []string          `json:"provisioners"`
 	Remember     string            `json:"remember"`
 	Shared       []string          `json:"shared"`
 	SSHKeysAlone string            `json:"ssh_keys_alone"`
@@ -80,6 +85,8 @@ func policyListed(p *policy.Config, now time.Time) listedPolicy {
 	l := listedPolicy{Enabled: !p.Off, Observe: p.Observe, Default: p.Default.String(),
 		Require: append([]policy.Entry{}, p.Require...), Exempt: append([]policy.Entry{}, p.Exempt...),
 		Rules: []listedRule{}, Services: map[string]string{}, BuiltIn: builtIn(p), Methods: p.Methods, Remember: policy.Brief(p.Remember),
+		AtLogin: p.AtLogin, CanEnroll: canEnroll(p), Bypass: listedBypass{p.Bypass.Requesters, policy.Brief(p.Bypass.Longest)},
+		Roles: listedRoles(p.Roles), Provisioners: append([]string{}, p.Provisioners...),
 		Shared: append([]string{}, p.Shared...), SSHKeysAlone: p.SSHKeysAlone, OpenWithin: policy.Brief(p.OpenWithin)}
 	if !p.Off && p.SwitchedOff(now) {
 		l.OffUntil = timeOrNull(p.OffUntil)
@@ -125,6 +132,7 @@ func policyRows(p *policy.Config, now time.Time) [][]string {
 	}
 	rows = append(rows, []string{"no logins", strings.Join(builtIn(p), ", ") + " (built in)"},
 		[]string{"methods", strings.Join(p.Methods, ", ")}, []string{"remember", rememberSentence(p)})
+	rows = append(rows, roleRows(p)...)
 	return append(rows, []string{"key alone", p.SSHKeysAlone + " (ssh_keys_alone: who is required and logs in to sshd by a key alone)"})
 }
 
