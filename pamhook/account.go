@@ -74,7 +74,9 @@ func (r *run) linked(l *linking) Verdict {
 	rec.Changes = []audit.Change{{Field: "device", New: fmt.Sprintf("%s (%s)", shown.Device.Name, shown.Device.Method)},
 		{Field: "recovery_codes", New: fmt.Sprint(len(shown.Recovery))}}
 	verdict := r.passAccount(rec)
-	l.say(r.policy.Text(l.holder.done, "USER", r.hello.Name, "HOST", r.host.Name))
+	if r.conv.Info("\n"+l.text(l.holder.done), false) != nil {
+		return verdict // it is true whether or not the person could be told
+	}
 	return verdict
 }
 

@@ -1,6 +1,7 @@
 package pamhook
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -20,8 +21,9 @@ type enrolments struct {
 	announced []Announcement
 	lacking   []string // services
 	draft     *fakeDraft
-	drawn     int  // drafts that were made
-	meanwhile bool // somebody has ended what was begun
+	drawn     int    // drafts that were made
+	picture   string // instead of the usual one
+	meanwhile bool   // somebody has ended what was begun
 }
 
 // fakeEnrolment is package enroll without its files.
@@ -110,7 +112,7 @@ type fakeDraft struct {
 
 func (d *fakeDraft) Shown() Shown {
 	return Shown{Device: d.device, Address: "otpauth://totp/web1:bob@web1?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=web1",
-		Picture: "█▀▄█\n▀▄█ \n", WidePicture: "##  ##  \n  ######\n", Recovery: recovery}
+		Picture: cmp.Or(d.w.enrol.picture, "█▀▄█\n▀▄█ \n"), WidePicture: "##  ##  \n  ######\n", Recovery: recovery}
 }
 
 func (d *fakeDraft) Confirm(answer string, _ int) bool {

@@ -11,6 +11,7 @@ import (
 	"twokey/audit"
 	"twokey/device"
 	"twokey/factor"
+	"twokey/pamhook/wire"
 	"twokey/policy"
 	"twokey/state"
 )
@@ -25,6 +26,10 @@ const (
 
 // clockOff is from where on somebody is told that the clock of his device is wrong: less is the time that he needs to type.
 const clockOff = 45 * time.Second
+
+// maxPicture is the longest picture that is shown, in bytes: what belongs to it has room beside it. That of an address with names of a usual
+// length has less than half of it.
+const maxPicture = wire.MaxText - 4096
 
 // keyGroup is how many characters of a key stand together where it has to be typed in.
 const keyGroup = 4
@@ -53,13 +58,15 @@ func holders(number string) (holder, bool) {
 	return holder{}, false
 }
 
-// linking is the conversation in which somebody links a device to his account. OpenSSH before 10.3 holds texts back until the next
-// question, so each is followed by one; and its client puts "(user@host) " before them, so each begins with a new line.
+// linking is the conversation in which somebody links a device to his account. What he has to read stands in the next question: OpenSSH
+// before 10.3 holds other texts back until then, and sudo does not show them at all (it passes PAM_SILENT; measured). OpenSSH's client puts
+// "(user@host) " before a question, so each text begins with a new line.
 type linking struct {
 	run       *run
 	enrolment Enrolment
 	holder    holder
 	draft     Draft
+	unread    []string // what stands before the next question
 }
 
 // link has the device in force when it returns nil. Whatever it breaks off by, nothing is left but what was begun.
@@ -77,15 +84,28 @@ func (l *linking) link() error {
 	return nil
 }
 
-// say shows a text. That it could not be shown, the next question meets too.
-func (l *linking) say(text string) {
-	if err := l.run.conv.Info("\n"+text, false); err != nil {
-		return
-	}
+// say lets a text stand before the next question.
+func (l *linking) say(text string) { l.unread = append(l.unread, "\n"+text) }
+
+func (l *linking) tell(m policy.Message, pairs ...string) { l.say(l.text(m, pairs...)) }
+
+func (l *linking) text(m policy.Message, pairs ...string) string {
+	return l.run.policy.Text(m, append(pairs, "HOST", l.run.host.Name, "USER", l.run.hello.Name)...)
 }
 
-func (l *linking) tell(m policy.Message, pairs ...string) {
-	l.say(l.run.policy.Text(m, append(pairs, "HOST", l.run.host.Name, "USER", l.run.hello.Name)...))
+// question is a question with what stands before it. Texts that a configuration has made too long for that come before it as they can.
+func (l *linking) question(m policy.Message) string {
+	prompt, before := l.text(m), l.unread
+	l.unread = nil
+	if whole := strings.Join(append(before, prompt), "\n"); len(whole) <= wire.MaxText {
+		return whole
+	}
+	for _, text := range before {
+		if l.run.conv.Info(text, false) != nil {
+			break // the question meets it too
+		}
+	}
+	return prompt
 }
 
 // ask puts a question, unless the time is over; "q" stops.
@@ -94,7 +114,7 @@ func (l *linking) ask(m policy.Message, echo bool) (string, error) {
 	if end := r.host.End; !end.IsZero() && !r.host.Now().Before(end) {
 		return "", errTime
 	}
-	typed, reason, err := r.conv.Prompt(r.policy.Text(m), echo)
+	typed, reason, err := r.conv.Prompt(l.question(m), echo)
 	defer clear(typed)
 	if err = noAnswer(reason, err); err != nil {
 		return "", err
@@ -185,6 +205,9 @@ func (l *linking) confirm() error {
 // show says how the secret comes into the app. The picture is last, so that a screen on which not all has room shows it.
 func (l *linking) show(m policy.Message, picture string) {
 	shown := l.draft.Shown()
+	if len(picture) > maxPicture {
+		m, picture = policy.MsgEnrollText, ""
+	}
 	lines := strings.Split(strings.TrimSuffix(picture, "\n"), "\n")
 	l.tell(m, "KEY", inGroups(factor.EncodeSecret(shown.Device.Secret)), "ADDRESS", shown.Address,
 		"WIDTH", strconv.Itoa(utf8.RuneCountInString(lines[0])), "LINES", strconv.Itoa(len(lines)+linesBelow))
