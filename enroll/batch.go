@@ -17,9 +17,9 @@ type newcomer struct {
 }
 
 // CommitAll puts many drafts in force, each as Commit does, and returns an error for each: one that fails stops no other. Accounts of
-// which nothing is there yet are written together, with three waits for the disk in all; further drafts of the same account join the
-// first where they Add. Killed at any point, each account is as it was or has its devices, all of them whole. A thousand drafts at a
-// time are a good number: what stands above that in memory and on the disk saves nothing more.
+// which nothing is there yet are written together, with a few waits for the disk (see safefile.WriteAll); further drafts of the same
+// account join the first where they Add. Killed at any point, each account is as it was or has all its devices. A thousand drafts at a
+// time are a good number: more take memory and save nothing.
 func (u *Users) CommitAll(drafts []*Draft) []error {
 	errs := make([]error, len(drafts))
 	fresh, others := u.sortOut(drafts, errs)
