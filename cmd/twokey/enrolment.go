@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,9 +12,11 @@ import (
 	"twokey/device"
 	"twokey/enroll"
 	"twokey/enroll/qr"
+	"twokey/enroll/sheet"
 	"twokey/factor"
 	"twokey/internal/sysuser"
 	"twokey/policy"
+	"twokey/secrets"
 )
 
 // confirmTries is how often --confirm asks for the first code.
@@ -26,11 +30,11 @@ type enrolment struct {
 	users   *enroll.Users
 	draft   *enroll.Draft
 	code    *qr.Code
-	had     bool // the user has a device, which this one replaces
+	had     bool // the user has a device, which this one replaces or stands beside
 }
 
-// enroll makes the device, has it confirmed, puts it in force, and shows it. Until it is in force nothing is written but the picture,
-// which goes again when it does not come to that.
+// enroll makes the device, has it confirmed, puts it in force, and shows it. Until it is in force nothing is written but the files with
+// it, which go again when it does not come to that.
 func (h *host) enroll(name string, w wish) error {
 	e := &enrolment{host: h, wish: w}
 	if err := e.prepare(name); err != nil {
@@ -39,17 +43,25 @@ func (h *host) enroll(name string, w wish) error {
 	if h.dryRun {
 		return e.tellPlan()
 	}
-	picture, err := e.writePicture()
+	files, err := e.writeFiles()
 	if err != nil {
 		return err
 	}
 	if err := e.confirmAndCommit(); err != nil {
-		return errors.Join(err, picture.remove(), picture.close())
+		return errors.Join(err, files.remove(), files.close())
 	}
-	closeErr := picture.close()
+	closeErr := files.close()
 	// Whatever fails from here on, the device is in force, and somebody has to see it.
-	recordErr := e.record("enroll", e.account.Name, e.changes()...)
+	recordErr := e.record(e.action(), e.account.Name, e.changes()...)
 	return errors.Join(e.tell(), recordErr, closeErr)
+}
+
+// action is the audit log's word for it.
+func (e *enrolment) action() string {
+	if e.add && e.had {
+		return "device-add"
+	}
+	return "enroll"
 }
 
 // prepare makes the draft and refuses what cannot become anything.
@@ -63,8 +75,11 @@ func (e *enrolment) prepare(name string) (err error) {
 	if e.had, err = e.users.Secrets.Enrolled(e.account.Name); err != nil {
 		return err
 	}
-	if e.had && !e.replace {
+	if e.had && !e.replace && !e.add {
 		return enroll.ErrEnrolled
+	}
+	if err := e.chooseUsual(); err != nil {
+		return err
 	}
 	secret, err := e.readSecret()
 	if err != nil {
@@ -85,6 +100,47 @@ func (e *enrolment) prepare(name string) (err error) {
 	return e.checkWidth()
 }
 
+// chooseUsual fills in what was not said. A further device gets a name that is free, and leaves the recovery codes as they are.
+func (e *enrolment) chooseUsual() error {
+	beside := e.add && e.had
+	if e.recovery < 0 {
+		e.recovery = usualRecovery
+		if beside {
+			e.recovery = 0
+		}
+	}
+	if e.device != "" && !beside {
+		return nil
+	}
+	var has []secrets.Device
+	if beside {
+		record, err := e.users.Secrets.Load(e.account.Name)
+		if err != nil {
+			return err
+		}
+		has = record.Devices
+	}
+	if e.device == "" {
+		e.device = freeName(has)
+	} else if hasDevice(has, e.device) {
+		return enroll.ErrDeviceName // before anything is shown to be scanned
+	}
+	return nil
+}
+
+func hasDevice(devices []secrets.Device, name string) bool {
+	return slices.ContainsFunc(devices, func(d secrets.Device) bool { return d.Name == name })
+}
+
+// freeName is phone, or phone-2 and so on.
+func freeName(has []secrets.Device) string {
+	name := usualDevice
+	for n := 2; hasDevice(has, name); n++ {
+		name = fmt.Sprintf("%s-%d", usualDevice, n)
+	}
+	return name
+}
+
 // checkWidth refuses a terminal on which the lines of the QR code would wrap.
 func (e *enrolment) checkWidth() error {
 	columns, terminal := e.ui.width()
@@ -95,29 +151,59 @@ func (e *enrolment) checkWidth() error {
 		hint("make it wider, or add --qr %s.png for a picture, or --qr none for the key alone", e.account.Name)
 }
 
-func (e *enrolment) writePicture() (*picture, error) {
-	if !e.intoFile() {
-		return nil, nil
-	}
-	content := e.code.SVG()
-	if strings.HasSuffix(e.qr, ".png") {
-		var err error
-		if content, err = e.code.PNG(); err != nil {
-			return nil, err
+// writeFiles writes the picture and the sheet, where they are wished.
+func (e *enrolment) writeFiles() (written pictures, err error) {
+	for _, f := range []struct {
+		path    string
+		content func() ([]byte, error)
+	}{{e.pictureFile(), e.picture}, {e.sheet, e.page}} {
+		if f.path == "" {
+			continue
 		}
+		p, err := newPicture(f.path, f.content)
+		if err != nil {
+			return nil, errors.Join(err, written.remove(), written.close())
+		}
+		written = append(written, p)
 	}
-	p, err := openPicture(e.qr)
+	return written, nil
+}
+
+// pictureFile is where the QR code alone goes; "": in no file.
+func (e *enrolment) pictureFile() string {
+	if e.intoFile() {
+		return e.qr
+	}
+	return ""
+}
+
+func (e *enrolment) picture() ([]byte, error) {
+	if strings.HasSuffix(e.qr, ".png") {
+		return e.code.PNG()
+	}
+	return e.code.SVG(), nil
+}
+
+// page is the sheet to be handed over.
+func (e *enrolment) page() ([]byte, error) {
+	name, err := os.Hostname()
 	if err != nil {
 		return nil, err
 	}
-	if err := p.write(content); err != nil {
-		return nil, errors.Join(err, p.close())
+	return sheet.Page(sheet.Data{User: e.account.Name, FullName: e.account.FullName, Host: name, Device: e.draft.Device, URI: e.draft.URI,
+		RecoveryCodes: e.draft.RecoveryCodes, Contact: whomToAsk(e.policy), HelpURL: e.policy.HelpURL, Language: e.policy.Language})
+}
+
+// whomToAsk is the contact, in the language of the users.
+func whomToAsk(c *policy.Config) string {
+	if c.Contact == policy.DefaultContact {
+		return c.Text(policy.MsgContact)
 	}
-	return p, nil
+	return or(c.Contact, c.Text(policy.MsgContact))
 }
 
 func (e *enrolment) confirmAndCommit() error {
-	if e.had {
+	if e.had && e.replace {
 		if err := e.ui.confirm(e.yes, "%s has a device already. It ends when the new one takes its place. Go on?", e.account.Name); err != nil {
 			return err
 		}
@@ -151,146 +237,14 @@ func (e *enrolment) changes() []audit.Change {
 	d := e.draft.Device
 	changes := []audit.Change{{Field: "device", New: fmt.Sprintf("%s (%s)", d.Name, describe(device.Params(d)))},
 		{Field: "recovery_codes", New: fmt.Sprint(len(e.draft.RecoveryCodes))}}
-	if e.had {
+	if e.had && e.replace {
 		changes = append(changes, audit.Change{Field: "former_devices", Old: "in force", New: "ended"})
 	}
+	if !d.Until.IsZero() {
+		changes = append(changes, audit.Change{Field: "until", New: lastDay(d.Until).String()})
+	}
+	if e.phone != "" {
+		changes = append(changes, audit.Change{Field: "phone", New: lastDigits(e.phone)})
+	}
 	return changes
-}
-
-// tellPlan says what would be done. It shows no secret: one that is shown and then forgotten would be scanned by somebody.
-func (e *enrolment) tellPlan() error {
-	d := e.draft.Device
-	e.ui.say("Would enroll %s with the device %q (%s) and %d recovery codes.", e.account.Name, d.Name, describe(device.Params(d)), e.recovery)
-	if e.had {
-		e.ui.say("It would take the place of the device that %s has.", e.account.Name)
-	}
-	return e.ui.object(e.result("", ""))
-}
-
-// enrolled is what enroll --json prints.
-type enrolled struct {
-	User          string   `json:"user"`
-	Device        string   `json:"device"`
-	Method        string   `json:"method"`
-	Secret        string   `json:"secret"`
-	URI           string   `json:"uri"`
-	Digits        int      `json:"digits"`
-	Period        int      `json:"period"`
-	Algorithm     string   `json:"algorithm"`
-	RecoveryCodes []string `json:"recovery_codes"`
-}
-
-func (e *enrolment) result(secret, uri string) enrolled {
-	d := e.draft.Device
-	codes := []string{}
-	if secret != "" {
-		codes = append(codes, e.draft.RecoveryCodes...)
-	}
-	return enrolled{e.account.Name, d.Name, d.Method, secret, uri, d.Digits, d.Period, d.Algorithm, codes}
-}
-
-// tell shows what is in force now.
-func (e *enrolment) tell() error {
-	if err := e.ui.object(e.result(factor.EncodeSecret(e.draft.Device.Secret), e.draft.URI)); err != nil {
-		return err
-	}
-	if !e.confirm {
-		e.show()
-	}
-	e.showRecovery()
-	if err := e.warnNotAsked(); err != nil {
-		return err
-	}
-	e.ui.say("%s is enrolled with the device %q (%s). To try a code: twokey test code %s", e.account.Name, e.draft.Device.Name,
-		e.draft.Device.Method, e.account.Name)
-	return nil
-}
-
-// warnNotAsked says so when the new device makes no difference.
-func (e *enrolment) warnNotAsked() error {
-	e.warnOff()
-	p, err := e.person(e.users, e.account.Name)
-	if err != nil {
-		return err
-	}
-	if p.outcome.Action == policy.Ignore {
-		e.ui.warn("%s is not asked for a code: %s", p.name, p.outcome.Reason)
-	}
-	return nil
-}
-
-// show draws the key in every form in which an app can take it.
-func (e *enrolment) show() {
-	if e.ui.json {
-		return
-	}
-	d := e.draft.Device
-	p := device.Params(d)
-	switch {
-	case e.qr == "terminal":
-		e.ui.say("Scan this with an authenticator app, or type the key in:\n")
-		e.ui.picture(e.code.Terminal(false))
-		e.ui.say("")
-	case e.intoFile():
-		e.ui.say("The QR code is in %s. It is the secret: delete it when it has been scanned.\n", e.qr)
-	}
-	e.ui.say("  Issuer   %s\n  Account  %s\n  Key      %s\n  Kind     %s\n  Address  %s\n", visible(d.Issuer), visible(d.Label),
-		factor.GroupSecret(factor.EncodeSecret(d.Secret)), describe(p), e.draft.URI)
-	for _, warning := range appWarnings(p) {
-		e.ui.warn("%s", warning)
-	}
-	if p.Method == factor.TOTP {
-		e.ui.say("This host's clock says %s.\nA phone whose clock is far from that shows wrong codes.\n",
-			time.Now().Format("Mon 2 Jan 2006, 15:04:05 MST"))
-	}
-}
-
-// showRecovery prints the recovery codes in two columns, down the first and then down the second.
-func (e *enrolment) showRecovery() { e.ui.recoveryCodes(e.account.Name, e.draft.RecoveryCodes) }
-
-func (u *ui) recoveryCodes(user string, codes []string) {
-	if len(codes) == 0 {
-		return
-	}
-	u.say("Recovery codes of %s. Each works once; they are not shown again.\n", user)
-	rows := (len(codes) + 1) / 2
-	for i := range rows {
-		line := "  " + codes[i]
-		if i+rows < len(codes) {
-			line += "    " + codes[i+rows]
-		}
-		u.say("%s", line)
-	}
-	u.say("")
-}
-
-// describe names what makes the codes, without the secret.
-func describe(p factor.Params) string {
-	if p.Method == factor.HOTP {
-		return fmt.Sprintf("%s, %d digits, %s", p.Method, p.Digits, p.Algorithm)
-	}
-	return fmt.Sprintf("%s, %d digits, every %d s, %s", p.Method, p.Digits, p.Period, p.Algorithm)
-}
-
-// appWarnings names what common apps do not follow: the wiki page Key-Uri-Format of Google Authenticator says of algorithm and
-// period that they are ignored, and of digits on some systems.
-func appWarnings(p factor.Params) []string {
-	var found []string
-	const ignored = "Google Authenticator and Microsoft Authenticator may ignore it and show wrong codes: have a first code checked by --confirm"
-	if p.Digits != factor.DefaultDigits {
-		found = append(found, fmt.Sprintf("%d digits: %s", p.Digits, ignored))
-	}
-	if p.Digits < factor.DefaultDigits {
-		found = append(found, fmt.Sprintf("a code of %d digits is easily guessed", p.Digits))
-	}
-	if p.Digits > 10 {
-		found = append(found, fmt.Sprintf("of %d digits the first %d are always zero", p.Digits, p.Digits-10))
-	}
-	if p.Method == factor.TOTP && p.Period != factor.DefaultPeriod {
-		found = append(found, fmt.Sprintf("a period of %d s: %s", p.Period, ignored))
-	}
-	if p.Algorithm != factor.SHA1 {
-		found = append(found, fmt.Sprintf("%s: %s", p.Algorithm, ignored))
-	}
-	return found
 }

@@ -105,7 +105,7 @@ func hintFor(err error) string {
 	if errors.As(err, &who) {
 		user = who.user
 	}
-	for _, hint := range []func(error, string) string{hintForUser, hintForSecrets, hintForFile, hintForSystem} {
+	for _, hint := range []func(error, string) string{hintForUser, hintForDevice, hintForSecrets, hintForFile, hintForSystem} {
 		if advice := hint(err, user); advice != "" {
 			return advice
 		}
@@ -117,7 +117,8 @@ func hintFor(err error) string {
 func hintForUser(err error, user string) string {
 	switch {
 	case errors.Is(err, enroll.ErrEnrolled):
-		return fmt.Sprintf("twokey enroll %s --replace puts a new device in the place of the old one; twokey reset %s only ends the old one", user, user)
+		return fmt.Sprintf("twokey device add %s puts a new one beside it; twokey enroll %s --replace in its place; twokey reset %s only ends it",
+			user, user, user)
 	case errors.Is(err, enroll.ErrNotEnrolled):
 		return fmt.Sprintf("twokey enroll %s", user)
 	case errors.Is(err, enroll.ErrOtherUID), errors.Is(err, enroll.ErrOtherName), errors.Is(err, device.ErrRestored),
@@ -125,6 +126,21 @@ func hintForUser(err error, user string) string {
 		return fmt.Sprintf("if it is the same person: twokey adopt %s", user)
 	case errors.Is(err, enroll.ErrSameSecret):
 		return "leave --secret-file out for a new secret"
+	}
+	return ""
+}
+
+// hintForDevice advises on a device or a code that is not, or is too much.
+func hintForDevice(err error, user string) string {
+	switch {
+	case errors.Is(err, enroll.ErrLastDevice):
+		return fmt.Sprintf("first a new one: twokey device add %s; or without any: twokey reset %s, twokey unenroll %s", user, user, user)
+	case errors.Is(err, enroll.ErrNoDevice), errors.Is(err, enroll.ErrDeviceName), errors.Is(err, enroll.ErrManyDevices):
+		return fmt.Sprintf("twokey device list %s", user)
+	case errors.Is(err, errNoBypassWithoutDevice):
+		return fmt.Sprintf("to let the user link a device at the next login: twokey enroll --code %s", user)
+	case errors.Is(err, enroll.ErrNoBypass), errors.Is(err, enroll.ErrManyBypasses):
+		return fmt.Sprintf("twokey bypass list %s", user)
 	}
 	return ""
 }

@@ -17,13 +17,15 @@ func listCommand(ui *ui) *cli.Command {
 		Name:  "list",
 		Usage: "who has a second factor, by which method, under which policy, last used",
 		Description: "Lists the accounts with a login shell, and whoever else is enrolled or required. Filters can be joined.\n" +
-			"2FA is \"pending\" for a user who was reset and has to enrol before he gets in again. POLICY is what counts for a\n" +
+			"2FA is \"pending\" for a user who was reset and has to enrol before he gets in again, \"code\" for one to whom an enrolment\n" +
+			"code is open, and \"expired\" where the time of all devices is over. POLICY is what counts for a\n" +
 			"login now, from nowhere in particular: policy explain has the rest. LOGIN is how the last logins came in, of the\n" +
 			"newest 10000 records of the audit log.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "missing", Usage: "only who is required and has no device"},
 			&cli.BoolFlag{Name: "required", Usage: "only who is required"},
 			&cli.BoolFlag{Name: "throttled", Usage: "only whose attempts are used up"},
+			&cli.BoolFlag{Name: "expired", Usage: "only who has a device whose time is over"},
 			&cli.StringFlag{Name: "unused", Usage: "only who has a device and has not used it for `TIME`, such as 90d"},
 			&cli.StringFlag{Name: "method", Usage: "only who has a device of this `METHOD`"},
 			&cli.BoolFlag{Name: "csv", Usage: "print comma-separated values, with full name and mail address (mail: {to: …})"},
@@ -58,12 +60,14 @@ func listAction(c *cli.Context, ui *ui) error {
 // filter keeps whoever all of its conditions hold for.
 type filter struct {
 	missing, required, throttled bool
+	expired                      bool
 	unused                       time.Duration // 0: whoever
 	method                       string        // "": whichever
 }
 
 func filterOf(c *cli.Context) (filter, error) {
-	f := filter{missing: c.Bool("missing"), required: c.Bool("required"), throttled: c.Bool("throttled"), method: c.String("method")}
+	f := filter{missing: c.Bool("missing"), required: c.Bool("required"), throttled: c.Bool("throttled"),
+		expired: c.Bool("expired"), method: c.String("method")}
 	var err error
 	if c.IsSet("unused") {
 		if f.unused, err = duration("unused", c.String("unused")); err != nil {
@@ -84,6 +88,7 @@ func (f filter) keeps(p *person, now time.Time) bool {
 	case f.missing && (p.enrolled || !p.required() && !p.mustEnroll()),
 		f.required && !p.required(),
 		f.throttled && !p.throttled(now),
+		f.expired && !slices.ContainsFunc(p.devices(), func(d state.Device) bool { return expired(d.Until, now) }),
 		f.unused > 0 && (len(p.devices()) == 0 || slices.ContainsFunc(p.devices(), func(d state.Device) bool { return inUse(d, now, f.unused) })),
 		f.method != "" && !slices.ContainsFunc(p.devices(), func(d state.Device) bool { return d.Method == f.method }):
 		return false
@@ -107,7 +112,8 @@ type listed struct {
 	Policy    string         `json:"policy"`
 	Devices   []listedDevice `json:"devices"`
 	Throttled bool           `json:"throttled"`
-	Pending   bool           `json:"pending"` // reset, and not enrolled since
+	Pending   bool           `json:"pending"`              // reset, and not enrolled since
+	CodeUntil *time.Time     `json:"enrolment_code_until"` // null: none is open
 	FullName  string         `json:"full_name"`
 	Mail      string         `json:"mail"` // "": no address is configured
 	Logins    []cameIn       `json:"logins"`
@@ -119,6 +125,8 @@ type listedDevice struct {
 	Created  *time.Time `json:"created"`
 	LastUsed *time.Time `json:"last_used"` // null: never
 	LastFrom string     `json:"last_from"`
+	Until    *time.Time `json:"until"` // the first moment at which it is not good any more; null: it has no end
+	Expired  bool       `json:"expired"`
 }
 
 func (h *host) list(people []person, now time.Time, csv bool) error {
@@ -167,9 +175,9 @@ func (h *host) mailAddress(user string) string {
 
 func (p *person) listed(mail string, now time.Time) listed {
 	l := listed{User: p.name, Enrolled: p.enrolled, Policy: p.policy(), Devices: []listedDevice{}, Throttled: p.throttled(now),
-		Pending: p.mustEnroll(), FullName: p.fullName(), Mail: mail, Logins: append([]cameIn{}, p.logins...)}
+		Pending: p.mustEnroll(), CodeUntil: p.code, FullName: p.fullName(), Mail: mail, Logins: append([]cameIn{}, p.logins...)}
 	for _, d := range p.devices() {
-		l.Devices = append(l.Devices, listedDevice{d.Name, d.Method, timeOrNull(d.Created), timeOrNull(d.Used), d.From})
+		l.Devices = append(l.Devices, listedDevice{d.Name, d.Method, timeOrNull(d.Created), timeOrNull(d.Used), d.From, timeOrNull(d.Until), expired(d.Until, now)})
 	}
 	return l
 }
@@ -188,10 +196,15 @@ func (p *person) row(now time.Time) []string {
 	switch {
 	case p.problem != nil:
 		factor = "damaged"
+	case p.expired(now):
+		factor = "expired"
 	case p.enrolled:
 		factor = "yes"
 	case p.mustEnroll():
 		factor = "pending"
+	}
+	if p.code != nil {
+		factor += ", code"
 	}
 	if p.throttled(now) {
 		factor += ", throttled"

@@ -25,6 +25,7 @@ type person struct {
 	outcome  policy.Outcome   // on a service that nothing names
 	services []service        // and on each that the policy names
 	logins   []cameIn         // the last ones, where they were looked for
+	code     *time.Time       // until when an enrolment code is open for him; nil: none is, or he is enrolled
 }
 
 // service is what the policy says of a user on one service.
@@ -35,8 +36,12 @@ type service struct {
 
 // person looks one user up. It is an error when the name service does not answer, not when it does not know him.
 func (h *host) person(u *enroll.Users, name string) (person, error) {
+	return h.personIn(&sysuser.Directory{}, u, name)
+}
+
+func (h *host) personIn(directory *sysuser.Directory, u *enroll.Users, name string) (person, error) {
 	p := person{name: name}
-	found, err := sysuser.Lookup(name)
+	found, err := directory.Lookup(name)
 	if err == nil {
 		p.name, p.account = found.Name, &found
 	} else if !errors.Is(err, sysuser.ErrUnknown) {
@@ -51,6 +56,13 @@ func (h *host) person(u *enroll.Users, name string) (person, error) {
 	}
 	if p.account != nil {
 		p.system = h.isSystem(*p.account)
+	}
+	if !p.enrolled {
+		until, _, err := u.CodeOpen(p.name)
+		if err != nil {
+			p.problem = errors.Join(p.problem, err)
+		}
+		p.code = timeOrNull(until)
 	}
 	p.decide(h.policy, time.Now())
 	return p, nil
@@ -203,6 +215,12 @@ func (p *person) devices() []state.Device {
 	return p.state.Devices
 }
 
+// expired reports whether the time of all devices is over: he is enrolled, and gets in nowhere.
+func (p *person) expired(now time.Time) bool {
+	devices := p.devices()
+	return len(devices) > 0 && !slices.ContainsFunc(devices, func(d state.Device) bool { return !expired(d.Until, now) })
+}
+
 // lastUsed is the device that was used last; false when none ever was.
 func (p *person) lastUsed() (last state.Device, used bool) {
 	for _, d := range p.devices() {
@@ -236,19 +254,34 @@ func (h *host) people(u *enroll.Users) ([]person, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []person
-	seen := map[string]bool{}
+	return h.lookUp(u, names)
+}
+
+// lookUp finds many users, each once, whatever he is called.
+func (h *host) lookUp(u *enroll.Users, names []string) ([]person, error) {
+	directory, err := sysuser.NewDirectory(len(names))
+	if err != nil {
+		return nil, err
+	}
+	all := make([]person, 0, len(names))
 	for _, name := range names {
-		p, err := h.person(u, name)
+		p, err := h.personIn(directory, u, name)
 		if err != nil {
 			return nil, err
 		}
-		if !seen[p.name] {
-			all = append(all, p)
-		}
-		seen[p.name] = true
+		all = append(all, p)
 	}
-	return all, nil
+	return once(all), nil
+}
+
+// once has each user once.
+func once(people []person) []person {
+	seen := make(map[string]bool, len(people))
+	return slices.DeleteFunc(people, func(p person) bool {
+		before := seen[p.name]
+		seen[p.name] = true
+		return before
+	})
 }
 
 func (h *host) names(u *enroll.Users) ([]string, error) {
@@ -277,13 +310,21 @@ func union(lists ...func() ([]string, error)) ([]string, error) {
 	return slices.Sorted(maps.Keys(names)), nil
 }
 
-// pending are the users who were reset and have to enrol, and those whose state cannot be read: they must not drop out of sight.
+// pending are the users who were reset and have to enrol, and those whose state cannot be read: they must not drop out of sight. Whoever
+// is enrolled is known by that, and his state is not read here.
 func pending(u *enroll.Users) ([]string, error) {
 	names, err := u.State.Users()
 	if err != nil {
 		return nil, err
 	}
+	enrolled, err := u.Secrets.Users()
+	if err != nil {
+		return nil, err
+	}
 	return slices.DeleteFunc(names, func(name string) bool {
+		if _, found := slices.BinarySearch(enrolled, name); found {
+			return true
+		}
 		st, err := u.State.Read(name)
 		return errors.Is(err, fs.ErrNotExist) || err == nil && !st.MustEnroll
 	}), nil

@@ -11,10 +11,45 @@ import (
 	"twokey/internal/safefile"
 )
 
-// picture is a file with a QR code for a device that is not in force yet. A nil one is none.
+// picture is a file with the secret of a device that is not in force yet: a QR code, or a sheet.
 type picture struct {
 	path string
 	dir  int // descriptor of its directory
+}
+
+// pictures are all that are written of one device.
+type pictures []*picture
+
+func (all pictures) remove() error {
+	var errs []error
+	for _, p := range all {
+		errs = append(errs, p.remove())
+	}
+	return errors.Join(errs...)
+}
+
+func (all pictures) close() error {
+	var errs []error
+	for _, p := range all {
+		errs = append(errs, p.close())
+	}
+	return errors.Join(errs...)
+}
+
+// newPicture draws it and writes it.
+func newPicture(path string, draw func() ([]byte, error)) (*picture, error) {
+	content, err := draw()
+	if err != nil {
+		return nil, err
+	}
+	p, err := openPicture(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.write(content); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
 }
 
 // openPicture opens the directory in which the picture will be. It is written and removed through that descriptor, so that nothing
@@ -40,16 +75,10 @@ func (p *picture) write(content []byte) error {
 
 // remove takes the file away again.
 func (p *picture) remove() error {
-	if p == nil {
-		return nil
-	}
 	return unix.Unlinkat(p.dir, filepath.Base(p.path), 0)
 }
 
 // close leaves the file where it is.
 func (p *picture) close() error {
-	if p == nil {
-		return nil
-	}
 	return unix.Close(p.dir)
 }

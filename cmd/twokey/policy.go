@@ -19,8 +19,9 @@ func policyCommand(ui *ui) *cli.Command {
 			whoCommand(ui, "require", "who must show a second factor",
 				"Adds users, groups and services to \"require\" in the configuration, and takes them off \"exempt\" where that would go\n"+
 					"before. With --service the others count on these services only; --service alone means everybody on them.\n"+
-					"Who is required and has no device is refused at the next login (twokey list --missing), with --by from the day after\n"+
-					"DATE on. The same name in the same place with other dates is replaced."),
+					"Who is required and has no device links one at the next login, with the enrolment code that is printed for each, where\n"+
+					"enroll.at_login is with-code; else that login is refused (twokey list --missing). With --by that begins on the day after\n"+
+					"DATE. The same name in the same place with other dates is replaced."),
 			whoCommand(ui, "exempt", "who is never asked for a second factor",
 				"Adds users, groups and services to \"exempt\" in the configuration, and takes them off \"require\".\n"+
 					"With --service and --from the others count there only; alone these mean everybody there."),
@@ -51,7 +52,8 @@ func whoCommand(ui *ui, verb, usage, description string) *cli.Command {
 	switch verb {
 	case "require":
 		flags = append(flags, until, &cli.StringFlag{Name: "starts", Usage: "from the beginning of this `DATE` on"},
-			&cli.StringFlag{Name: "by", Usage: "who has no device is let in to the end of this `DATE`"})
+			&cli.StringFlag{Name: "by", Usage: "who has no device is let in to the end of this `DATE`"}, codeTimeFlag(),
+			&cli.BoolFlag{Name: "no-codes", Usage: "make no enrolment codes: twokey enroll --code makes them later"})
 	case "exempt":
 		flags = append(flags, until, from, system)
 	default:
@@ -68,6 +70,12 @@ func whoAction(c *cli.Context, ui *ui) error {
 	entry, err := who(c)
 	if err != nil {
 		return err
+	}
+	good := time.Duration(0)
+	if verb == "require" {
+		if good, err = codeTime(c); err != nil {
+			return err
+		}
 	}
 	h, err := openHost(c, ui)
 	if err != nil {
@@ -87,14 +95,10 @@ func whoAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	if err := h.commit(e, w); err != nil {
-		return err
+	if verb != "require" {
+		return h.commit(e, w)
 	}
-	if verb != "require" || e.empty() {
-		return nil
-	}
-	h.policy = e.is
-	return h.warnWithoutDevice(entry)
+	return h.require(e, w, required{entry, good, !c.Bool("no-codes")})
 }
 
 func whoChange(verb string, entry policy.Entry) (policy.Change, wording) {
@@ -129,40 +133,6 @@ func onlyUser(entry policy.Entry) string {
 		return ""
 	}
 	return only
-}
-
-// warnWithoutDevice names users whom a new requirement locks out until they get a device, at once or in some days.
-func (h *host) warnWithoutDevice(entry policy.Entry) error {
-	u, err := h.users()
-	if err != nil {
-		return err
-	}
-	people, err := h.people(u)
-	if err != nil {
-		return err
-	}
-	var now, later []string
-	for _, p := range people {
-		switch {
-		case p.account == nil || p.enrolled || !p.required() || !namedBy(entry, &p):
-		case p.lastDay() != "":
-			later = append(later, p.name)
-		default:
-			now = append(now, p.name)
-		}
-	}
-	const text = "required and without a device"
-	switch {
-	case len(now) == 0:
-	case h.policy.Observe || h.policy.SwitchedOff(time.Now()):
-		h.ui.warn(text+": %s", shortList(now, 8))
-	default:
-		h.ui.warn(text+", so refused from the next login on: %s", shortList(now, 8))
-	}
-	if len(later) > 0 {
-		h.ui.warn("required and without a device, and let in to the end of %s: %s", entry.By, shortList(later, 8))
-	}
-	return nil
 }
 
 // namedBy reports whether an entry is about the user; where the name service does not answer it is taken to be.

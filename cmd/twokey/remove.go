@@ -25,17 +25,6 @@ func unenrollCommand(ui *ui) *cli.Command {
 	}
 }
 
-func resetCommand(ui *ui) *cli.Command {
-	return &cli.Command{
-		Name:        "reset",
-		Usage:       "end users' devices; they have to be enrolled before the next login",
-		ArgsUsage:   "USER…",
-		Description: "For a lost phone: ends devices, recovery codes and remembered sources. List entries stay.",
-		Flags:       []cli.Flag{groupFlag(), dryRunFlag()},
-		Action:      func(c *cli.Context) error { return someAction(c, ui, openUsersInForce, resetAll) },
-	}
-}
-
 // opener is openUsers or openUsersInForce.
 type opener func(*cli.Context, *ui) (*host, *enroll.Users, error)
 
@@ -258,45 +247,4 @@ func (r unenrolled) print(ui *ui, dryRun bool) {
 	default:
 		ui.say("%s is still required (%s) and cannot log in: twokey enroll %s, or twokey policy exempt %s", user, visible(r.reason), user, user)
 	}
-}
-
-// changed is what reset and unlock --json print of each user.
-type changed struct {
-	User    string `json:"user"`
-	Changed bool   `json:"changed"`
-}
-
-func resetAll(h *host, u *enroll.Users, people []person) error {
-	for _, p := range people {
-		if !p.enrolled && !p.mustEnroll() && p.problem == nil {
-			return about(p.name, enroll.ErrNotEnrolled)
-		}
-	}
-	if !h.dryRun {
-		question := "End the devices, recovery codes and remembered sources of %s, who then cannot log in before being enrolled again?"
-		if err := h.ui.confirm(h.yes, question, namesOf(people)); err != nil {
-			return err
-		}
-	}
-	done := []changed{}
-	err := each(people, func(p person) error {
-		if !h.dryRun {
-			if err := u.Reset(p.name); err != nil {
-				return err
-			}
-			if err := h.record("reset", p.name, audit.Change{Field: "second_factor", Old: "enrolled", New: "has to be enrolled"}); err != nil {
-				return err
-			}
-		}
-		done = append(done, changed{p.name, !h.dryRun})
-		return nil
-	})
-	for _, d := range done {
-		if h.dryRun {
-			h.ui.say("Would reset %s.", visible(d.User))
-		} else {
-			h.ui.say("%s has to be enrolled before the next login: twokey enroll %s", visible(d.User), visible(d.User))
-		}
-	}
-	return errors.Join(h.ui.object(done), err)
 }

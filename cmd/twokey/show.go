@@ -2,8 +2,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
+	"os/user"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -18,13 +19,13 @@ func showCommand(ui *ui) *cli.Command {
 	return &cli.Command{
 		Name:      "show",
 		Usage:     "all about one user: devices, recovery codes, throttle, and what the policy says on each service",
-		ArgsUsage: "USER",
+		ArgsUsage: "[USER]",
 		Action:    func(c *cli.Context) error { return showAction(c, ui) },
 	}
 }
 
 func showAction(c *cli.Context, ui *ui) error {
-	name, err := oneUser(c)
+	name, err := userOrMyself(c, ui)
 	if err != nil {
 		return err
 	}
@@ -42,6 +43,7 @@ func showAction(c *cli.Context, ui *ui) error {
 	h.addLogins(found)
 	p = found[0]
 	v := p.view(record, time.Now())
+	openErr := v.addOpen(u, p)
 	if v.Services, err = h.onServices(u, p); err != nil {
 		return err
 	}
@@ -51,7 +53,7 @@ func showAction(c *cli.Context, ui *ui) error {
 	if err := v.print(ui, p); err != nil {
 		return err
 	}
-	return about(p.name, errors.Join(p.problem, secretsErr))
+	return about(p.name, errors.Join(p.problem, secretsErr, openErr))
 }
 
 // onServices is what a login meets, now and from nowhere in particular, on each service that calls the module or that the policy names.
@@ -93,7 +95,8 @@ func recordOf(u *enroll.Users, p person) (*secrets.Record, error) {
 type view struct {
 	User       string        `json:"user"`
 	FullName   string        `json:"full_name"`
-	UID        *uint32       `json:"uid"` // null: there is no such account
+	UID        *uint32       `json:"uid"`   // null: there is no such account
+	Group      string        `json:"group"` // the primary one
 	Enrolled   bool          `json:"enrolled"`
 	MustEnroll bool          `json:"must_enroll"` // reset, and not enrolled since
 	Policy     string        `json:"policy"`
@@ -101,6 +104,10 @@ type view struct {
 	Reason     string        `json:"reason"`
 	Services   []viewService `json:"services"`
 	Devices    []viewDevice  `json:"devices"`
+	Phone      string        `json:"phone"` // its last digits; "": none is known
+	Confirmed  bool          `json:"phone_confirmed"`
+	CodeUntil  *time.Time    `json:"enrolment_code_until"` // null: none is open
+	Bypasses   []madeBypass  `json:"bypass_codes"`
 	Recovery   viewRecovery  `json:"recovery_codes"`
 	Throttle   viewThrottle  `json:"throttled"`
 	Sources    int           `json:"known_sources"`
@@ -133,6 +140,8 @@ type viewDevice struct {
 	Created   *time.Time `json:"created"`
 	LastUsed  *time.Time `json:"last_used"`
 	LastFrom  string     `json:"last_from"`
+	Until     *time.Time `json:"until"` // the first moment at which it is not good any more; null: it has no end
+	Expired   bool       `json:"expired"`
 	about     string
 }
 
@@ -150,9 +159,10 @@ type viewThrottle struct {
 // would make of it counts.
 func (p *person) view(record *secrets.Record, now time.Time) view {
 	v := view{User: p.name, Enrolled: p.enrolled, MustEnroll: p.mustEnroll(), Policy: p.policy(), Rule: p.outcome.Rule,
-		Reason: p.outcome.Reason, Devices: []viewDevice{}, Notices: []viewNotice{}, Logins: append([]cameIn{}, p.logins...)}
+		Reason: p.outcome.Reason, Devices: []viewDevice{}, Notices: []viewNotice{}, Logins: append([]cameIn{}, p.logins...),
+		Bypasses: []madeBypass{}, CodeUntil: p.code}
 	if p.account != nil {
-		v.UID, v.FullName = &p.account.UID, p.account.FullName
+		v.UID, v.FullName, v.Group = &p.account.UID, p.account.FullName, groupName(p.account.GID)
 	}
 	st := p.upToDate(record, now)
 	if st == nil {
@@ -170,15 +180,39 @@ func (p *person) view(record *secrets.Record, now time.Time) view {
 	if record == nil {
 		return v
 	}
+	if record.Phone != "" {
+		v.Phone, v.Confirmed = lastDigits(record.Phone), record.PhoneConfirmed
+	}
 	for _, d := range record.Devices {
 		changes := st.Device(state.ID(d.ID))
 		if changes == nil {
 			continue
 		}
 		v.Devices = append(v.Devices, viewDevice{d.Name, d.Method, d.Digits, d.Period, d.Algorithm, timeOrNull(d.Created),
-			timeOrNull(changes.Used), changes.From, describe(device.Params(d))})
+			timeOrNull(changes.Used), changes.From, timeOrNull(d.Until), expired(d.Until, now), describe(device.Params(d))})
 	}
 	return v
+}
+
+// expired reports whether a device with this end is not good any more.
+func expired(until, now time.Time) bool { return !until.IsZero() && !now.Before(until) }
+
+// addOpen adds the bypass codes that are open.
+func (v *view) addOpen(u *enroll.Users, p person) error {
+	open, err := u.Bypasses(p.name)
+	for _, b := range open {
+		v.Bypasses = append(v.Bypasses, bypassOf(p.name, b))
+	}
+	return err
+}
+
+// groupName is the name of a group, or the number of one that has none.
+func groupName(gid uint32) string {
+	number := strconv.FormatUint(uint64(gid), 10)
+	if found, err := user.LookupGroupId(number); err == nil {
+		return found.Name
+	}
+	return number
 }
 
 // upToDate is a copy of the state that knows the secrets; nil when there is neither.
@@ -201,106 +235,4 @@ func (p *person) uid() uint32 {
 		return 0
 	}
 	return p.account.UID
-}
-
-func (v *view) print(ui *ui, p person) error {
-	head := v.User
-	if v.FullName != "" {
-		head += " (" + v.FullName + ")"
-	}
-	if v.UID == nil {
-		head += ", no account of this host any more"
-	} else {
-		head += fmt.Sprintf(", uid %d", *v.UID)
-	}
-	ui.say("%s\n", visible(head))
-	var rows [][]string
-	add := func(label, text string) { rows = append(rows, []string{"  " + label, text}) }
-	add("Second factor", v.standing())
-	add("Policy", p.elsewhere()+": "+v.Reason)
-	label := "Services"
-	for _, s := range v.Services {
-		add(label, fmt.Sprintf("%s: %s (%s by %s)", s.Service, s.inShort, s.Decision, s.Rule))
-		label = ""
-	}
-	for _, d := range v.Devices {
-		add("Device", d.Name+": "+d.about)
-		add("", "made "+at(d.Created)+", "+d.used())
-	}
-	v.addState(add, p)
-	return ui.table(rows)
-}
-
-// addState adds what changes from login to login.
-func (v *view) addState(add func(label, text string), p person) {
-	if v.Enrolled && v.Recovery.Total > 0 {
-		add("Recovery codes", fmt.Sprintf("%d of %d left", v.Recovery.Left, v.Recovery.Total))
-	} else if v.Enrolled && p.problem == nil {
-		add("Recovery codes", "none")
-	}
-	if v.Enrolled && p.problem == nil {
-		add("Throttle", v.Throttle.String())
-	}
-	if v.Sources+v.Remembered > 0 {
-		add("Known places", fmt.Sprintf("%d, and %s: twokey forget %s ends them", v.Sources, rememberedLogins(v.Remembered), v.User))
-	}
-	for _, n := range v.Notices {
-		add("To be told", fmt.Sprintf("device %q was added by %s", n.Device, n.By))
-	}
-	for _, l := range v.Logins {
-		from := ""
-		if l.From != "" {
-			from = " from " + l.From
-		}
-		add("Last login", at(l.Time)+" "+l.String()+from)
-	}
-}
-
-func rememberedLogins(n int) string {
-	switch n {
-	case 0:
-		return "no remembered logins"
-	case 1:
-		return "1 remembered login"
-	}
-	return fmt.Sprintf("%d remembered logins", n)
-}
-
-func (v *view) standing() string {
-	switch {
-	case v.Enrolled && v.Restored:
-		return fmt.Sprintf("enrolled; the state was lost, so hotp and recovery codes are closed until twokey adopt %s", v.User)
-	case v.Enrolled:
-		return "enrolled"
-	case v.MustEnroll:
-		return "reset: has to be enrolled before the next login"
-	}
-	return "not enrolled"
-}
-
-func (d viewDevice) used() string {
-	if d.LastUsed == nil {
-		return "never used"
-	}
-	return "last used " + at(d.LastUsed) + " from " + d.LastFrom
-}
-
-func at(t *time.Time) string {
-	if t == nil {
-		return "at an unknown time"
-	}
-	return t.Local().Format("2006-01-02 15:04")
-}
-
-// String says in whose attempts a single code is looked at.
-func (t viewThrottle) String() string {
-	switch {
-	case t.Strangers && t.Known:
-		return "attempts are used up: two codes in a row are needed, from everywhere"
-	case t.Strangers:
-		return "attempts from new places are used up: there two codes in a row are needed"
-	case t.Known:
-		return "attempts from a known place are used up: there two codes in a row are needed"
-	}
-	return "attempts are left"
 }

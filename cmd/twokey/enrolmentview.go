@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"twokey/device"
+	"twokey/factor"
+	"twokey/policy"
+)
+
+// tellPlan says what would be done. It shows no secret: one that is shown and then forgotten would be scanned by somebody.
+func (e *enrolment) tellPlan() error {
+	d := e.draft.Device
+	e.ui.say("Would enroll %s with the device %q (%s%s) and %d recovery codes.", e.account.Name, d.Name, describe(device.Params(d)),
+		untilText(d.Until), e.recovery)
+	switch {
+	case e.had && e.replace:
+		e.ui.say("It would take the place of the device that %s has.", e.account.Name)
+	case e.had:
+		e.ui.say("It would stand beside the device that %s has.", e.account.Name)
+	}
+	return e.ui.object(e.result("", ""))
+}
+
+// enrolled is what enroll --json prints.
+type enrolled struct {
+	User          string   `json:"user"`
+	Device        string   `json:"device"`
+	Method        string   `json:"method"`
+	Secret        string   `json:"secret"`
+	URI           string   `json:"uri"`
+	Digits        int      `json:"digits"`
+	Period        int      `json:"period"`
+	Algorithm     string   `json:"algorithm"`
+	RecoveryCodes []string `json:"recovery_codes"`
+
+	Until *time.Time `json:"until,omitempty"` // the first moment at which the device is not good any more
+}
+
+func (e *enrolment) result(secret, uri string) enrolled {
+	d := e.draft.Device
+	codes := []string{}
+	if secret != "" {
+		codes = append(codes, e.draft.RecoveryCodes...)
+	}
+	return enrolled{e.account.Name, d.Name, d.Method, secret, uri, d.Digits, d.Period, d.Algorithm, codes, timeOrNull(d.Until)}
+}
+
+// tell shows what is in force now.
+func (e *enrolment) tell() error {
+	if err := e.ui.object(e.result(factor.EncodeSecret(e.draft.Device.Secret), e.draft.URI)); err != nil {
+		return err
+	}
+	if !e.confirm {
+		e.show()
+	}
+	if e.onPaper() {
+		e.ui.say("The sheet for %s is in %s. It is the secret: print it, hand it over, and delete the file.\n", e.account.Name, visible(e.sheet))
+	} else {
+		e.showRecovery()
+	}
+	if err := e.warnNotAsked(); err != nil {
+		return err
+	}
+	d := e.draft.Device
+	e.ui.say("%s is enrolled with the device %q (%s%s). %s", e.account.Name, d.Name, d.Method, untilText(d.Until), e.whatNext())
+	return nil
+}
+
+// whatNext is how to try the device.
+func (e *enrolment) whatNext() string {
+	if e.actor.himself() {
+		return "The next login asks for a code."
+	}
+	return "To try a code: twokey test code " + e.account.Name
+}
+
+// untilText is the end of a device, behind what it is; "" for none.
+func untilText(until time.Time) string {
+	if until.IsZero() {
+		return ""
+	}
+	return ", until " + lastDay(until).String()
+}
+
+// warnNotAsked says so when the new device makes no difference.
+func (e *enrolment) warnNotAsked() error {
+	e.warnOff()
+	p, err := e.person(e.users, e.account.Name)
+	if err != nil {
+		return err
+	}
+	if p.outcome.Action == policy.Ignore {
+		e.ui.warn("%s is not asked for a code: %s", p.name, p.outcome.Reason)
+	}
+	return nil
+}
+
+// show draws the key in every form in which an app can take it. What is on the sheet is not shown to whoever stands behind.
+func (e *enrolment) show() {
+	if e.ui.json {
+		return
+	}
+	if e.onPaper() {
+		if e.confirm {
+			e.ui.say("The QR code is on the sheet in %s.\n", visible(e.sheet))
+		}
+		return
+	}
+	d := e.draft.Device
+	p := device.Params(d)
+	switch {
+	case e.qr == "terminal":
+		e.ui.say("Scan this with an authenticator app, or type the key in:\n")
+		e.ui.picture(e.code.Terminal(false))
+		e.ui.say("")
+	case e.intoFile():
+		e.ui.say("The QR code is in %s. It is the secret: delete it when it has been scanned.\n", e.qr)
+	}
+	e.ui.say("  Issuer   %s\n  Account  %s\n  Key      %s\n  Kind     %s\n  Address  %s\n", visible(d.Issuer), visible(d.Label),
+		factor.GroupSecret(factor.EncodeSecret(d.Secret)), describe(p), e.draft.URI)
+	for _, warning := range appWarnings(p) {
+		e.ui.warn("%s", warning)
+	}
+	if p.Method == factor.TOTP {
+		e.ui.say("This host's clock says %s.\nA phone whose clock is far from that shows wrong codes.\n",
+			time.Now().Format("Mon 2 Jan 2006, 15:04:05 MST"))
+	}
+}
+
+// showRecovery prints the recovery codes in two columns, down the first and then down the second.
+func (e *enrolment) showRecovery() { e.ui.recoveryCodes(e.account.Name, e.draft.RecoveryCodes) }
+
+func (u *ui) recoveryCodes(user string, codes []string) {
+	if len(codes) == 0 {
+		return
+	}
+	u.say("Recovery codes of %s. Each works once; they are not shown again.\n", user)
+	rows := (len(codes) + 1) / 2
+	for i := range rows {
+		line := "  " + codes[i]
+		if i+rows < len(codes) {
+			line += "    " + codes[i+rows]
+		}
+		u.say("%s", line)
+	}
+	u.say("")
+}
+
+// describe names what makes the codes, without the secret.
+func describe(p factor.Params) string {
+	if p.Method == factor.HOTP {
+		return fmt.Sprintf("%s, %d digits, %s", p.Method, p.Digits, p.Algorithm)
+	}
+	return fmt.Sprintf("%s, %d digits, every %d s, %s", p.Method, p.Digits, p.Period, p.Algorithm)
+}
+
+// appWarnings names what common apps do not follow: the wiki page Key-Uri-Format of Google Authenticator says of algorithm and
+// period that they are ignored, and of digits on some systems.
+func appWarnings(p factor.Params) []string {
+	var found []string
+	const ignored = "Google Authenticator and Microsoft Authenticator may ignore it and show wrong codes: have a first code checked by --confirm"
+	if p.Digits != factor.DefaultDigits {
+		found = append(found, fmt.Sprintf("%d digits: %s", p.Digits, ignored))
+	}
+	if p.Digits < factor.DefaultDigits {
+		found = append(found, fmt.Sprintf("a code of %d digits is easily guessed", p.Digits))
+	}
+	if p.Digits > 10 {
+		found = append(found, fmt.Sprintf("of %d digits the first %d are always zero", p.Digits, p.Digits-10))
+	}
+	if p.Method == factor.TOTP && p.Period != factor.DefaultPeriod {
+		found = append(found, fmt.Sprintf("a period of %d s: %s", p.Period, ignored))
+	}
+	if p.Algorithm != factor.SHA1 {
+		found = append(found, fmt.Sprintf("%s: %s", p.Algorithm, ignored))
+	}
+	return found
+}
+
+// lastDigits is what is shown of a telephone number.
+func lastDigits(phone string) string {
+	return "…" + phone[max(0, len(phone)-3):]
+}
