@@ -309,12 +309,10 @@ func (e endless) Read(b []byte) (int, error) {
 }
 
 func TestAFileWithoutAnEndIsRefused(t *testing.T) {
-	for name, text := range map[string]string{"x.csv": "user\n", "x.yaml": "version: 1\nusers:\n"} {
-		for _, line := range []string{"#" + strings.Repeat("x", 1000) + "\n", "- user: [\n"} {
-			f, err := Parse(name, io.MultiReader(strings.NewReader(text), endless{[]byte(line)}), Options{})
-			if f != nil || err == nil || !errors.Is(err, ErrSize) && !strings.Contains(err.Error(), fmt.Sprintf("more than %d entries", maxRows)) {
-				t.Errorf("%s of %.20q: %v", name, line, err)
-			}
+	for line, want := range map[string]string{"#" + strings.Repeat("x", 1000): ErrSize.Error(), "a,": fmt.Sprintf("more than %d entries", maxRows)} {
+		f, err := Parse("x.csv", io.MultiReader(strings.NewReader("user\n"), endless{[]byte(line + "\n")}), Options{})
+		if f != nil || err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("of %.20q: %v", line, err)
 		}
 	}
 	f, err := Parse("x.yaml", io.MultiReader(strings.NewReader("version: 1\nusers:\n- user: a\n"), endless{[]byte("  # more\n")}), Options{})

@@ -41,9 +41,9 @@ type Plan struct {
 	Done   []audit.Change  // of the changes, those that were made
 	Err    error           // why it could not be planned, or not be done, or not all of it
 
-	first  *Device // of a user who has none
-	begun  int     // how many of the changes are the first device
-	codes  int     // recovery codes to make
+	isNew  bool // has no device
+	codes  int  // recovery codes to make
+	phone  string
 	add    []*Device
 	alter  enroll.Alteration
 	learn  *secrets.Record // newer than the state
@@ -151,16 +151,15 @@ func (j *Job) planNew(p *Plan) error {
 	if err := j.Users.MayEnroll(p.Account); err != nil {
 		return err
 	}
-	p.codes = j.Usual.Recovery
-	if p.User.Recovery != nil {
-		p.codes = *p.User.Recovery
-	}
 	for i := range p.User.Devices {
 		if d := &p.User.Devices[i]; !d.Absent {
 			p.add = append(p.add, d)
 		}
 	}
-	if len(p.add) == 0 {
+	switch {
+	case len(p.add) == 0 && len(p.User.Devices) > 0:
+		return nil // devices that are to be absent, and are
+	case len(p.add) == 0:
 		p.add = []*Device{{Line: p.User.Line, Name: UsualDevice}}
 	}
 	for i, d := range p.add {
@@ -170,13 +169,13 @@ func (j *Job) planNew(p *Plan) error {
 		if err := j.noteNew(p, d, ""); err != nil {
 			return err
 		}
-		if i == 0 {
-			p.begun = len(p.Changes)
-		}
 	}
-	p.first, p.add = p.add[0], p.add[1:]
+	p.isNew, p.codes = true, j.Usual.Recovery
+	if p.User.Recovery != nil {
+		p.codes = *p.User.Recovery
+	}
 	if phone := p.User.Phone; phone != nil && *phone != "" {
-		p.alter.Phone = phone
+		p.phone = *phone
 		p.note("phone", "", *phone)
 	}
 	p.noteCodes()
@@ -301,7 +300,7 @@ func (j *Job) noteNew(p *Plan, d *Device, old string) error {
 
 func (p *Plan) noteCodes() {
 	if p.codes > 0 {
-		p.Secret, p.Loose = true, p.first == nil
+		p.Secret, p.Loose = true, !p.isNew
 		p.note("recovery_codes", "", fmt.Sprint(p.codes))
 	}
 }

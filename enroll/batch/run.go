@@ -2,6 +2,7 @@ package batch
 
 import (
 	"errors"
+	"slices"
 
 	"twokey/device"
 	"twokey/enroll"
@@ -10,91 +11,115 @@ import (
 
 // atOnce is how many users are carried out together: enough that waiting for the disk costs little, few enough that what is lost by a
 // kill, and the memory for it, stay small.
-const atOnce = 500
+const atOnce = 1000
 
-// Steps are what the caller does around each few hundred plans.
+// Steps are what the caller does around each of these many plans.
 type Steps struct {
 	// Made is called with the drafts, before any of them is in force: what nobody could be told of must not be. It sets Err of the
-	// plans that shall not be carried out.
+	// plans that shall not be carried out. Two goroutines may call it at once, with other plans.
 	Made func([]*Plan)
-	// Ran is called when they have been carried out. An error ends the run.
+	// Ran is called when they have been carried out, in the order of the plans. An error ends the run, behind those that have begun.
 	Ran func([]*Plan) error
 }
 
 // Run carries out plans. What goes wrong with one is in its Err and stops no other. Users are independent: a kill at any point leaves
-// each of them as he was or as he shall be, or, with a further device or phone number of a new user still to come, enrolled.
-func (j *Job) Run(plans []*Plan, steps Steps) error {
-	for len(plans) > 0 {
-		n := min(atOnce, len(plans))
-		some := plans[:n]
-		plans = plans[n:]
-		for _, p := range some {
+// each of them as he was or as he shall be; only a set of recovery codes for who had devices before may still be to come. While some plans
+// wait for the disk, the next are prepared.
+func (j *Job) Run(plans []*Plan, steps Steps) error { return j.run(plans, steps, atOnce) }
+
+func (j *Job) run(plans []*Plan, steps Steps, size int) error {
+	var last *some
+	for chunk := range slices.Chunk(plans, size) {
+		next := j.begin(chunk, steps.Made)
+		if err := last.finish(steps.Ran); err != nil {
+			return errors.Join(err, next.finish(steps.Ran))
+		}
+		last = next
+	}
+	return last.finish(steps.Ran)
+}
+
+// some are plans that are being carried out.
+type some struct {
+	plans []*Plan
+	done  chan struct{}
+}
+
+func (j *Job) begin(plans []*Plan, made func([]*Plan)) *some {
+	s := &some{plans, make(chan struct{})}
+	go func() {
+		defer close(s.done)
+		for _, p := range plans {
 			p.Err = j.prepare(p)
 		}
-		steps.Made(some)
-		j.enroll(some)
-		for _, p := range some {
-			if p.Err == nil {
+		made(plans)
+		j.enroll(plans)
+		for _, p := range plans {
+			if p.Err == nil && !p.isNew {
 				p.Err = j.rest(p)
 			}
 		}
-		if err := steps.Ran(some); err != nil {
-			return err
-		}
-		for _, p := range some {
-			p.Drafts, p.Codes, p.alter, p.add, p.first, p.learn = nil, nil, enroll.Alteration{}, nil, nil, nil // secrets, and memory
-		}
+	}()
+	return s
+}
+
+// finish waits for them; nil is none.
+func (s *some) finish(ran func([]*Plan) error) error {
+	if s == nil {
+		return nil
 	}
-	return nil
+	<-s.done
+	err := ran(s.plans)
+	for _, p := range s.plans {
+		p.Drafts, p.Codes, p.alter, p.add, p.learn = nil, nil, enroll.Alteration{}, nil, nil // secrets, and memory
+	}
+	return err
 }
 
 // prepare makes the devices of a plan.
 func (j *Job) prepare(p *Plan) error {
-	if p.first != nil {
-		d, err := j.draft(p, p.first, p.codes, false)
-		if err != nil {
-			return err
+	for i, wanted := range p.add {
+		r := wanted.Request(p.User.Name, j.Usual)
+		r.Add, r.By, r.AllowShort = true, j.By, j.AllowShort
+		if wanted.Until != nil {
+			r.Until = *wanted.Until
 		}
-		p.Drafts, p.Codes = append(p.Drafts, d), d.RecoveryCodes
-	}
-	for _, wanted := range p.add {
-		d, err := j.draft(p, wanted, 0, true)
+		if p.isNew && i == 0 {
+			r.Add, r.Recovery, r.Phone = false, p.codes, p.phone
+		}
+		d, err := j.Users.Draft(p.Account, r)
 		if err != nil {
 			return err
 		}
 		p.Drafts = append(p.Drafts, d)
-		p.alter.Add = append(p.alter.Add, d)
+		p.Codes = append(p.Codes, d.RecoveryCodes...)
 	}
 	return nil
 }
 
-func (j *Job) draft(p *Plan, wanted *Device, codes int, add bool) (*enroll.Draft, error) {
-	r := wanted.Request(p.User.Name, j.Usual)
-	r.Recovery, r.Add, r.By, r.AllowShort = codes, add, j.By, j.AllowShort
-	if wanted.Until != nil {
-		r.Until = *wanted.Until
-	}
-	return j.Users.Draft(p.Account, r)
-}
-
-// enroll gives those who have none their first device, together.
+// enroll gives those who have none their devices, together, and each of them all of his in one step.
 func (j *Job) enroll(plans []*Plan) {
-	var firsts []*enroll.Draft
+	var drafts []*enroll.Draft
 	var whose []*Plan
 	for _, p := range plans {
-		if p.Err == nil && p.first != nil {
-			firsts, whose = append(firsts, p.Drafts[0]), append(whose, p)
+		if p.Err != nil || !p.isNew {
+			continue
+		}
+		for _, d := range p.Drafts {
+			drafts, whose = append(drafts, d), append(whose, p)
 		}
 	}
-	for i, err := range j.Users.CommitAll(firsts) {
-		if whose[i].Err = err; err == nil {
-			whose[i].Done = whose[i].Changes[:whose[i].begun]
+	for i, err := range j.Users.CommitAll(drafts) {
+		p := whose[i]
+		if p.Err = errors.Join(p.Err, err); p.Err == nil {
+			p.Done = p.Changes
 		}
 	}
 }
 
-// rest is what is not the first device.
+// rest is for those who have devices.
 func (j *Job) rest(p *Plan) error {
+	p.alter.Add = p.Drafts
 	alters := len(p.alter.Add) > 0 || len(p.alter.Remove) > 0 || len(p.alter.Until) > 0 || p.alter.Phone != nil
 	var err error
 	switch {
@@ -108,7 +133,7 @@ func (j *Job) rest(p *Plan) error {
 	if err != nil {
 		return err
 	}
-	if p.first == nil && p.codes > 0 {
+	if p.codes > 0 {
 		if p.Codes, err = j.Users.NewRecovery(p.User.Name, p.codes); err != nil {
 			return err
 		}
