@@ -17,17 +17,16 @@ type BypassUser interface {
 // and counts whatever Only has left out. What it used is on the disk when it returns nil. A state that was lost has lost
 // what was used, and bypass codes stay closed with the rest (ErrRestored).
 func (s *Set) BypassCode(answer factor.Answer, now time.Time, by BypassUser) (Used, error) {
-	if s.st.Restored {
-		return Used{}, ErrRestored
-	}
 	used, err := by.UseBypass(now, func(b state.Bypass) bool {
 		_, ok := factor.MatchRecovery(b.Key, [][16]byte{b.Hash}, answer.Text)
-		return ok
+		return ok && !s.st.Restored
 	})
-	if errors.Is(err, state.ErrNoBypass) {
+	switch {
+	case errors.Is(err, state.ErrNoBypass) && s.st.Restored:
+		return Used{}, ErrRestored
+	case errors.Is(err, state.ErrNoBypass):
 		return Used{}, ErrWrong
-	}
-	if err != nil {
+	case err != nil:
 		return Used{}, err
 	}
 	return Used{Method: Bypass, Device: used.ID.String(), Left: -1}, nil

@@ -23,6 +23,9 @@ var ErrEnded = errors.New("the enrolment was ended, or another one finished firs
 // The request's Add and Replace do not matter: there is nothing to add to.
 func (u *Users) Begin(a Account, r Request) (*Draft, error) {
 	r.Add, r.Replace = false, false
+	if err := u.checkOwner(a); err != nil {
+		return nil, err // before he has taken the trouble
+	}
 	var d *Draft
 	err := u.change(a, func(n *unfinished) error {
 		enrolled, err := u.Secrets.Enrolled(a.Name)

@@ -227,3 +227,15 @@ func TestTheFullestDraftIsKept(t *testing.T) {
 		t.Error("another draft")
 	}
 }
+
+func TestNothingBeginsForAUserIDThatIsAnothers(t *testing.T) {
+	u, data := scratch(t)
+	enrolled(t, u, Account{"mallory", alice.UID}, usual())
+	before := left(t, data)
+	d, err := u.Begin(alice, usual())
+	want(t, err, ErrOtherName)
+	if d != nil {
+		t.Error("it has a draft")
+	}
+	holds(t, data, before...)
+}

@@ -1,8 +1,11 @@
 package enroll
 
 import (
+	"bytes"
+	"encoding/base64"
 	"errors"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -199,4 +202,22 @@ func TestWhatAKilledWriterLeftIsRemovedInEveryFolder(t *testing.T) {
 	holds(t, data, before...)
 	empty, _ := scratch(t)
 	must(t, empty.RemoveStale())
+}
+
+func TestNoCodeAndNoSecretStandsInClear(t *testing.T) {
+	u, data := scratch(t)
+	text := newCodeFor(t, u, alice)
+	d := begun(t, u, alice, usual())
+	enrolled(t, u, bob, usual())
+	_, bypass := bypassed(t, u, "bob", 1)
+	for _, file := range left(t, data) {
+		content, err := os.ReadFile(data + "/" + file)
+		must(t, err)
+		secrets := append([]string{text, bypass, string(d.Device.Secret), base64.StdEncoding.EncodeToString(d.Device.Secret), d.URI}, d.RecoveryCodes...)
+		for i, secret := range secrets {
+			if bytes.Contains(content, []byte(secret)) || bytes.Contains(content, []byte(strings.ReplaceAll(secret, "-", ""))) {
+				t.Errorf("%s has number %d in clear", file, i)
+			}
+		}
+	}
 }

@@ -5,6 +5,19 @@
 //     learns of it. What the state has not learned, the next login tells it (package device).
 //   - A user loses his devices: the secret file goes first. The state stays behind without devices, so that an old secret file
 //     that is put back is known to be old.
+//   - A user enrols himself inside a login: a draft is kept, good for nothing, until he has confirmed it (see unfinishedformat.go).
+//
+// What it must and must not do, each with a test:
+//
+//   - MUST leave the old device or the new one at a kill at any step (TestAKillAtEveryStepLeavesTheOldOrTheNew).
+//   - MUST let one of several win that put a first device in force (TestOfTwoThatFinishOneWins, TestOfABatchAndACommitAtOnceOneWins).
+//   - MUST NOT let what is not finished let anybody in (TestAnUnfinishedEnrolmentIsGoodForNothing).
+//   - MUST end what was begun before with a reset or a new code (TestWhatEndsAnEnrolmentCodeAndTheDraftBegunWithIt).
+//   - MUST NOT give an announcement to another process than its own (TestAnAnnouncementIsTakenOnceByItsProcessAlone).
+//   - MUST NOT take a user's last device away by the name of it, whatever happens at once (TestDevicesRemovedAtOnceLeaveOne).
+//   - MUST NOT build on a secret file that is older than one seen before (TestNothingIsAddedToOrTakenFromAnOldFile).
+//   - MUST end bypass codes with the devices (TestWhatEndsABypassCode).
+//   - MUST NOT keep a code in clear, nor a draft without the host key (TestNoCodeAndNoSecretStandsInClear).
 package enroll
 
 import (
