@@ -93,3 +93,37 @@ func TestAUserCanBeTakenOutOnAFullDisk(t *testing.T) {
 	must(t, u.Unenroll("bob"))
 	holds(t, data, "state/alice", "state/bob")
 }
+
+func TestAnEnrolmentInALoginOnAFullDisk(t *testing.T) {
+	data := disktest.Mount(t, "ext4")
+	u := openUsers(t, data)
+	free := disktest.Fill(t, data)
+	_, _, err := u.NewCode(alice, ShortestCode)
+	want(t, err, unix.ENOSPC)
+	_, err = u.Begin(alice, usual())
+	want(t, err, unix.ENOSPC)
+	want(t, u.Announce(alice, Announcement{Process: process(1), Service: "sshd", Time: u.Now()}), unix.ENOSPC)
+	holds(t, data)
+	free()
+	text := newCodeFor(t, u, alice)
+	d := begun(t, u, alice, counter())
+	free = disktest.Fill(t, data)
+	w := announced(t, u, alice, 1) // in place
+	must(t, second4(u.TakeAnnouncement(alice, w.Process, w.Service)))
+	for range 2 {
+		want(t, u.Finish(d), unix.ENOSPC)
+		must(t, u.CheckCode(alice, text))
+		if isEnrolled(t, u, "alice") {
+			t.Error("enrolled by what failed")
+		}
+	}
+	holds(t, data, "enrolling/alice")
+	free()
+	must(t, u.Finish(begun(t, u, alice, counter())))
+	must(t, login(u, alice, code(t, u, d, 0)))
+	newCodeFor(t, u, bob)
+	disktest.Fill(t, data)
+	must(t, u.EndCode("bob"))
+	must(t, u.Reset("alice"))
+	holds(t, data, "state/alice", "uids/1000")
+}
