@@ -31,9 +31,6 @@ const clockOff = 45 * time.Second
 // length has less than half of it.
 const maxPicture = wire.MaxText - 4096
 
-// keyGroup is how many characters of a key stand together where it has to be typed in.
-const keyGroup = 4
-
 // holder is what will show the codes.
 type holder struct {
 	apps   policy.Message
@@ -209,7 +206,7 @@ func (l *linking) show(m policy.Message, picture string) {
 		m, picture = policy.MsgEnrollText, ""
 	}
 	lines := strings.Split(strings.TrimSuffix(picture, "\n"), "\n")
-	l.tell(m, "KEY", inGroups(factor.EncodeSecret(shown.Device.Secret)), "ADDRESS", shown.Address,
+	l.tell(m, "KEY", factor.GroupSecret(factor.EncodeSecret(shown.Device.Secret)), "ADDRESS", shown.Address,
 		"WIDTH", strconv.Itoa(utf8.RuneCountInString(lines[0])), "LINES", strconv.Itoa(len(lines)+linesBelow))
 	if picture != "" {
 		l.say(strings.TrimSuffix(picture, "\n"))
@@ -218,15 +215,6 @@ func (l *linking) show(m policy.Message, picture string) {
 
 // linesBelow is what the picture needs besides its own lines: the empty one before it and the question.
 const linesBelow = 2
-
-// inGroups puts a blank behind every four characters.
-func inGroups(key string) string {
-	var groups []string
-	for group := range slices.Chunk([]byte(key), keyGroup) {
-		groups = append(groups, string(group))
-	}
-	return strings.Join(groups, " ")
-}
 
 // tellWrong says by how much the clock of the device is wrong, if that is why its code is. Whoever is told is just being shown the secret.
 func (l *linking) tellWrong(answer string) {

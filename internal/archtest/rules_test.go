@@ -37,7 +37,7 @@ var mayImport = []struct {
 	{[]string{"doctor"}, []string{"policy", "policy/inforce", "secrets", "state", "audit", "internal/..."}},
 	{[]string{"pamhook"}, []string{"policy", "policy/inforce", "secrets", "factor", "state", "audit", "device", "pamhook/wire", "internal/..."}},
 	{[]string{"enroll/..."}, []string{"secrets", "factor", "state", "audit", "device", "enroll/...", "internal/..."}},
-	{[]string{"cmd/twokey-verify"}, []string{"pamhook", "pamhook/wire", "policy/inforce", "secrets", "state", "audit", "enroll", "internal/..."}},
+	{[]string{"cmd/twokey-verify"}, []string{"pamhook", "pamhook/wire", "policy/inforce", "secrets", "state", "audit", "enroll", "enroll/qr", "factor", "internal/..."}},
 	{[]string{"cmd/twokey-notify"}, []string{"deliver/...", "internal/..."}},
 	{[]string{"cmd/twokey"}, []string{"enroll/...", "device", "doctor", "factor", "policy", "policy/inforce", "secrets", "state", "audit", "deliver/...", "internal/..."}},
 }

@@ -80,7 +80,7 @@ func (o outcome) allowed() bool { return o.verdict == wire.TypeAllow && o.exit =
 
 // talk is the module's side of a run: it answers prompts in order, and the group lookups from members.
 type talk struct {
-	answers []any // string, or wire.NoAnswer
+	answers []any // string, wire.NoAnswer, or a function that makes an answer of what was shown
 	field   any   // what is typed into one field, likewise
 	members map[string]wire.Membership
 	limit   func(*exec.Cmd)
@@ -148,7 +148,7 @@ func (k talk) speak(socket *os.File, hello *wire.Hello) (out outcome, err error)
 			if k.asked != nil && len(out.prompts) == 1 {
 				k.asked()
 			}
-			k.answer(len(out.prompts)-1, send)
+			k.answer(out.prompts, send)
 		case wire.TypeGetAuthtok:
 			out.fields = append(out.fields, string(f.Payload))
 			give(k.field, send)
@@ -168,9 +168,14 @@ func (k talk) speak(socket *os.File, hello *wire.Hello) (out outcome, err error)
 	}
 }
 
-func (k talk) answer(i int, send func(wire.Type, []byte)) {
+func (k talk) answer(prompts []string, send func(wire.Type, []byte)) {
+	i := len(prompts) - 1
 	if i >= len(k.answers) {
 		send(wire.TypeNoAnswer, []byte{byte(wire.ConversationFailed)})
+		return
+	}
+	if read, ok := k.answers[i].(func(shown string) string); ok {
+		give(read(prompts[i]), send)
 		return
 	}
 	give(k.answers[i], send)

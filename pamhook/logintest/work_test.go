@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"twokey/enroll"
 	"twokey/pamhook/logintest/scratch"
@@ -73,6 +74,17 @@ func exhausted(t *testing.T, h *host, _ *enroll.Draft) {
 	}
 }
 
+// bypassOf gives one user a bypass code.
+func bypassOf(user string, id uint32) func(*testing.T, *host, *enroll.Draft) {
+	return func(t *testing.T, h *host, _ *enroll.Draft) {
+		if user != "alice" {
+			h.Enrol(user, id, scratch.Request())
+		}
+		_, _, err := h.Users.NewBypass(user, enroll.Bypass{Until: time.Now().Add(time.Hour), Uses: 1, Reason: "a test", Requester: "carol", By: "root"})
+		must(t, err)
+	}
+}
+
 func usedUp(t *testing.T, h *host, phone *enroll.Draft) {
 	if !h.answer(h.login("alice", uid), scratch.Code(t, phone, -1)) {
 		t.Fatalf("refused: %s", h.reasons())
@@ -87,7 +99,7 @@ var traced = regexp.MustCompile(`(?m)^\d+ +(fdatasync|fsync|pwrite64|write|opena
 // calls counts what the trace says was done to the files of the host. Which user's file it was does not count.
 func calls(trace, dir string) work {
 	done := work{}
-	kinds := []string{"data/users/", "data/state/", "data/uids/", "data/policy", "log/audit.head", "log/audit.jsonl", "host.key", "twokey.yaml"}
+	kinds := []string{"data/users/", "data/state/", "data/uids/", "data/bypass/", "data/enrolling/", "data/policy", "log/audit.head", "log/audit.jsonl", "host.key", "twokey.yaml"}
 	for _, m := range traced.FindAllStringSubmatch(trace, -1) {
 		call, args := m[1], m[2]
 		if call == "fcntl" && !strings.Contains(args, "SETLK") {
@@ -161,6 +173,13 @@ func worlds() map[string]struct {
 			"a decoy line after a code":  {decoy, succeeded("192.0.2.7", 0), aWrongCode, false},
 			"a source that is everybody": {func(h *wire.Hello) { h.RHost = "UNKNOWN" }, nothing, aWrongCode, false},
 		}},
+		"with bypass codes": {"default: required\n", "a wrong recovery code", map[string]refused{
+			"a wrong recovery code":     {same, bypassOf("eve", uid+5), typed("zzzz-zzzz-zzzz"), false},
+			"one who has a bypass code": {same, bypassOf("alice", uid), typed("zzzz-zzzz-zzzz"), false},
+			"an unknown user":           {unknown, bypassOf("eve", uid+5), typed("zzzz-zzzz-zzzz"), false},
+			"not enrolled and required": {named("bob", uid+1), bypassOf("eve", uid+5), typed("zzzz-zzzz-zzzz"), true},
+			"a decoy line":              {decoy, bypassOf("alice", uid), typed("zzzz-zzzz-zzzz"), false},
+		}},
 		"closed": {"default: required\nservices: {sshd: {ask: never}}\n", "enrolled", map[string]refused{
 			"enrolled":                  {same, nothing, aWrongCode, false},
 			"an unknown user":           {unknown, nothing, aWrongCode, false},
@@ -191,6 +210,9 @@ func TestAsMuchIsDoneForEverybodyWhoIsRefused(t *testing.T) {
 			}
 			if name != "closed" && name != "earlier" {
 				expected = append(expected, "pwrite64 data/state/", "fdatasync data/state/")
+			}
+			if name == "with bypass codes" {
+				expected = append(expected, "openat data/bypass/")
 			}
 			for _, call := range expected {
 				if like[call] == 0 {
