@@ -3,6 +3,7 @@ package secrets
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -185,4 +186,9 @@ func checkSignature(line, covered []byte, recipient string, trusted []Signer) er
 		reason = ErrSignature
 	}
 	return reason
+}
+
+// Derive makes a key for another purpose from the signing key, by HKDF-SHA256 of its 32 bytes, without salt: 32 bytes.
+func (k *SigningKey) Derive(purpose string) ([]byte, error) {
+	return hkdf.Key(sha256.New, k.private.Seed(), nil, purpose, sha256.Size)
 }

@@ -227,6 +227,9 @@ func (s *Store) LoadDecoy() (*Record, error) {
 	return r, nil
 }
 
+// FileName is the name of a user's file in the folder of all users.
+func FileName(user string) string { return fileName(user) }
+
 func fileName(user string) string { return safefile.UserFileName(user) + suffix }
 
 // RemoveStale removes what a writer that was killed more than an hour ago has left behind.
