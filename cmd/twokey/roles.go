@@ -103,8 +103,8 @@ func notOverSocket(what string, typed []string) error {
 // named are the arguments that are users.
 func (p permission) named(args []string) []string {
 	switch {
-	case p.users == everyName:
-		return args
+	case p.users == everyName, p.users == firstName && len(args) > p.behind+1:
+		return args // too many: no two of them are somebody himself
 	case p.users == firstName && len(args) > p.behind:
 		return args[:1]
 	}
