@@ -22,6 +22,8 @@ func commands(ui *ui) []*cli.Command {
 		adoptCommand(ui),
 		policyCommand(ui),
 		configCommand(ui),
+		applyCommand(ui),
+		exportCommand(ui),
 		testCommand(ui),
 		doctorCommand(ui),
 		auditCommand(ui),

@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
+	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 )
@@ -187,6 +189,85 @@ func (u *ui) confirm(yes bool, question string, args ...any) error {
 	}
 	return failed("not confirmed, nothing was changed")
 }
+
+// listPrinter prints, with --json, one object whose first field is a list that is too long to be kept.
+type listPrinter struct {
+	ui    *ui
+	field string
+	begun bool
+}
+
+func (u *ui) openList(field string) *listPrinter { return &listPrinter{ui: u, field: field} }
+
+// add prints items, each on a line of its own.
+func (l *listPrinter) add(items []any) error {
+	if !l.ui.json {
+		return nil
+	}
+	var b strings.Builder
+	for _, item := range items {
+		between := ",\n    "
+		if !l.begun {
+			between = "{\n  \"" + l.field + "\": [\n    "
+		}
+		l.begun = true
+		text, err := compactJSON(item)
+		if err != nil {
+			return err
+		}
+		b.WriteString(between + text)
+	}
+	l.ui.print(b.String())
+	return nil
+}
+
+// end prints the other fields, of which there is at least one that is never left out.
+func (l *listPrinter) end(rest any) error {
+	if !l.ui.json {
+		return nil
+	}
+	text, err := compactJSON(rest)
+	if err != nil {
+		return err
+	}
+	before := "\n  ],\n  "
+	if !l.begun {
+		before = "{\n  \"" + l.field + "\": [],\n  "
+	}
+	l.ui.print(before + strings.TrimPrefix(strings.TrimSuffix(text, "}"), "{") + "\n}\n")
+	return nil
+}
+
+func compactJSON(v any) (string, error) {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return strings.TrimSuffix(b.String(), "\n"), err
+}
+
+// faults prints what is wrong with rows of a list, one line each, with --json too.
+func (u *ui) faults(rows []error) {
+	for _, err := range rows {
+		fmt.Fprintf(u.err, "twokey: error: %s\n", oneLine(err))
+	}
+}
+
+// progress draws a bar on standard error where that is a terminal, for work on so many things; done is called with how many more of
+// them are done, end at the end.
+func (u *ui) progress(what string, total int) (done func(int), end func()) {
+	f, ok := u.err.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || total < worthABar {
+		return func(int) {}, func() {}
+	}
+	bar := progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
+	// A bar that cannot be drawn is no reason to stop.
+	return func(n int) { _ = bar.Add(n) }, func() { _ = bar.Finish() }
+}
+
+// worthABar is from how many things on a bar is drawn.
+const worthABar = 100
 
 // finish prints an error with its hint, and returns the exit status.
 func (u *ui) finish(err error) int {

@@ -1,0 +1,374 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"twokey/enroll"
+	"twokey/enroll/batch"
+	"twokey/factor"
+	"twokey/internal/safefile"
+	"twokey/internal/sysuser"
+)
+
+func applyCommand(ui *ui) *cli.Command {
+	return &cli.Command{
+		Name:  "apply",
+		Usage: "make many users what a file says: devices, phone numbers, requirements",
+		Description: "Reads a list of users, in YAML or CSV, and gives each what he lacks of it; a second time changes nothing. What the file does\n" +
+			"not name is left alone. A row that is wrong is reported with its line and stops no other. New secrets have to be seen by\n" +
+			"somebody: --sheets writes a page for each user, --show-secrets prints them; else they have to stand in the file.\n" +
+			"twokey export writes such a file.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the list, .yaml or .csv: `FILE`; - is standard input"},
+			&cli.BoolFlag{Name: "check", Usage: "change nothing, and exit with status 3 if something would change"},
+			&cli.BoolFlag{Name: "diff", Usage: "say what is changed about each user"},
+			&cli.BoolFlag{Name: "all-or-nothing", Usage: "change nothing unless every row is right"},
+			&cli.IntFlag{Name: "limit", Usage: "change `N` users and leave the others for the next time"},
+			&cli.StringFlag{Name: group, Usage: "only those of the file who are in `GROUP`"},
+			&cli.StringFlag{Name: "sheets", Usage: "write a page to be printed for each new device, with its secret, into the folder `DIR`"},
+			&cli.BoolFlag{Name: "show-secrets", Usage: "print new secrets and recovery codes"},
+			&cli.BoolFlag{Name: "allow-short", Usage: "take secrets of 80 to 127 bits, of old tokens"},
+			dryRunFlag(),
+		},
+		Action: func(c *cli.Context) error { return applyAction(c, ui) },
+	}
+}
+
+// applyWish is what the flags say.
+type applyWish struct {
+	file       string
+	check      bool // nothing is changed, and that something would be is the answer no
+	diff       bool
+	whole      bool // all or nothing
+	limit      int  // 0: none
+	group      string
+	sheets     string
+	show       bool
+	allowShort bool
+}
+
+func applyAction(c *cli.Context, ui *ui) error {
+	w, err := applyWishOf(c)
+	if err != nil {
+		return err
+	}
+	h, err := openInForce(c, ui)
+	if err != nil {
+		return err
+	}
+	u, err := h.users()
+	if err != nil {
+		return err
+	}
+	return h.applyFile(u, w)
+}
+
+func applyWishOf(c *cli.Context) (applyWish, error) {
+	w := applyWish{file: c.String("file"), check: c.Bool("check"), diff: c.Bool("diff"), whole: c.Bool("all-or-nothing"),
+		limit: c.Int("limit"), group: c.String(group), sheets: c.String("sheets"), show: c.Bool("show-secrets"), allowShort: c.Bool("allow-short")}
+	if err := noArguments(c); err != nil {
+		return w, err
+	}
+	switch {
+	case w.file == "":
+		return w, badUsage("apply needs a list of users").hint("twokey apply -f users.yaml; - is standard input")
+	case c.IsSet("limit") && w.limit < 1:
+		return w, badUsage("--limit: %d, want 1 or more", w.limit)
+	}
+	return w, nil
+}
+
+// application is one run of apply.
+type application struct {
+	*host
+	applyWish
+	job       *batch.Job
+	file      *batch.File
+	directory *sysuser.Directory
+	users     []batch.User // of the file and of its groups, those whom the flags mean
+	plans     []*batch.Plan
+	lists     *configEdit // what the policy becomes
+	wrong     []error     // rows that cannot be done, or were not
+	left      int         // users who would change, beyond --limit
+	sheetDir  *safefile.Dir
+	list      *listPrinter // of what is told of each user
+	told      int          // of the plans
+	changed   int          // users, of those who were told of
+}
+
+// applyFile reads, plans, asks, does, and says.
+func (h *host) applyFile(u *enroll.Users, w applyWish) error {
+	a := &application{host: h, applyWish: w, list: h.ui.openList("users")}
+	if err := a.read(); err != nil {
+		return err
+	}
+	if err := a.prepare(u); err != nil {
+		return err
+	}
+	if err := a.plan(); err != nil {
+		return err
+	}
+	if a.check || a.dryRun {
+		return a.tellPlan()
+	}
+	if err := a.mayRun(); err != nil {
+		return err
+	}
+	return a.run()
+}
+
+// read opens the list. Whoever else can read one with secrets in it knows the second factors.
+func (a *application) read() error {
+	options := batch.Options{AllowShort: a.allowShort}
+	var err error
+	if a.applyWish.file == "-" {
+		a.file, err = batch.Parse("standard input", a.ui.in.lines, options)
+		return err
+	}
+	path := a.applyWish.file
+	f, about, err := safefile.OpenImport(path, batch.MaxFile)
+	switch {
+	case errors.Is(err, safefile.ErrType):
+		return failed("%s is not a regular file", path).hint("to read the list from a pipe: -f -")
+	case errors.Is(err, safefile.ErrSize):
+		return failed("%s: %v", path, batch.ErrSize)
+	case err != nil:
+		return err
+	}
+	a.file, err = batch.Parse(path, f, options)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if a.hasSecrets() && (about.Mode&0o077 != 0 || about.Owner != uint32(os.Geteuid())) {
+		a.ui.warn("others have access to %s, which has second factors in it: chmod 600 '%s', or delete it", path, path)
+	}
+	return nil
+}
+
+func (a *application) hasSecrets() bool {
+	for _, u := range a.file.Users {
+		for _, d := range u.Devices {
+			if d.Secret != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// prepare finds out who is meant and what is usual.
+func (a *application) prepare(u *enroll.Users) (err error) {
+	for _, row := range a.file.Wrong {
+		a.wrong = append(a.wrong, row)
+	}
+	if a.directory, err = sysuser.NewDirectory(len(a.file.Users)); err != nil {
+		return err
+	}
+	if err := a.chooseUsers(); err != nil {
+		return err
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	usual := a.policy.NewDevices
+	a.job = &batch.Job{Users: u, By: a.actor.signature(), AllowShort: a.allowShort, Lookup: a.lookup,
+		Usual: batch.Usual{Issuer: or(a.policy.Issuer, name), Host: name, Params: factor.Params{Method: factor.TOTP,
+			Digits: usual.Digits, Period: int(usual.Period / time.Second), Algorithm: factor.Algorithm(usual.Algorithm)}}}
+	if a.seen() {
+		a.job.Usual.Recovery = usualRecovery
+	}
+	return nil
+}
+
+// seen reports whether somebody gets to see what is new.
+func (a *application) seen() bool { return a.sheets != "" || a.show }
+
+// lookup finds an account by the name service's own spelling: by another one a user could be in the file twice.
+func (a *application) lookup(name string) (enroll.Account, error) {
+	found, err := a.directory.Lookup(name)
+	switch {
+	case errors.Is(err, sysuser.ErrUnknown):
+		return enroll.Account{}, errors.New("there is no such user on this host")
+	case err != nil:
+		return enroll.Account{}, err
+	case found.Name != name:
+		return enroll.Account{}, fmt.Errorf("the name service spells this user %q", found.Name)
+	}
+	return enroll.Account{Name: found.Name, UID: found.UID}, nil
+}
+
+// chooseUsers adds the members of groups who get a device, and leaves out whom --group does not mean.
+func (a *application) chooseUsers() error {
+	a.users = a.file.Users
+	named := map[string]bool{}
+	for _, u := range a.file.Users {
+		named[u.Name] = true
+	}
+	for _, g := range a.file.Groups {
+		if g.Device == nil || a.group != "" && a.group != g.Name {
+			continue
+		}
+		members, err := sysuser.Everybody(g.Name)
+		if err != nil {
+			a.wrong = append(a.wrong, a.row(g.Line, g.Name, err))
+			continue
+		}
+		for _, name := range members {
+			if !named[name] {
+				a.users = append(a.users, batch.User{Line: g.Line, Name: name, Devices: []batch.Device{*g.Device}})
+			}
+			named[name] = true
+		}
+	}
+	if a.group == "" {
+		return nil
+	}
+	return a.onlyGroup()
+}
+
+func (a *application) onlyGroup() error {
+	exists, err := sysuser.GroupExists(a.group)
+	if err != nil || !exists {
+		return errors.Join(err, failed("there is no group %q on this host", a.group).hint("getent group lists the groups"))
+	}
+	var members []batch.User
+	for _, u := range a.users {
+		account, err := a.directory.Lookup(u.Name)
+		if errors.Is(err, sysuser.ErrUnknown) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		in, err := account.InGroup(a.group)
+		if err != nil {
+			return err
+		}
+		if in {
+			members = append(members, u)
+		}
+	}
+	a.users = members
+	return nil
+}
+
+func (a *application) row(line int, name string, err error) error {
+	return &batch.RowError{File: a.file.Name, Line: line, Name: name, Err: err}
+}
+
+// plan finds out what is to be done, up to --limit.
+func (a *application) plan() error {
+	step, end := a.ui.progress("looking", len(a.users))
+	defer end()
+	a.plans = make([]*batch.Plan, 0, len(a.users))
+	changing := 0
+	for i := range a.users {
+		step(1)
+		p := a.job.Plan(&a.users[i])
+		switch {
+		case p.Err != nil:
+			a.wrong = append(a.wrong, a.row(p.User.Line, p.User.Name, p.Err))
+		case a.limit > 0 && changing == a.limit && !p.Idle():
+			a.left++
+			continue
+		case !p.Idle():
+			changing++
+		}
+		a.plans = append(a.plans, p)
+	}
+	return a.planPolicy()
+}
+
+// mayRun refuses what must not be begun, and asks where something ends.
+func (a *application) mayRun() error {
+	if a.whole && len(a.wrong) > 0 {
+		a.sortWrong()
+		a.ui.faults(a.wrong)
+		return failed("%s wrong, and with --all-or-nothing nothing was changed", rows(len(a.wrong), "row is", "rows are"))
+	}
+	var ending []string
+	for _, p := range a.plans {
+		if p.Err == nil && p.Secret && !a.seen() {
+			return failed("%v", a.row(p.User.Line, p.User.Name, errors.New("nobody would see the new secret; nothing was changed"))).
+				hint("add --sheets DIR for a page for each user, or --show-secrets; or give the secret in the file")
+		}
+		if p.Err == nil && p.Loose && !a.show {
+			return failed("%v", a.row(p.User.Line, p.User.Name, errors.New("the new recovery codes would be on no page; nothing was changed"))).
+				hint("add --show-secrets")
+		}
+		if p.Err == nil && p.Ends {
+			ending = append(ending, p.User.Name)
+		}
+	}
+	if len(ending) > 0 {
+		if err := a.ui.confirm(a.yes, "Devices of %d of the users end: %s. Go on?", len(ending), shortList(ending, 8)); err != nil {
+			return err
+		}
+	}
+	if question := a.lists.question(wording{}); question != "" {
+		return a.ui.confirm(a.yes, "%s", question)
+	}
+	return nil
+}
+
+func rows(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, several)
+}
+
+// run does what was planned: first the devices, then what the policy demands of their owners.
+func (a *application) run() error {
+	if err := a.openSheets(); err != nil {
+		return err
+	}
+	return errors.Join(a.runPlans(), a.closeSheets())
+}
+
+// runPlans tells of what was done also when it ends before its time: somebody has to see the secrets that are in force.
+func (a *application) runPlans() error {
+	var todo []*batch.Plan
+	for _, p := range a.plans {
+		if p.Err == nil && !p.Idle() {
+			todo = append(todo, p)
+		}
+	}
+	step, end := a.ui.progress("changing", a.worthABar(len(todo)))
+	err := a.job.Run(todo, batch.Steps{Made: a.writeSheets, Ran: func(some []*batch.Plan) error {
+		step(len(some))
+		return a.ran(some)
+	}})
+	end()
+	if err != nil {
+		return err
+	}
+	policy, err := a.applyPolicy()
+	return errors.Join(a.tellDone(policy), err)
+}
+
+// worthABar leaves the bar out where lines are printed all the time.
+func (a *application) worthABar(n int) int {
+	if a.diff || a.show {
+		return 0
+	}
+	return n
+}
+
+// ran records what was done, and tells it.
+func (a *application) ran(some []*batch.Plan) error {
+	err := a.recordPlans(some)
+	for _, p := range some {
+		if p.Err != nil {
+			a.wrong = append(a.wrong, a.row(p.User.Line, p.User.Name, p.Err))
+		}
+		err = errors.Join(err, a.removeSheets(p))
+	}
+	return errors.Join(err, a.tellUsers(some[len(some)-1]))
+}
