@@ -1,14 +1,17 @@
 # make            build/twokey, build/twokey-verify, build/pam_twokey.so
-# make install    into DESTDIR
+# make install    into DESTDIR; the units are for systemctl enable --now twokey-self.socket twokey-verify.socket twokey-root.socket
 # make test       installs what the tests need, runs all of them
 # make demo       one login from enrolment to audit log, on a throw-away sshd on loopback
 
 PREFIX      ?= /usr
-SBINDIR     ?= $(PREFIX)/sbin
+BINDIR      ?= $(PREFIX)/bin
 LIBEXECDIR  ?= $(PREFIX)/libexec/twokey
+UNITDIR     ?= $(PREFIX)/lib/systemd/system
 PAMDIR      ?= /usr/lib/$(shell $(CC) -dumpmachine)/security
 DESTDIR     ?=
 VERSION     ?= $(shell cat VERSION)
+
+UNITS = $(notdir $(wildcard packaging/systemd/*.socket packaging/systemd/*.service))
 
 GO      ?= go
 GOFLAGS_ALL = -trimpath -buildvcs=false
@@ -16,7 +19,7 @@ GOFLAGS_ALL = -trimpath -buildvcs=false
 CLI_TAGS = urfave_cli_no_docs
 LDFLAGS_GO = -s -w -X main.version=$(VERSION)
 
-.PHONY: all twokey twokey-verify module install uninstall tools test demo package fuzz bench timing clean FORCE
+.PHONY: all twokey twokey-verify module install install-units uninstall tools test demo package fuzz bench timing clean FORCE
 
 all: twokey twokey-verify module
 
@@ -33,14 +36,23 @@ build/twokey-verify: FORCE
 build/pam_twokey.so: FORCE
 	$(MAKE) -C pamhook/module OUT=$(CURDIR)/build HELPER=$(LIBEXECDIR)/twokey-verify
 
-install:
-	install -D -m 0755 build/twokey $(DESTDIR)$(SBINDIR)/twokey
+install: install-units
+	install -D -m 0755 build/twokey $(DESTDIR)$(BINDIR)/twokey
 	install -D -m 0755 build/twokey-verify $(DESTDIR)$(LIBEXECDIR)/twokey-verify
 	install -D -m 0644 build/pam_twokey.so $(DESTDIR)$(PAMDIR)/pam_twokey.so
+	test -e $(DESTDIR)/etc/pam.d/twokey-self || install -D -m 0644 packaging/pam.d/twokey-self $(DESTDIR)/etc/pam.d/twokey-self
+
+install-units:
+	install -d -m 0755 $(DESTDIR)$(UNITDIR)
+	for unit in $(UNITS); do \
+		sed 's|^ExecStart=/usr/bin|ExecStart=$(BINDIR)|; s|^ExecStart=/usr/libexec/twokey|ExecStart=$(LIBEXECDIR)|' \
+			packaging/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
 
 # The configuration, the secrets and the audit log stay: whoever removes the program by mistake keeps his users.
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/twokey $(DESTDIR)$(LIBEXECDIR)/twokey-verify $(DESTDIR)$(PAMDIR)/pam_twokey.so
+	rm -f $(DESTDIR)$(BINDIR)/twokey $(DESTDIR)$(LIBEXECDIR)/twokey-verify $(DESTDIR)$(PAMDIR)/pam_twokey.so
+	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	-rmdir $(DESTDIR)$(LIBEXECDIR)
 
 tools:
