@@ -369,6 +369,37 @@ func TestTheAccountPhaseGoesByThePolicyOfItsOwnMoment(t *testing.T) {
 	}
 }
 
+// resetAlice is the account phase of alice, who was reset and has a state.
+func resetAlice(w *world) {
+	announced(w)
+	reset(w)
+	w.hello.User, w.hello.Name, w.hello.UID = "alice", "alice", aliceUID
+	w.enrol.open["alice"] = enrolCode
+}
+
+// Who was reset enrols like somebody new, though he be optional; but what was reset again meanwhile is not in force.
+func TestWhoWasResetEnrols(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		change func()
+		want   wire.Type
+		text   policy.Message
+	}{
+		"in quiet":             {func() {}, allows, policy.MsgEnrollDonePhone},
+		"reset again":          {func() { w.onCall("Append", 1, func() { w.enrol.meanwhile = true }) }, denies, policy.MsgEnrollMeanwhile},
+		"enrolled meanwhile":   {func() { w.record = newRecord("alice", 6) }, denies, policy.MsgEnrollMeanwhile},
+		"it cannot be written": {func() { w.fault.call = "Finish" }, denies, policy.MsgEnrollFailed},
+	} {
+		w.reset()
+		resetAlice(w)
+		c.change()
+		told := []string{"\n" + w.policy.Text(c.text, "USER", "alice", "HOST", "web1")}
+		if got := w.frame(); got != c.want || !slices.Equal(w.infos, told) {
+			t.Errorf("%s: %#x, told %q, recorded %q", name, got, w.infos, w.reasons())
+		}
+	}
+}
+
 // Nobody waits for ever: before each question it is looked at the time.
 func TestAnEnrolmentEndsInTime(t *testing.T) {
 	w := newWorld(t)

@@ -3,6 +3,7 @@ package pamhook
 import (
 	"cmp"
 	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -127,7 +128,7 @@ func (d *fakeDraft) Finish() error {
 		return ErrMeanwhile
 	}
 	d.finished = true
-	if err := d.w.states.New(&state.State{User: "bob", UID: 1001}); err != nil && !errors.Is(err, errFault) {
+	if err := d.w.states.New(&state.State{User: "bob", UID: 1001}); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil

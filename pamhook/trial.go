@@ -74,7 +74,7 @@ func (t *trial) recovery() (device.Used, error) {
 	case isRefusal(bypassErr):
 		return device.Used{}, err
 	}
-	return device.Used{}, bypassErr
+	return device.Used{}, fmt.Errorf("bypass codes: %w", bypassErr)
 }
 
 // nothing refuses what is no guess or may not be looked at: there is nothing to charge, and as much to write as for any other

@@ -1,6 +1,7 @@
 package logintest
 
 import (
+	"os"
 	"testing"
 	"time"
 
@@ -25,6 +26,24 @@ func TestABypassCodeIsGoodAsOftenAsItSays(t *testing.T) {
 		}
 	}
 	h.Verified()
+}
+
+// Bypass codes that cannot be read let nobody in, and are not a wrong code; a recovery code and the phone still do.
+func TestDamagedBypassCodesAreNamed(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, "")
+	r := scratch.Request()
+	r.Recovery = 2
+	phone := h.Enrol("alice", uid, r)
+	_, code, err := h.Users.NewBypass("alice", enroll.Bypass{Until: time.Now().Add(time.Hour), Uses: 2, Reason: "phone lost", Requester: "carol", By: "root"})
+	must(t, err)
+	must(t, os.Truncate(h.Data()+"/bypass/alice", 100))
+	h.refusedWith(h.login("alice", uid), code, "bypass codes: ")
+	for what, answer := range map[string]string{"a recovery code": phone.RecoveryCodes[0], "the phone": scratch.Code(t, phone, 0)} {
+		if !h.answer(h.login("alice", uid), answer) {
+			t.Errorf("%s: %s", what, h.reasons())
+		}
+	}
 }
 
 // A device whose time is over: its code is refused like any wrong one, and the log says why.

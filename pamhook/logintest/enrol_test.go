@@ -151,6 +151,36 @@ func (h *host) copyUnfinished(from, to string) {
 	must(h.t, os.WriteFile(h.Data()+"/enrolling/"+to, content, 0o600))
 }
 
+// Who was reset gets a code with it, and enrols as somebody new does; what he had before lets him in no more, also while he has not enrolled.
+func TestWhoWasResetEnrolsAgain(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, "enroll: {at_login: with-code}\n")
+	r := scratch.Request()
+	r.Recovery = 2
+	old := h.Enrol("bob", uid+1, r)
+	must(t, h.Users.Reset("bob"))
+	if out := h.run(h.phase(wire.PhaseAuthenticate), talk{answers: []any{scratch.Code(t, old, 0)}}); out.verdict != deny {
+		t.Errorf("without an enrolment code: %+v", out)
+	}
+	code := h.codeFor(newcomer())
+	h.announce()
+	if out := h.run(h.phase(wire.PhaseAccount), talk{answers: []any{code, "1", "", fromApp(t), ""}}); !out.allowed() {
+		t.Fatalf("%+v, %s", out, h.reasons())
+	}
+	if got := h.session("bob", uid+1); got != allow {
+		t.Errorf("the session: %#x, %s", got, h.reasons())
+	}
+	if factor := h.Last(1)[0].Record.SecondFactor; factor != "totp" {
+		t.Errorf("the session is recorded with %q", factor)
+	}
+	for what, answer := range map[string]string{"the old phone": scratch.Code(t, old, 1), "an old recovery code": old.RecoveryCodes[0], "the enrolment code": code} {
+		if h.answer(h.phase(wire.PhaseAuthenticate), answer) {
+			t.Errorf("%s lets in", what)
+		}
+	}
+	h.Verified()
+}
+
 // Two logins of one user at once: one device is linked, the other login is refused and told why.
 func TestTwoLoginsAtOnceLinkOneDevice(t *testing.T) {
 	t.Parallel()
