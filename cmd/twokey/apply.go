@@ -23,7 +23,7 @@ func applyCommand(ui *ui) *cli.Command {
 			"not name is left alone. A row that is wrong is reported with its line and stops no other. New secrets have to be seen by\n" +
 			"somebody: --sheets writes a page for each user, --show-secrets prints them; else they have to stand in the file.\n" +
 			"twokey export writes such a file.",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the list, .yaml or .csv: `FILE`; - is standard input"},
 			&cli.BoolFlag{Name: "check", Usage: "change nothing, and exit with status 3 if something would change"},
 			&cli.BoolFlag{Name: "diff", Usage: "say what is changed about each user"},
@@ -34,7 +34,7 @@ func applyCommand(ui *ui) *cli.Command {
 			&cli.BoolFlag{Name: "show-secrets", Usage: "print new secrets and recovery codes"},
 			&cli.BoolFlag{Name: "allow-short", Usage: "take secrets of 80 to 127 bits, of old tokens"},
 			dryRunFlag(),
-		},
+		}, recipientFlags()...),
 		Action: func(c *cli.Context) error { return applyAction(c, ui) },
 	}
 }
@@ -55,6 +55,12 @@ type applyWish struct {
 func applyAction(c *cli.Context, ui *ui) error {
 	w, err := applyWishOf(c)
 	if err != nil {
+		return err
+	}
+	if c.IsSet("recipient") {
+		return applyElsewhere(c, ui, w)
+	}
+	if err := forRecipient(c); err != nil {
 		return err
 	}
 	h, err := openInForce(c, ui)

@@ -24,6 +24,7 @@ func commands(ui *ui) []*cli.Command {
 		configCommand(ui),
 		applyCommand(ui),
 		exportCommand(ui),
+		keyCommand(ui),
 		testCommand(ui),
 		doctorCommand(ui),
 		auditCommand(ui),
