@@ -144,11 +144,32 @@ func freeName(has []secrets.Device) string {
 // checkWidth refuses a terminal on which the lines of the QR code would wrap.
 func (e *enrolment) checkWidth() error {
 	columns, terminal := e.ui.width()
-	if e.qr != "terminal" || e.ui.json || !terminal || columns >= e.code.Width() {
+	needs := e.code.Width()
+	if e.inSigns() {
+		needs = e.code.WideWidth()
+	}
+	if e.qr != "terminal" || e.ui.json || !terminal || columns >= needs {
 		return nil
 	}
-	return failed("the QR code needs a terminal of %d columns, this one has %d; nothing was changed", e.code.Width(), columns).
-		hint("make it wider, or add --qr %s.png for a picture, or --qr none for the key alone", e.account.Name)
+	narrow := failed("the QR code needs a terminal of %d columns, this one has %d; nothing was changed", needs, columns)
+	if e.actor.himself() {
+		return narrow.hint("make it wider, or add --qr none for the key alone")
+	}
+	return narrow.hint("make it wider, or add --qr %s.png for a picture, or --qr none for the key alone", e.account.Name)
+}
+
+// inSigns reports whether the code is drawn with number signs, since the terminal cannot show half blocks.
+func (e *enrolment) inSigns() bool {
+	_, terminal := e.ui.width()
+	return terminal && !e.ui.utf8()
+}
+
+// drawn is the code for the terminal.
+func (e *enrolment) drawn() string {
+	if e.inSigns() {
+		return e.code.Wide()
+	}
+	return e.code.Terminal(false)
 }
 
 // writeFiles writes the picture and the sheet, where they are wished.

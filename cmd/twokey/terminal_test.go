@@ -32,10 +32,14 @@ func succeed(t *testing.T, arguments ...string) string {
 // atTerminal runs twokey at a terminal of so many columns, and a shell behind it that shows whether the terminal is as it was.
 func atTerminal(t *testing.T, columns string, arguments ...string) *pamtest.Terminal {
 	t.Helper()
+	return pamtest.OpenTerminal(t, terminalOf(columns, arguments...))
+}
+
+func terminalOf(columns string, arguments ...string) *exec.Cmd {
 	line := "trap : INT; stty cols " + columns + `; twokey "$@"; echo "status $?"; stty -a | grep -wo -e -echo -e echo`
 	cmd := exec.Command("sh", append([]string{"-c", line, "sh"}, arguments...)...)
-	cmd.Env = append(os.Environ(), "TERM=xterm-256color")
-	return pamtest.OpenTerminal(t, cmd)
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "LC_ALL=C.UTF-8")
+	return cmd
 }
 
 func TestAQRCodeOnATerminalIsWhiteOnBlackWhateverItsColours(t *testing.T) {
@@ -68,6 +72,22 @@ func TestATerminalThatIsTooNarrowIsToldHowWideItHasToBe(t *testing.T) {
 	}
 	x = atTerminal(t, "30", root, "enroll", "nobody", "--qr", "none")
 	x.Expect("status 0")
+}
+
+func TestATerminalWithoutUTF8GetsTheQRCodeInNumberSigns(t *testing.T) {
+	root, _ := newRoot(t)
+	for columns, status := range map[string]string{"60": "status 1", "120": "status 0"} {
+		x := pamtest.OpenTerminal(t, withEnv(terminalOf(columns, root, "enroll", "nobody"), "LC_ALL=C"))
+		x.Expect(status)
+		if strings.ContainsAny(x.Screen(), "█▀▄") || strings.Contains(x.Screen(), "############") != (columns == "120") {
+			t.Errorf("%s columns:\n%s", columns, x.Screen())
+		}
+	}
+}
+
+func withEnv(cmd *exec.Cmd, more string) *exec.Cmd {
+	cmd.Env = append(cmd.Env, more)
+	return cmd
 }
 
 func TestWhatIsTypedAtTestCodeIsNotShown(t *testing.T) {
