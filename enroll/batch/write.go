@@ -139,12 +139,21 @@ func (d *Device) values() []value {
 		all[7].text = strconv.FormatUint(*d.Counter, 10)
 	}
 	if d.Until != nil {
-		all[10].text = never
-		if !d.Until.IsZero() {
-			all[10].text = d.Until.UTC().Format(time.RFC3339)
-		}
+		all[10].text = writtenUntil(*d.Until)
 	}
 	return all
+}
+
+// writtenUntil is what until reads: the day that ends at a midnight, and any other moment as it is.
+func writtenUntil(end time.Time) string {
+	here := end.Local()
+	switch {
+	case end.IsZero():
+		return never
+	case here.Equal(time.Date(here.Year(), here.Month(), here.Day(), 0, 0, 0, 0, time.Local)):
+		return here.AddDate(0, 0, -1).Format(time.DateOnly)
+	}
+	return end.UTC().Format(time.RFC3339)
 }
 
 func plainInt(n int) string {
