@@ -1,6 +1,7 @@
 package safefile
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -23,15 +24,19 @@ func (d *Dir) Read(name string, rules Rules) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	// A file that grows between fstat and read must not fill the memory of a login.
-	b, err := io.ReadAll(io.LimitReader(f, rules.MaxSize+1))
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if int64(len(b)) > rules.MaxSize {
+	b := bytes.NewBuffer(make([]byte, 0, min(info.Size(), rules.MaxSize)+bytes.MinRead)) // the whole of it in one read
+	// A file that grows between fstat and read must not fill the memory of a login.
+	if _, err := b.ReadFrom(io.LimitReader(f, rules.MaxSize+1)); err != nil {
+		return nil, err
+	}
+	if int64(b.Len()) > rules.MaxSize {
 		return nil, &os.PathError{Op: "read", Path: d.path + "/" + name, Err: ErrSize}
 	}
-	return b, nil
+	return b.Bytes(), nil
 }
 
 // ReadFile opens the directory of an absolute path and reads the file in it.
