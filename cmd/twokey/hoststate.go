@@ -33,6 +33,7 @@ type hostState struct {
 
 	setUp bool // there is a configuration
 	off   bool // switched off
+	codes bool // a login takes enrolment codes
 }
 
 type policyState struct {
@@ -49,7 +50,8 @@ type userState struct {
 	Enrolled         int      `json:"enrolled"`
 	Required         int      `json:"required"`
 	RequiredEnrolled int      `json:"required_enrolled"`
-	Missing          []string `json:"missing"` // required, without a device
+	Missing          []string `json:"missing"`    // required, without a device
+	CodesOpen        []string `json:"codes_open"` // of those, whom an enrolment code is open to
 	Throttled        []string `json:"throttled"`
 	Pending          []string `json:"pending"` // reset, and not enrolled since
 
@@ -86,7 +88,7 @@ const (
 // look finds out what it can; what it cannot find out is a problem too, or needs root.
 func (h *host) look(root bool) *hostState {
 	s := &hostState{Problems: []problem{}, Services: []wiring{}, Policy: policyState{File: h.config}}
-	s.Users.Missing, s.Users.Throttled, s.Users.Pending, s.Users.Grace = []string{}, []string{}, []string{}, map[string]string{}
+	s.Users = userState{Missing: []string{}, CodesOpen: []string{}, Throttled: []string{}, Pending: []string{}, Grace: map[string]string{}}
 	services, err := h.wirings()
 	if err != nil {
 		s.problem(limited, "the PAM services cannot be read", err)
@@ -149,6 +151,7 @@ func (s *hostState) lookAtPolicy(h *host, root bool) {
 
 func (s *hostState) lookAtSwitch(p *policy.Config, now time.Time) {
 	s.Observe, s.off, s.Policy.Default = p.Observe, p.SwitchedOff(now), p.Default.String()
+	s.codes = p.AtLogin == policy.AtLoginWithCode
 	if s.off && !p.Off {
 		s.OffUntil = timeOrNull(p.OffUntil)
 	}
@@ -289,6 +292,9 @@ func (s *hostState) count(p *person, now time.Time) {
 
 func (u *userState) addMissing(p *person) {
 	u.Missing = append(u.Missing, p.name)
+	if p.code != nil {
+		u.CodesOpen = append(u.CodesOpen, p.name)
+	}
 	if day := p.lastDay(); day != "" {
 		if u.Grace == nil {
 			u.Grace = map[string]string{}
@@ -347,7 +353,15 @@ func (s *hostState) enrolled() string {
 	case s.Users.Required == 0:
 		return fmt.Sprintf("nobody is required, %s enrolled", areUsers(s.Users.Enrolled))
 	}
-	return fmt.Sprintf("%d of %d required users are enrolled", s.Users.RequiredEnrolled, s.Users.Required)
+	text := fmt.Sprintf("%d of %d required users are enrolled", s.Users.RequiredEnrolled, s.Users.Required)
+	switch open := len(s.Users.CodesOpen); open {
+	case 0:
+		return text
+	case 1:
+		return text + ", 1 has an enrolment code"
+	default:
+		return text + fmt.Sprintf(", %d have an enrolment code", open)
+	}
 }
 
 func areUsers(n int) string {
@@ -398,9 +412,23 @@ func (s *hostState) next() string {
 	case s.Observe:
 		return "twokey policy observed shows who would have been refused; when that is right: twokey config set observe false"
 	case len(s.Users.Missing) > 0:
-		return "twokey enroll " + s.Users.Missing[0] + " (all who are missing: twokey list --missing)"
+		return s.nextForMissing()
 	}
 	return "nothing; twokey status has the details"
+}
+
+// nextForMissing is how the first of those who are missing gets a device. With an enrolment code he does it himself.
+func (s *hostState) nextForMissing() string {
+	const all = " (all who are missing: twokey list --missing)"
+	i := slices.IndexFunc(s.Users.Missing, func(name string) bool { return !slices.Contains(s.Users.CodesOpen, name) })
+	if i < 0 {
+		return "nothing: whoever is missing has an enrolment code" + all
+	}
+	name := s.Users.Missing[i]
+	if s.codes && s.Users.Grace[name] == "" {
+		return fmt.Sprintf("twokey enroll --code %s lets %s link a phone at the next login%s", name, name, all)
+	}
+	return "twokey enroll " + name + all
 }
 
 // note says whether the policy is that of the file.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"twokey/enroll"
@@ -36,10 +38,17 @@ type service struct {
 
 // person looks one user up. It is an error when the name service does not answer, not when it does not know him.
 func (h *host) person(u *enroll.Users, name string) (person, error) {
-	return h.personIn(&sysuser.Directory{}, u, name)
+	p, err := readPerson(&sysuser.Directory{}, u, name)
+	if err != nil {
+		return person{}, err
+	}
+	p.system = h.hasSystemAccount(&p)
+	p.decide(h.policy, time.Now())
+	return p, nil
 }
 
-func (h *host) personIn(directory *sysuser.Directory, u *enroll.Users, name string) (person, error) {
+// readPerson is what the name service and the files say.
+func readPerson(directory *sysuser.Directory, u *enroll.Users, name string) (person, error) {
 	p := person{name: name}
 	found, err := directory.Lookup(name)
 	if err == nil {
@@ -54,9 +63,6 @@ func (h *host) personIn(directory *sysuser.Directory, u *enroll.Users, name stri
 	if errors.Is(p.problem, fs.ErrNotExist) {
 		p.problem = nil
 	}
-	if p.account != nil {
-		p.system = h.isSystem(*p.account)
-	}
 	if !p.enrolled {
 		until, _, err := u.CodeOpen(p.name)
 		if err != nil {
@@ -64,9 +70,10 @@ func (h *host) personIn(directory *sysuser.Directory, u *enroll.Users, name stri
 		}
 		p.code = timeOrNull(until)
 	}
-	p.decide(h.policy, time.Now())
 	return p, nil
 }
+
+func (h *host) hasSystemAccount(p *person) bool { return p.account != nil && h.isSystem(*p.account) }
 
 // isSystem tells the accounts of services from those of people. One of which that cannot be found out is taken for a person's, as at a
 // login.
@@ -263,15 +270,31 @@ func (h *host) lookUp(u *enroll.Users, names []string) ([]person, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := make([]person, 0, len(names))
-	for _, name := range names {
-		p, err := h.personIn(directory, u, name)
-		if err != nil {
-			return nil, err
+	all, failed := make([]person, len(names)), make([]error, len(names))
+	inParallel(len(names), func(i int) { all[i], failed[i] = readPerson(directory, u, names[i]) })
+	for i := range all {
+		if failed[i] != nil {
+			return nil, failed[i]
 		}
-		all = append(all, p)
+		all[i].system = h.hasSystemAccount(&all[i]) // one after the other: it may warn
 	}
+	now := time.Now()
+	inParallel(len(all), func(i int) { all[i].decide(h.policy, now) })
 	return once(all), nil
+}
+
+// inParallel does something n times, on all processors. Each does a run of them, which lie beside each other on the disk too.
+func inParallel(n int, do func(i int)) {
+	var all sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		all.Go(func() {
+			for i := n * w / workers; i < n*(w+1)/workers; i++ {
+				do(i)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // once has each user once.

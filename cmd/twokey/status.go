@@ -63,7 +63,7 @@ func (s *hostState) details() [][]string {
 	for _, list := range []struct {
 		name  string
 		users []string
-	}{{"missing", s.Users.missing()}, {"pending", s.Users.Pending}, {"throttled", s.Users.Throttled}} {
+	}{{"missing", s.Users.missing()}, {"codes", s.Users.CodesOpen}, {"pending", s.Users.Pending}, {"throttled", s.Users.Throttled}} {
 		if len(list.users) > 0 {
 			rows = append(rows, []string{list.name, shortList(list.users, 8)})
 		}
