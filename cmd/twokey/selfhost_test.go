@@ -71,7 +71,7 @@ func newSelfHost(t *testing.T, settings string, names ...string) *selfHost {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	h := &selfHost{t: t, suffix: "-" + pamtest.Suffix(), dir: dir, twokey: all.dir + "/twokey", people: map[string]pamtest.User{}, devices: map[string]*enroll.Draft{}}
+	h := &selfHost{t: t, suffix: "-" + pamtest.Suffix(), dir: dir, twokey: dir + "/twokey", people: map[string]pamtest.User{}, devices: map[string]*enroll.Draft{}}
 	var users []pamtest.User
 	first := firstUID()
 	for i, name := range names {
@@ -82,7 +82,10 @@ func newSelfHost(t *testing.T, settings string, names ...string) *selfHost {
 		h.people[name], users = u, append(users, u)
 	}
 	h.Machine = pamtest.NewMachine(t, dir, users...)
-	h.Host = scratch.New(t, filepath.Join(dir, "twokey"), h.full(settings))
+	h.Host = scratch.New(t, filepath.Join(dir, "files"), h.full(settings))
+	if err := os.Link(all.dir+"/twokey", h.twokey); err != nil { // by its path the processes of this machine are known
+		t.Fatal(err)
+	}
 	h.install(all.dir)
 	h.listen()
 	return h

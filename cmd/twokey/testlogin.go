@@ -161,7 +161,7 @@ func (t transaction) inAProcessOfItsOwn(ui *ui, tell func(lines string)) (outcom
 	result, talkErr := converse(ours, ui, tell)
 	closeErr := ours.Close()
 	waitErr := child.Wait()
-	if errors.Is(talkErr, errInterrupted) || errors.Is(talkErr, errGone) {
+	if over(talkErr) {
 		return outcome{}, 0, talkErr
 	}
 	if err := errors.Join(talkErr, closeErr, waitErr); err != nil {
@@ -194,7 +194,7 @@ func converse(conn io.ReadWriter, ui *ui, tell func(lines string)) (outcome, err
 		case pamHidden, pamShown:
 			result.Prompts = append(result.Prompts, m.Text)
 			answer, err := ui.answerPAM(m, tell)
-			if errors.Is(err, errInterrupted) || errors.Is(err, errGone) {
+			if over(err) {
 				return outcome{}, err
 			}
 			if err := to.Encode(pamAnswer{OK: err == nil, Text: answer}); err != nil {
@@ -205,6 +205,11 @@ func converse(conn io.ReadWriter, ui *ui, tell func(lines string)) (outcome, err
 			tell(m.Text + "\n")
 		}
 	}
+}
+
+// over reports whether whoever was asked is not there any more, or does not want to go on.
+func over(err error) bool {
+	return errors.Is(err, errInterrupted) || errors.Is(err, errGone) || errors.Is(err, errSelf)
 }
 
 // answerPAM puts a question of the stack. Lines before the last one are shown above it.
