@@ -23,6 +23,7 @@ func commands(ui *ui) []*cli.Command {
 		policyCommand(ui),
 		configCommand(ui),
 		applyCommand(ui),
+		importCommand(ui),
 		exportCommand(ui),
 		keyCommand(ui),
 		testCommand(ui),
