@@ -21,10 +21,10 @@ import (
 // recipientFlags are those of apply on a machine that is not the host.
 func recipientFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "recipient", Usage: "make files for another host, of which twokey key recipient prints this: `[HOST=]age1…`; several times for several hosts"},
+		severalFlag("recipient", "make files for another host, of which twokey key recipient prints this: `[HOST=]age1…`; several times for several hosts"),
 		&cli.StringFlag{Name: "out", Usage: "with --recipient: the folder `DIR` for the files and the manifest"},
 		&cli.StringFlag{Name: "signer", Usage: "with --recipient: sign with the key in `FILE`, made by twokey key new-signer"},
-		&cli.StringSliceFlag{Name: "renew", Usage: "with --recipient: make the files of `USER` anew, with new secrets"},
+		severalFlag("renew", "with --recipient: make the files of `USER` anew, with new secrets"),
 		&cli.StringFlag{Name: "issuer", Usage: "with --recipient: what the app shows above the code"},
 	}
 }

@@ -129,7 +129,8 @@ func TestOnlyOneFilePrints(t *testing.T) {
 
 func TestEveryCommandHasJSONAndWhatWritesHasADryRun(t *testing.T) {
 	writes := []string{"init", "enable", "disable", "enroll", "unenroll", "reset", "recovery new", "unlock", "forget", "adopt",
-		"policy require", "policy exempt", "policy unset", "policy edit", "config set", "remind"}
+		"policy require", "policy exempt", "policy unset", "policy edit", "config set", "remind", "device add", "device edit", "device remove",
+		"device rename", "bypass create", "bypass revoke", "apply", "key new-signer"}
 	app := newApp(&ui{in: newInput(strings.NewReader(""))})
 	found := 0
 	for words, command := range paths(app.Commands) {
