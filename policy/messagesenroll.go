@@ -61,7 +61,7 @@ var englishEnrolment = map[Message]string{
 You can link one now. It takes about two minutes.
 
 First type the enrolment code that you were given. It looks like this:
-xxxx-xxxx-xxxx. If you have none, stop here and ask %CONTACT%.`,
+xxxx-xxxx-xxxx. If you have none, type q and ask %CONTACT%.`,
 	MsgEnrollCodePrompt: "Enrolment code: ",
 	MsgEnrollCodeWrong:  "This is not your enrolment code.",
 	MsgEnrollCodeEnded:  "The time of your enrolment code is over.\nAsk %CONTACT% for a new one.",
@@ -157,8 +157,8 @@ var germanEnrolment = map[Message]string{
 Sie können ihn jetzt einrichten. Das dauert etwa zwei Minuten.
 
 Geben Sie zuerst den Einrichtungscode ein, den Sie bekommen haben. Er sieht
-so aus: xxxx-xxxx-xxxx. Wenn Sie keinen haben, brechen Sie hier ab und
-bitten Sie %CONTACT% darum.`,
+so aus: xxxx-xxxx-xxxx. Wenn Sie keinen haben, tippen Sie q und bitten Sie
+%CONTACT% darum.`,
 	MsgEnrollCodePrompt: "Einrichtungscode: ",
 	MsgEnrollCodeWrong:  "Das ist nicht Ihr Einrichtungscode.",
 	MsgEnrollCodeEnded:  "Ihr Einrichtungscode ist abgelaufen.\nBitten Sie %CONTACT% um einen neuen.",

@@ -57,8 +57,8 @@ func TestTheTextsOfAnEnrolmentOfferWhatIsUnderstood(t *testing.T) {
 	for _, language := range Languages() {
 		c := &Config{Language: language}
 		for m, want := range map[Message][]string{
-			MsgEnrollHolder:       {"\n  1  ", "\n  2  ", "\n  3  ", "\n  4  ", "\n  5  "},
-			MsgEnrollHolderPrompt: {" q "}, MsgEnrollReadyPrompt: {" q "}, MsgEnrollAppPrompt: {"t: ", "w: ", "q: "},
+			MsgEnrollHolder: {"\n  1  ", "\n  2  ", "\n  3  ", "\n  4  ", "\n  5  "},
+			MsgEnrollBegin:  {" q "}, MsgEnrollHolderPrompt: {" q "}, MsgEnrollReadyPrompt: {" q "}, MsgEnrollAppPrompt: {"t: ", "w: ", "q: "},
 		} {
 			for _, offer := range want {
 				if !strings.Contains(c.Text(m), offer) {
