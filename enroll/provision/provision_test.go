@@ -185,6 +185,24 @@ func TestWhatTheListGivesInFullIsChangedInPlace(t *testing.T) {
 	want(t, plans["alice"].Err, ErrSealed)
 }
 
+// The hashes of recovery codes cannot be read back: other codes than those on the user's page would be in force.
+func TestRecoveryCodesAreMadeAnewOnlyWhereTheUserIsNamed(t *testing.T) {
+	users := "- user: carol\n  recovery_codes: 3\n" + token
+	b := newBench(t)
+	b.apply(users)
+	old := b.record(0, "carol")
+	plans, changed := b.apply(users + "    until: 2027-01-01\n")
+	want(t, plans["carol"].Err, ErrSealed)
+	if len(changed) != 0 {
+		t.Errorf("changed %q", changed)
+	}
+	plans, _ = b.apply(users+"    until: 2027-01-01\n", "carol")
+	want(t, plans["carol"].Err, nil)
+	if r := b.record(0, "carol"); !plans["carol"].Secret || len(r.Recovery.Hashes) != 3 || r.Recovery.ID == old.Recovery.ID || r.Devices[0].ID != old.Devices[0].ID {
+		t.Errorf("renewed: %v", r)
+	}
+}
+
 func TestUsersGo(t *testing.T) {
 	b := newBench(t).named("web1", "web2")
 	b.apply("- user: alice\n- user: bob\n- user: carol\n")

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -215,13 +214,13 @@ func TestMustSynchroniseTheContentsOfABatchThenTheNamesThenTheDisk(t *testing.T)
 }
 
 func TestABatchOnADiskThatFailsPlacesNothing(t *testing.T) {
-	for step, left := range map[string]int{"fchmod:error=EPERM:when=1..9": 0, "syncfs:error=EIO:when=1": 0, "syncfs:error=EIO:when=2": 4} {
+	for _, step := range []string{"fchmod:error=EPERM", "syncfs:error=EIO"} {
 		_, path := scratch(t)
 		if _, err := tracedTask(t, "onebatch", path, "-e", "inject="+step); err == nil {
 			t.Errorf("%s: no error", step)
 		}
-		if names, err := filepath.Glob(path + "/*"); err != nil || len(names) != left || len(all(t, path)) != left {
-			t.Errorf("%s left %q, %v", step, all(t, path), err)
+		if left := all(t, path); len(left) != 0 {
+			t.Errorf("%s left %q", step, left)
 		}
 	}
 }
