@@ -28,7 +28,7 @@ import (
 // accounts alice, bob and carol (uid 11001 to 11003) and the group wheel, to which alice belongs. Its accounts can be changed:
 // they are in $ETC. "run =3 …" runs twokey there with the script's configuration and demands the exit status 3; without a
 // number it is 0. "login USER CODE SOURCE" uses a code up as a login does, "throttle USER" uses up the strangers' attempts,
-// "session USER SERVICE FACTOR [SSH-AUTH]" records a session as a login does.
+// "expire USER DEVICE" has the time of a device end yesterday, "session USER SERVICE FACTOR [SSH-AUTH]" records a session as a login does.
 func TestScriptsWithAccounts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/accounts/*.txtar")
 	if err != nil || len(scripts) == 0 {
@@ -53,7 +53,7 @@ func runScript(t *testing.T, script string) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": runTwokey(machine), "login": loginCommand, "throttle": throttleCommand, "session": sessionCommand,
-			"refused": refusedCommand(machine), "forged": forgedCommand,
+			"refused": refusedCommand(machine), "forged": forgedCommand, "expire": expireCommand,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ETC", filepath.Join(dir, "etc"))
@@ -171,6 +171,14 @@ func throttleCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		return nil
 	}))
+}
+
+// expireCommand is "expire USER DEVICE": the time of the device was over an hour ago.
+func expireCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: expire USER DEVICE")
+	}
+	ts.Check(usersOf(ts).SetUntil(args[0], args[1], time.Now().Add(-time.Hour)))
 }
 
 func sessionCommand(ts *testscript.TestScript, neg bool, args []string) {

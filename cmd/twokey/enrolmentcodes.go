@@ -173,17 +173,19 @@ func (h *host) tellCodes(made []enrolmentCode) error {
 	if len(made) == 0 {
 		return nil
 	}
+	const next = "The next login, by ssh or at the console, asks for it and shows how to link a phone."
 	if len(made) == 1 {
 		h.ui.say("Enrolment code of %s, good until %s: %s", visible(made[0].User), at(made[0].Until), made[0].Code)
-	} else {
-		rows := [][]string{{"USER", "ENROLMENT CODE", "GOOD UNTIL"}}
-		for _, code := range made {
-			rows = append(rows, []string{code.User, code.Code, at(code.Until)})
-		}
-		if err := h.ui.table(rows); err != nil {
-			return err
-		}
+		h.ui.say("It is not shown again. " + next)
+		return nil
 	}
-	h.ui.say("It is not shown again. The next login, by ssh or at the console, asks for it and shows how to link a phone.")
+	rows := [][]string{{"USER", "ENROLMENT CODE", "GOOD UNTIL"}}
+	for _, code := range made {
+		rows = append(rows, []string{code.User, code.Code, at(code.Until)})
+	}
+	if err := h.ui.table(rows); err != nil {
+		return err
+	}
+	h.ui.say("They are not shown again. " + next)
 	return nil
 }
