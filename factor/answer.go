@@ -74,7 +74,7 @@ func (k Kind) String() string {
 
 // withoutGaps drops the spaces and hyphens by which people and apps group characters.
 func withoutGaps(s string) string {
-	return strings.NewReplacer(" ", "", "-", "").Replace(s)
+	return strings.ReplaceAll(strings.ReplaceAll(s, " ", ""), "-", "")
 }
 
 // isDigits tells whether s is one or more ASCII digits and nothing else.

@@ -16,13 +16,16 @@ import (
 	"twokey/state"
 )
 
-// Job makes users what a file says.
+// Job makes users what a file says. It plans for one goroutine at a time.
 type Job struct {
 	Users      *enroll.Users
 	Usual      Usual
 	By         string // who adds devices, for the notice that their owners get
 	AllowShort bool
 	Lookup     func(name string) (enroll.Account, error) // of the name service; a user whom it does not know is an error
+
+	usual *Device
+	last  described
 }
 
 // Plan is what has to be done for one user. It is for one goroutine.
@@ -45,9 +48,9 @@ type Plan struct {
 	codes  int  // recovery codes to make
 	phone  string
 	add    []*Device
-	alter  enroll.Alteration
-	learn  *secrets.Record // newer than the state
-	remove bool            // altogether
+	alter  *enroll.Alteration // of who has devices; nil: nothing
+	learn  *secrets.Record    // newer than the state
+	remove bool               // altogether
 }
 
 // Idle reports whether there is nothing to be done.
@@ -160,7 +163,7 @@ func (j *Job) planNew(p *Plan) error {
 	case len(p.add) == 0 && len(p.User.Devices) > 0:
 		return nil // devices that are to be absent, and are
 	case len(p.add) == 0:
-		p.add = []*Device{{Line: p.User.Line, Name: UsualDevice}}
+		p.add = []*Device{j.usualDevice()}
 	}
 	for i, d := range p.add {
 		if other := sameSecret(p.add[:i], d); other != "" {
@@ -206,7 +209,7 @@ func (j *Job) compare(p *Plan, st *state.State, record *secrets.Record) error {
 			return err
 		}
 	}
-	left := len(record.Devices) - len(p.alter.Remove) + len(p.add)
+	left := len(record.Devices) - len(p.alteration().Remove) + len(p.add)
 	switch {
 	case left == 0:
 		return ErrNoneLeft
@@ -216,7 +219,7 @@ func (j *Job) compare(p *Plan, st *state.State, record *secrets.Record) error {
 		return device.ErrRestored
 	}
 	if phone := p.User.Phone; phone != nil && *phone != record.Phone {
-		p.alter.Phone = phone
+		p.alteration().Phone = phone
 		p.note("phone", record.Phone, *phone)
 	}
 	if p.User.Recovery != nil && record.Recovery == nil {
@@ -231,7 +234,7 @@ func (j *Job) compareDevice(p *Plan, want *Device, record *secrets.Record) error
 	there := i >= 0
 	switch {
 	case want.Absent && there:
-		p.alter.Remove = append(p.alter.Remove, want.Name)
+		p.alteration().Remove = append(p.alter.Remove, want.Name)
 		p.note("device", text(record.Devices[i]), "")
 		p.Ends = true
 		return nil
@@ -247,7 +250,7 @@ func (j *Job) compareDevice(p *Plan, want *Device, record *secrets.Record) error
 	old := ""
 	if there {
 		old = text(record.Devices[i])
-		p.alter.Remove = append(p.alter.Remove, want.Name)
+		p.alteration().Remove = append(p.alter.Remove, want.Name)
 		p.Ends = true
 	}
 	p.add = append(p.add, want)
@@ -267,7 +270,7 @@ func (p *Plan) compareUntil(want *Device, there secrets.Device) {
 	if want.Until == nil || want.Until.Equal(there.Until) {
 		return
 	}
-	if p.alter.Until == nil {
+	if p.alteration().Until == nil {
 		p.alter.Until = map[string]time.Time{}
 	}
 	p.alter.Until[want.Name] = *want.Until
@@ -287,7 +290,7 @@ func (j *Job) noteNew(p *Plan, d *Device, old string) error {
 	if _, err := factor.URI(r.Label, r.Issuer, r.Params, r.Counter); err != nil {
 		return fmt.Errorf("device %q: %w", d.Name, err)
 	}
-	made := describe(d.Name, r.Params)
+	made := j.describe(d.Name, r.Params)
 	if made == old {
 		made += ", another secret"
 	}
@@ -298,11 +301,44 @@ func (j *Job) noteNew(p *Plan, d *Device, old string) error {
 	return nil
 }
 
+// usualDevice is one for all who have no wish.
+func (j *Job) usualDevice() *Device {
+	if j.usual == nil {
+		j.usual = &Device{Name: UsualDevice}
+	}
+	return j.usual
+}
+
+// described is the last description: most of a hundred thousand devices have the same, which is then in memory once.
+type described struct {
+	name      string
+	method    factor.Method
+	digits    int
+	period    int
+	algorithm factor.Algorithm
+	text      string
+}
+
+func (j *Job) describe(name string, p factor.Params) string {
+	last := &j.last
+	if last.text == "" || last.name != name || last.method != p.Method || last.digits != p.Digits || last.period != p.Period || last.algorithm != p.Algorithm {
+		*last = described{name, p.Method, p.Digits, p.Period, p.Algorithm, describe(name, p)}
+	}
+	return last.text
+}
+
 func (p *Plan) noteCodes() {
 	if p.codes > 0 {
 		p.Secret, p.Loose = true, !p.isNew
 		p.note("recovery_codes", "", fmt.Sprint(p.codes))
 	}
+}
+
+func (p *Plan) alteration() *enroll.Alteration {
+	if p.alter == nil {
+		p.alter = &enroll.Alteration{}
+	}
+	return p.alter
 }
 
 func (p *Plan) note(field, old, new string) {

@@ -71,7 +71,7 @@ func (s *some) finish(ran func([]*Plan) error) error {
 	<-s.done
 	err := ran(s.plans)
 	for _, p := range s.plans {
-		p.Drafts, p.Codes, p.alter, p.add, p.learn = nil, nil, enroll.Alteration{}, nil, nil // secrets, and memory
+		p.Drafts, p.Codes, p.alter, p.add, p.learn = nil, nil, nil, nil, nil // secrets, and memory
 	}
 	return err
 }
@@ -119,14 +119,15 @@ func (j *Job) enroll(plans []*Plan) {
 
 // rest is for those who have devices.
 func (j *Job) rest(p *Plan) error {
-	p.alter.Add = p.Drafts
-	alters := len(p.alter.Add) > 0 || len(p.alter.Remove) > 0 || len(p.alter.Until) > 0 || p.alter.Phone != nil
+	c := p.alteration()
+	c.Add = p.Drafts
+	alters := len(c.Add) > 0 || len(c.Remove) > 0 || len(c.Until) > 0 || c.Phone != nil
 	var err error
 	switch {
 	case p.remove:
 		err = j.Users.Unenroll(p.User.Name)
 	case alters:
-		err = j.Users.Alter(p.Account, p.alter)
+		err = j.Users.Alter(p.Account, *c)
 	case p.learn != nil:
 		err = j.learn(p)
 	}
