@@ -19,7 +19,7 @@ GOFLAGS_ALL = -trimpath -buildvcs=false
 CLI_TAGS = urfave_cli_no_docs
 LDFLAGS_GO = -s -w -X main.version=$(VERSION)
 
-.PHONY: all twokey twokey-verify module install install-units uninstall tools test demo package fuzz bench timing clean FORCE
+.PHONY: all twokey twokey-verify module install install-units uninstall tools test demo package fuzz bench bench-apply soak timing clean FORCE
 
 all: twokey twokey-verify module
 
@@ -83,6 +83,17 @@ fuzz:
 timing:
 	scripts/install-needs test
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 2h ./pamhook/logintest/timing
+
+# A hundred thousand users at once, against one google-authenticator a user: rate, memory, and list.
+bench-apply:
+	scripts/install-needs test
+	$(MAKE) --no-print-directory twokey
+	bench/apply
+
+# Ten thousand users, killed ten times in the middle: longer than a test run.
+soak:
+	scripts/install-needs test
+	$(GO) test -v -run Killed -timeout 2h ./enroll/batch -soak.users 10000 -soak.kills 10
 
 clean:
 	rm -rf build
