@@ -38,6 +38,7 @@ const (
 	MaxHome = 64 << 10      // of a ~/.google_authenticator
 	maxXML  = 16 << 20      // PSKC, which is read as a whole
 	maxLine = 64 << 10
+	maxRows = 1 << 18 // a quarter of a million
 
 	maxCounter = 1<<53 - 1
 	maxName    = 256

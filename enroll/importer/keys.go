@@ -2,6 +2,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -143,8 +144,8 @@ func (k *keys) derive(method *node, unlock func(Lock) (string, error)) error {
 		return err
 	}
 	h := sha1.New
-	if prf != nil && prf.attrs["Algorithm"] != "" {
-		h = macHash(prf.attrs["Algorithm"])
+	if name := prf.nameOfPRF(); name != "" {
+		h = macHash(name)
 	}
 	if h == nil || rounds < 1 || rounds > maxIterations || length != 16 && length != 24 && length != 32 || len(salt) == 0 {
 		return errors.New("its key is derived in a way that is not known here")
@@ -155,6 +156,14 @@ func (k *keys) derive(method *node, unlock func(Lock) (string, error)) error {
 	}
 	k.key, err = pbkdf2.Key(h, password, salt, int(rounds), int(length))
 	return err
+}
+
+// nameOfPRF is "" for HMAC-SHA-1, which need not be said. XML Encryption 1.1 has the name as an attribute; python-pskc writes it as text.
+func (n *node) nameOfPRF() string {
+	if n == nil {
+		return ""
+	}
+	return cmp.Or(n.attrs["Algorithm"], strings.TrimSpace(n.text))
 }
 
 func paramNumber(params *node, name string) (uint64, error) {

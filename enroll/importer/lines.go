@@ -17,7 +17,7 @@ var (
 // eachLine calls a function for each line that is not empty, with its number. Spaces at the ends are dropped, and line ends of either kind.
 func (c *collector) eachLine(r io.Reader, limit int, line func(number int, text string)) error {
 	in := bufio.NewReaderSize(r, maxLine)
-	size := 0
+	size, rows := 0, 0
 	for number := 1; ; number++ {
 		b, err := in.ReadSlice('\n')
 		size += len(b)
@@ -36,6 +36,9 @@ func (c *collector) eachLine(r io.Reader, limit int, line func(number int, text 
 			text = strings.TrimPrefix(text, "\ufeff")
 		}
 		if text = strings.TrimSpace(text); text != "" {
+			if rows++; rows > maxRows {
+				return c.whole(fmt.Errorf("more than %d lines", maxRows))
+			}
 			line(number, text)
 		}
 		if err == io.EOF {

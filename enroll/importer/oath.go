@@ -48,6 +48,7 @@ func oathLine(text string) (f found, err error) {
 		if counter, err = plainNumber(fields[4]); err != nil {
 			return f, fmt.Errorf("counter: %w", err)
 		}
+		counter = min(counter, maxCounter+1) // which add refuses; one more than the highest of all would be 0
 	}
 	if !stepped {
 		if len(fields) > 5 {

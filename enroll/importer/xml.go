@@ -9,8 +9,12 @@ import (
 	"strings"
 )
 
-// maxDepth is far above what PSKC needs; deeper nesting is an attack on the stack of whoever walks it.
-const maxDepth = 24
+// What is far above what PSKC needs is an attack on the memory.
+const (
+	maxDepth    = 24
+	maxElements = 1 << 19
+	maxText     = 64 << 10 // bytes in one element
+)
 
 // node is an element. Its name is without the namespace: prefixes and namespaces are used in several ways, names are not.
 type node struct {
@@ -27,7 +31,7 @@ func parseXML(r io.Reader) (*node, error) {
 	d := xml.NewDecoder(r)
 	top := &node{}
 	open := []*node{top}
-	for {
+	for elements := 0; ; {
 		token, err := d.Token()
 		if err == io.EOF {
 			break
@@ -41,26 +45,38 @@ func parseXML(r io.Reader) (*node, error) {
 		case xml.Directive:
 			return nil, fmt.Errorf("line %d: a document type is not taken", line)
 		case xml.StartElement:
-			n := &node{name: t.Name.Local, space: t.Name.Space, line: line, attrs: map[string]string{}}
-			for _, a := range t.Attr {
-				n.attrs[a.Name.Local] = a.Value
-			}
+			n := newNode(t, line)
 			last.children = append(last.children, n)
 			if open = append(open, n); len(open) > maxDepth {
 				return nil, fmt.Errorf("line %d: nested more than %d deep", line, maxDepth)
 			}
+			if elements++; elements > maxElements {
+				return nil, fmt.Errorf("line %d: more than %d elements", line, maxElements)
+			}
 		case xml.EndElement:
 			open = open[:len(open)-1]
 		case xml.CharData:
-			if last != top {
-				last.text += string(t)
+			if len(last.text)+len(t) > maxText {
+				return nil, fmt.Errorf("line %d: more than %d KiB of text", line, maxText>>10)
 			}
+			last.text += string(t)
 		}
 	}
 	if len(top.children) != 1 {
 		return nil, errors.New("not an XML document with one element at the top")
 	}
 	return top.children[0], nil
+}
+
+func newNode(t xml.StartElement, line int) *node {
+	n := &node{name: t.Name.Local, space: t.Name.Space, line: line}
+	if len(t.Attr) > 0 {
+		n.attrs = map[string]string{}
+	}
+	for _, a := range t.Attr {
+		n.attrs[a.Name.Local] = a.Value
+	}
+	return n
 }
 
 // all are the children of a name.
