@@ -7,6 +7,7 @@ PREFIX      ?= /usr
 BINDIR      ?= $(PREFIX)/bin
 LIBEXECDIR  ?= $(PREFIX)/libexec/twokey
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
+ANSIBLEDIR  ?= $(PREFIX)/share/ansible/collections/ansible_collections/twokey/twokey
 PAMDIR      ?= /usr/lib/$(shell $(CC) -dumpmachine)/security
 DESTDIR     ?=
 VERSION     ?= $(shell cat VERSION)
@@ -19,7 +20,7 @@ GOFLAGS_ALL = -trimpath -buildvcs=false
 CLI_TAGS = urfave_cli_no_docs
 LDFLAGS_GO = -s -w -X main.version=$(VERSION)
 
-.PHONY: all twokey twokey-verify module install install-units uninstall tools test demo package fuzz bench bench-apply soak timing clean FORCE
+.PHONY: all twokey twokey-verify module install install-units install-ansible uninstall tools test demo package fuzz bench bench-apply soak timing clean FORCE
 
 all: twokey twokey-verify module
 
@@ -36,7 +37,7 @@ build/twokey-verify: FORCE
 build/pam_twokey.so: FORCE
 	$(MAKE) -C pamhook/module OUT=$(CURDIR)/build HELPER=$(LIBEXECDIR)/twokey-verify
 
-install: install-units
+install: install-units install-ansible
 	install -D -m 0755 build/twokey $(DESTDIR)$(BINDIR)/twokey
 	install -D -m 0755 build/twokey-verify $(DESTDIR)$(LIBEXECDIR)/twokey-verify
 	install -D -m 0644 build/pam_twokey.so $(DESTDIR)$(PAMDIR)/pam_twokey.so
@@ -49,10 +50,16 @@ install-units:
 			packaging/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
 	done
 
+install-ansible:
+	find packaging/ansible -type f ! -name '*.pyc' -printf '%P\n' | while read -r file; do \
+		install -D -m 0644 packaging/ansible/$$file $(DESTDIR)$(ANSIBLEDIR)/$$file || exit 1; \
+	done
+
 # The configuration, the secrets and the audit log stay: whoever removes the program by mistake keeps his users.
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/twokey $(DESTDIR)$(LIBEXECDIR)/twokey-verify $(DESTDIR)$(PAMDIR)/pam_twokey.so
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
+	rm -rf $(DESTDIR)$(ANSIBLEDIR)
 	-rmdir $(DESTDIR)$(LIBEXECDIR)
 
 tools:
