@@ -75,6 +75,9 @@ func (c *collector) addPackage(pkg *node, keys *keys, unused map[string]bool) {
 	if err == nil {
 		err = t.read(serial)
 	}
+	if err == nil {
+		err = c.check(&t.f)
+	}
 	if err != nil {
 		if serial != "" {
 			err = fmt.Errorf("token %.40q: %w", serial, err)
