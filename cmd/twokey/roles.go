@@ -73,16 +73,12 @@ func (p permission) takes(flag string) bool {
 	})
 }
 
-// checkFlags refuses flags that the table does not name, as they were typed, and values that it does not.
+// checkFlags refuses flags that the table does not name, and values that it does not. It goes by the flags that the command will see, and
+// not by the words that were typed.
+//
+// Attack: "enroll --device -- --secret-file /etc/shadow": the first "--" is the name of a device, and not the end of the flags.
 func (p permission) checkFlags(c *cli.Context, typed []string) error {
-	for _, word := range typed {
-		if word == "--" {
-			break
-		}
-		if len(word) < 2 || word[0] != '-' {
-			continue
-		}
-		flag, _, _ := strings.Cut(strings.TrimLeft(word, "-"), "=")
+	for _, flag := range c.FlagNames() {
 		if !p.takes(flag) {
 			return notOverSocket("--"+flag, typed)
 		}

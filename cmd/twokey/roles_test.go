@@ -107,6 +107,10 @@ func TestMustRunNothingWithFlagsOrNamesThatAreNotHis(t *testing.T) {
 		{"enroll", "--secret-file", "/etc/shadow"}, {"enroll", "--secret-file=/etc/shadow"}, {"enroll", "-secret-file", "/etc/shadow"},
 		{"--config", "/etc/shadow", "enroll"}, {"enroll", "--config=/etc/shadow"}, {"enroll", "--root", "/tmp"}, {"enroll", "--qr", mark + ".svg"},
 		{"enroll", "--qr=" + mark + ".png"}, {"enroll", "--sheet", mark + ".html"}, {"enroll", "--qr", "none", "--qr", mark + ".svg"},
+		// The word behind a flag is its value, also "--", behind which more flags stand then.
+		{"enroll", "--device", "--", "--secret-file", "/etc/shadow"}, {"enroll", "--device", "--", "--config", "/etc/shadow"},
+		{"enroll", "--recovery-codes", "--", "--root", "/tmp"}, {"enroll", "--qr", "--", "--sheet=" + mark + ".html"},
+		{"enroll", "--method", "totp", "--device", "--", "--add"}, {"-y", "enroll", "-device", "--", "-digits", "4"},
 		{"enroll", "--digits", "4"}, {"enroll", "--until", "2099-01-01"}, {"enroll", "--add"}, {"enroll", "--code", "bob~"},
 		{"device", "edit", "phone", "--until", "never"}, {"audit", "tail"}, {"audit", "verify", "--key", "/etc/shadow"}, {"list"}, {"reset", "bob~"},
 		{"bypass", "create", "alice~", "--reason", "x", "--requested-by", "root"}, {"policy", "check", "/etc/shadow"}, {"test", "login-transaction", "{}"},
@@ -118,7 +122,8 @@ func TestMustRunNothingWithFlagsOrNamesThatAreNotHis(t *testing.T) {
 			t.Errorf("twokey %s: %s", strings.Join(argv, " "), got)
 		}
 	}
-	for _, argv := range [][]string{{"reset", "bob~", "--config", "/tmp/x"}, {"bypass", "create", "bob~", "--override"}, {"list", "--root", "/"}} {
+	for _, argv := range [][]string{{"reset", "bob~", "--config", "/tmp/x"}, {"bypass", "create", "bob~", "--override"}, {"list", "--root", "/"},
+		{"list", "--method", "--", "--config", "/tmp/x"}, {"reset", "bob~", "--for", "--", "--root", "/tmp"}} {
 		if got := h.raw("helen", h.request(argv...)); strings.Contains(got, `"kind":"hidden"`) || !strings.Contains(got, `"status":4}`) {
 			t.Errorf("twokey %s as the helpdesk: %s", strings.Join(argv, " "), got)
 		}
