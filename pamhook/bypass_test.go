@@ -155,13 +155,15 @@ func TestWhatHasEndedInThePolicyIsRecorded(t *testing.T) {
 	}
 }
 
-// The PAM service by which somebody proves that it is he who changes his devices lets nobody in anywhere. Attack: while the policy is
-// observed, or by what is remembered of a login, change the devices of somebody whose password one has.
+// The PAM service by which somebody proves that it is he who changes his devices lets nobody in anywhere. Attack: while twokey
+// is switched off or only observes, or by what is remembered of a login, change the devices of somebody whose password one has.
 func TestNothingButACodeIsEnoughToChangeOnesDevices(t *testing.T) {
 	w := newWorld(t)
 	for name, change := range map[string]func(*world){
 		"usual": func(*world) {}, "observed": func(w *world) { w.policy.Observe = true }, "exempt": exempt(policy.Entry{Users: []string{"alice"}}),
 		"remembered": func(w *world) { w.policy.Remember = time.Hour }, "no enrolment there": func(w *world) { w.policy.AtLogin = policy.AtLoginYes },
+		"switched off":       func(w *world) { w.policy.Off = true },
+		"switched off until": func(w *world) { w.policy.OffUntil = w.now.Add(2 * time.Hour) },
 	} {
 		w.reset()
 		change(w)

@@ -16,7 +16,7 @@ import (
 // notices tells somebody whose session opens what he should know. sshd shows it on interactive shells only, so that it does not disturb
 // sftp and scp (measured). What cannot be found out is not told; no session depends on it.
 func (r *run) notices(s subject) {
-	if !s.known || s.problem != nil || r.way == policy.NotALogin || r.hello.Flags&wire.FlagSilent != 0 || r.policy.SwitchedOff(r.host.Now()) {
+	if !s.known || s.problem != nil || r.way == policy.NotALogin || r.hello.Flags&wire.FlagSilent != 0 || r.switchedOff() {
 		return
 	}
 	for _, text := range slices.Concat(r.ofNoDevice(s), r.ofEntries(s), r.ofDevices()) {

@@ -136,7 +136,7 @@ func (r *run) whyWithout() string {
 	o := r.outcome
 	why := fmt.Sprintf("%s (%s)", o.Reason, o.Rule)
 	switch {
-	case r.policy.SwitchedOff(r.host.Now()):
+	case r.switchedOff():
 		return "switched off"
 	case o.Decision == policy.Exempt:
 		return fmt.Sprintf("exempt by %s; %s", o.Rule, o.Reason)

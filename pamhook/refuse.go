@@ -51,6 +51,13 @@ func (r *run) refuse(reason error) Verdict {
 // Attack: while the policy is observed, take the password for enough where a user's own devices are changed.
 func (r *run) observed() bool { return r.policy.Observe && r.hello.Service != policy.SelfService }
 
+// switchedOff reports whether twokey is switched off here.
+//
+// Attack: with a stolen password add a device while twokey is off for two hours; the device stays.
+func (r *run) switchedOff() bool {
+	return r.policy.SwitchedOff(r.host.Now()) && r.hello.Service != policy.SelfService
+}
+
 // deny denies, also while the policy is only observed.
 //
 // Attack: learn from our words at a service with one field who has a device: of whom nothing is asked, that module alone refuses.

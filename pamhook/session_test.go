@@ -262,6 +262,10 @@ func TestASessionByKeyIsRecordedWithWhyThatWasEnough(t *testing.T) {
 		"optional; the default is optional; no device is enrolled (default)":     then(notEnrolled(policy.Optional), byKey),
 		`exempt by exempt[0]; about user "alice"`:                                then(exempt(policy.Entry{Users: []string{"alice"}}), byKey),
 		"switched off": func(w *world) { w.policy.Off = true },
+		"optional; the lists do not count where one's own devices are changed; no device is enrolled (service twokey-self)": func(w *world) {
+			notEnrolled(policy.Optional)(w)
+			w.policy.Off, w.hello.Service = true, policy.SelfService
+		},
 		`grace until 2026-12-31; about user "bob"; no device is enrolled, which is let pass until 24:00 of 2026-12-31 (require[0])`: grace,
 		"observed; ssh key only; the default is required; a device is enrolled (default)":                                           observed(byKey),
 		"not asked; the default is required; a device is enrolled (default); " + errFault.Error():                                   func(w *world) { w.fault.call = "Secrets" },

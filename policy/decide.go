@@ -11,7 +11,8 @@ import (
 //  1. The zero Outcome, the zero Config and a nil *Config MUST ask and refuse.
 //  2. A group lookup that fails, or a time that is not known, MUST NOT let anybody through whom either answer would have stopped, or
 //     asked; nor count a method, remember a success for longer, or let anybody enrol, unless every answer would.
-//  3. An account that NSS does not know MUST be asked and refused, unless twokey is switched off or everybody is exempt here.
+//  3. An account that NSS does not know MUST be asked and refused, unless twokey is switched off or everybody is exempt here; at
+//     [SelfService] always.
 //  4. An entry or a rule without conditions MUST match nobody.
 //  5. A user who was reset MUST NOT get in without a device because he is optional, or because the day "by" is not over. At [SelfService],
 //     which lets nobody in anywhere, he passes: the command that asked there wants his enrolment code.
@@ -19,8 +20,9 @@ import (
 //  7. A deny rule MUST go before every exemption, and MUST NOT reach a service that is no login unless it names it.
 //  8. AsksNobody MUST be true only where Decide lets every account that exists by without a question.
 //  9. A success MUST NOT be remembered in sudo, su and their like, at [SelfService], nor from a shared source.
-//  10. At [SelfService] who is enrolled MUST be asked, unless twokey is switched off: no exemption, rule, list, way of asking or observe
-//     lets him by. Attack: the password of an exempt user, to change his devices.
+//  10. At [SelfService] who is enrolled MUST be asked: neither the switch nor an exemption, rule, list, way of asking or observe lets him
+//     by. Attacks: the password of an exempt user, to change his devices; a stolen password while twokey is switched off for two hours,
+//     to add a device that stays when it is on again.
 //  11. Nobody MUST be let enrol at a login (Outcome.Enroll) but who is refused there only because he has no device.
 
 // Action is what a login must do with an [Outcome]. The zero value refuses. Where the service's way is one that cannot ask (Earlier,
@@ -111,7 +113,7 @@ type Step struct {
 // Decide tells what this login needs. What can decide it is tried in this order, and the first that matches gives the decision: the
 // switch, the deny rules, services that are no logins, the entries of exempt, an account that does not exist, the other rules, the
 // entries of require, default. Then the service's way of asking changes what has to be done. At [SelfService] nothing of it counts but the
-// switch, the deny rules and that the account exists. If a group lookup fails, every answer
+// deny rules and that the account exists. If a group lookup fails, every answer
 // that it could have had is followed; where they lead to different actions the login is refused.
 func (c *Config) Decide(f Facts) Outcome {
 	_, outcome := c.evaluate(f)

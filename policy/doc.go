@@ -143,7 +143,7 @@
 // default; then the service's way of asking. A service that is no login stands
 // before the entries of exempt, and a deny rule reaches it only where its services
 // name it. An account that does not exist is refused after exempt. At [SelfService]
-// nothing of this counts but the switch and the deny rules. [Config.Decide] has the
+// nothing of this counts but the deny rules, also while twokey is switched off. [Config.Decide] has the
 // details.
 //
 // # The compiled form

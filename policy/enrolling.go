@@ -3,8 +3,8 @@ package policy
 import "slices"
 
 // SelfService is the PAM service by which "twokey enroll", "device" and "recovery", run by the user himself, find out that it is he: by his
-// password and, where he has a device, a code. It is no login. After the switch and the deny rules nothing decides there but whether he
-// has a device: who has is asked, though he be exempt, since else his password alone would change his devices.
+// password and, where he has a device, a code. It is no login. After the deny rules nothing decides there but whether he has a
+// device: who has is asked, though he be exempt or twokey be switched off, since else his password alone would change his devices.
 const SelfService = "twokey-self"
 
 // enrolsAtLogin reports whether at_login is one of the two words that let somebody enrol.

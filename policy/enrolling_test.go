@@ -33,7 +33,7 @@ func TestWhereOneCanEnrol(t *testing.T) {
 	}
 }
 
-func TestWhereOnesDevicesAreChangedTheSwitchAndDenyRulesCount(t *testing.T) {
+func TestWhereOnesDevicesAreChangedOnlyDenyRulesCount(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		config string
 		facts  Facts
@@ -50,7 +50,9 @@ func TestWhereOnesDevicesAreChangedTheSwitchAndDenyRulesCount(t *testing.T) {
 		"also who has no device":               {"rules: [{users: [dave], then: deny}]\n", known("dave"), AskThenDeny, "rules[0]"},
 		"and that of the service":              {"rules: [{name: shut, services: [twokey-self], then: deny}]\n", known("dave").with(), AskThenDeny, "rule shut"},
 		"one that cannot be told refuses":      {"rules: [{groups: [broken], then: deny}]\n", known("dave").with(), AskThenDeny, "rules[0]"},
-		"switched off nobody is asked":         {"enabled: false\n", known("dave").with(), Ignore, "switched off"},
+		"switched off too":                     {"enabled: false\nrules: [{users: [dave], then: deny}]\n", known("dave").with(), AskThenDeny, "rules[0]"},
+		"switched off, no device":              {"enabled: false\n", known("dave"), Ignore, "service twokey-self"},
+		"switched off, unknown":                {"enabled: false\n", known("dave").unknown(), AskThenDeny, "unknown account"},
 		"a rule that requires asks nobody new": {"rules: [{users: [dave], then: required}]\n", known("dave"), Ignore, "service twokey-self"},
 	} {
 		got := mustParse(t, "version: 1\n"+test.config).Decide(test.facts.on(SelfService))

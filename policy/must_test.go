@@ -386,6 +386,8 @@ func TestMust10WhoIsEnrolledIsAskedWhereHisDevicesAreChanged(t *testing.T) {
 		"the default denies":               "default: deny\n",
 		"he is required":                   "require: [{users: [dave]}]\n",
 		"nobody is refused elsewhere":      "observe: true\n",
+		"it is switched off":               "enabled: false\n",
+		"it is switched off for a while":   "off_until: 2026-11-20T17:00:00Z\n",
 		"successes are remembered":         "remember: 12h\n",
 		"a lookup fails that nobody needs": "exempt: [{groups: [broken]}]\n",
 	} {

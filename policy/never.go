@@ -100,7 +100,7 @@ func (c *Config) neverWarnings(now time.Time) []string {
 		case earlier >= 0:
 			found = append(found, fmt.Sprintf("%s can never match: %s goes before it and is about all that it is about", r.name, all[earlier].name))
 		case i >= len(denying) && allIn(r.services, []string{SelfService}):
-			found = append(found, fmt.Sprintf("%s can never match: at %s only the switch and rules that deny count", r.name, SelfService))
+			found = append(found, fmt.Sprintf("%s can never match: at %s only rules that deny count", r.name, SelfService))
 		case slices.Equal(r.tty, []string{"console"}) && len(r.from) > 0:
 			found = append(found, r.name+" can never match: who is at the console comes from no host")
 		case len(r.ssh) > 0 && allIn(r.services, localServices):

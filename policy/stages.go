@@ -19,12 +19,12 @@ type stage struct {
 
 // stages is the precedence. It is the only place that knows it.
 func (c *Config) stages(f Facts, who whoTest) []stage {
-	list := []stage{{name: "switched off", then: Exempt, test: func() (Match, string) { return c.switchedOff(f.Time) }}}
-	list = append(list, c.ruleStages(f, who, true)...)
 	if f.Service == SelfService {
-		return append(list, stage{name: "unknown account", then: Deny, test: f.unknownAccount},
+		return append(c.ruleStages(f, who, true), stage{name: "unknown account", then: Deny, test: f.unknownAccount},
 			stage{name: "service " + SelfService, then: Optional, test: selfService})
 	}
+	list := []stage{{name: "switched off", then: Exempt, test: func() (Match, string) { return c.switchedOff(f.Time) }}}
+	list = append(list, c.ruleStages(f, who, true)...)
 	list = append(list, stage{name: "service exempt", then: Exempt, test: func() (Match, string) { return c.serviceExempt(f.Service) }})
 	for i, e := range c.Exempt {
 		list = append(list, stage{name: fmt.Sprintf("exempt[%d]", i), then: Exempt, test: func() (Match, string) { return e.match(f, who) }})

@@ -280,14 +280,29 @@ func TestMustDoNothingByAStackThatDoesNotAsk(t *testing.T) {
 		}
 	}
 	h.Service(selfService, string(shipped))
-	h.settings("enabled: false")
-	_, complaint, status = h.as("alice", h.Password+"\n", "recovery", "new", "--yes")
-	if status != exitNo || !strings.Contains(complaint, "no code was asked for: twokey is switched off") {
-		t.Errorf("switched off: status %d, %s", status, complaint)
-	}
 	record, err := h.Users.Secrets.Load(h.people["alice"].Name)
 	if err != nil || len(record.Recovery.Hashes) != 2 {
 		t.Errorf("changed all the same: %v, %v", record, err)
+	}
+}
+
+// The switch asks nobody anywhere, but here. Attack: with a stolen password, while twokey is off for two hours, add a device that stays.
+func TestMustAskForACodeWhileTwokeyIsSwitchedOff(t *testing.T) {
+	t.Parallel()
+	h := newSelfHost(t, "", "alice")
+	h.enrol("alice")
+	for i, off := range []string{"enabled: false", "off_until: " + time.Now().Add(2*time.Hour).UTC().Format(time.RFC3339)} {
+		h.settings(off)
+		for _, answers := range []string{h.Password + "\n", h.Password + "\n" + wrongFor(scratch.Code(t, h.devices["alice"], int64(i))) + "\n"} {
+			_, complaint, status := h.as("alice", answers, "recovery", "new", "--yes")
+			record, err := h.Users.Secrets.Load(h.people["alice"].Name)
+			if status != exitNo || err != nil || len(record.Recovery.Hashes) != []int{2, 10}[i] {
+				t.Errorf("%s, no right code: status %d, %s, %v", off, status, complaint, err)
+			}
+		}
+		if _, complaint, status := h.as("alice", h.proof("alice", int64(i)), "recovery", "new", "--yes"); status != exitDone {
+			t.Errorf("%s, a right code: status %d, %s", off, status, complaint)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"twokey/factor"
 	"twokey/pamhook/logintest/scratch"
 	"twokey/pamhook/wire"
+	"twokey/policy"
 )
 
 const oneDay = 24 * time.Hour
@@ -39,25 +40,27 @@ const deny, ignore, allow = wire.TypeDeny, wire.TypeIgnore, wire.TypeAllow
 
 func TestWhoIsAskedAndWhatBecomesOfIt(t *testing.T) {
 	scenes := map[string]scene{
-		"a right code":                               {enrolled: true, verdict: allow, reason: "right code"},
-		"a code with a space in it":                  {enrolled: true, answer: "spaced", verdict: allow, reason: "right code"},
-		"a wrong code":                               {enrolled: true, answer: "wrong", verdict: deny, reason: "wrong code"},
-		"an empty answer":                            {enrolled: true, answer: "", verdict: deny, reason: "empty answer"},
-		"an answer of a thousand bytes":              {enrolled: true, answer: strings.Repeat("1", 1000), verdict: deny, reason: "wrong code"},
-		"an answer that is not UTF-8":                {enrolled: true, answer: "\xff\xfe12", verdict: deny, reason: "wrong code"},
-		"an answer that was too long":                {enrolled: true, answer: wire.AnswerTooLong, verdict: deny, reason: "answer too long"},
-		"the password for an answer":                 {enrolled: true, answer: wire.AnswerIsPassword, verdict: deny, reason: "the application answered with the password"},
-		"the text that sshd gives for an answer":     {enrolled: true, answer: wire.AnswerIsJunk, verdict: deny, reason: "the application answered with the password"},
-		"a client that has gone":                     {enrolled: true, answer: wire.ClientGone, verdict: deny, reason: "the client has gone"},
-		"a conversation that failed":                 {enrolled: true, answer: wire.ConversationFailed, verdict: deny, reason: "no answer"},
-		"not enrolled and optional":                  {verdict: ignore, silent: true},
-		"not enrolled and required":                  {settings: "default: required", verdict: deny, reason: "no device is enrolled"},
-		"not enrolled and denied":                    {settings: "default: deny", verdict: deny, reason: "default"},
-		"enrolled and denied":                        {settings: "default: deny", enrolled: true, verdict: deny, reason: "default"},
-		"enrolled and exempt":                        {settings: "exempt: [{users: [alice]}]", enrolled: true, verdict: ignore, silent: true},
-		"enrolled and exempt on this service":        {settings: "exempt: [{services: [sshd]}]", enrolled: true, verdict: ignore, silent: true},
-		"enrolled and exempt on another service":     {settings: "exempt: [{services: [cron]}]", enrolled: true, verdict: allow, reason: "right code"},
-		"switched off":                               {settings: "enabled: false\ndefault: required", enrolled: true, verdict: ignore, silent: true},
+		"a right code":                           {enrolled: true, verdict: allow, reason: "right code"},
+		"a code with a space in it":              {enrolled: true, answer: "spaced", verdict: allow, reason: "right code"},
+		"a wrong code":                           {enrolled: true, answer: "wrong", verdict: deny, reason: "wrong code"},
+		"an empty answer":                        {enrolled: true, answer: "", verdict: deny, reason: "empty answer"},
+		"an answer of a thousand bytes":          {enrolled: true, answer: strings.Repeat("1", 1000), verdict: deny, reason: "wrong code"},
+		"an answer that is not UTF-8":            {enrolled: true, answer: "\xff\xfe12", verdict: deny, reason: "wrong code"},
+		"an answer that was too long":            {enrolled: true, answer: wire.AnswerTooLong, verdict: deny, reason: "answer too long"},
+		"the password for an answer":             {enrolled: true, answer: wire.AnswerIsPassword, verdict: deny, reason: "the application answered with the password"},
+		"the text that sshd gives for an answer": {enrolled: true, answer: wire.AnswerIsJunk, verdict: deny, reason: "the application answered with the password"},
+		"a client that has gone":                 {enrolled: true, answer: wire.ClientGone, verdict: deny, reason: "the client has gone"},
+		"a conversation that failed":             {enrolled: true, answer: wire.ConversationFailed, verdict: deny, reason: "no answer"},
+		"not enrolled and optional":              {verdict: ignore, silent: true},
+		"not enrolled and required":              {settings: "default: required", verdict: deny, reason: "no device is enrolled"},
+		"not enrolled and denied":                {settings: "default: deny", verdict: deny, reason: "default"},
+		"enrolled and denied":                    {settings: "default: deny", enrolled: true, verdict: deny, reason: "default"},
+		"enrolled and exempt":                    {settings: "exempt: [{users: [alice]}]", enrolled: true, verdict: ignore, silent: true},
+		"enrolled and exempt on this service":    {settings: "exempt: [{services: [sshd]}]", enrolled: true, verdict: ignore, silent: true},
+		"enrolled and exempt on another service": {settings: "exempt: [{services: [cron]}]", enrolled: true, verdict: allow, reason: "right code"},
+		"switched off":                           {settings: "enabled: false\ndefault: required", enrolled: true, verdict: ignore, silent: true},
+		"switched off, where devices are changed": {settings: "enabled: false", enrolled: true, answer: "wrong",
+			hello: func(h *wire.Hello) { h.Service = policy.SelfService }, verdict: deny, reason: "wrong code"},
 		"required by a group, member":                {settings: "require: [{groups: [staff]}]", verdict: deny, reason: "no device is enrolled"},
 		"required by a group, not a member":          {settings: "require: [{groups: [users]}]", verdict: ignore, silent: true},
 		"exempt by a group that cannot be looked up": {settings: "exempt: [{groups: [broken]}]", enrolled: true, verdict: deny, reason: "group"},
