@@ -135,8 +135,8 @@ type mover struct {
 	importer.User
 	source *source     // the file in his home; nil: it is not there that he comes from
 	there  []string    // devices that he has here already
-	plan   *batch.Plan // nil: there is nothing to do, or err
-	err    error       // why he is not taken over
+	plan   *batch.Plan // nil: there is nothing to do, or a fault
+	fault  error       // why he is not taken over
 	gone   bool        // the source was removed
 }
 
@@ -185,7 +185,7 @@ func (m *moving) planAll() {
 	defer end()
 	for _, u := range m.movers {
 		step(1)
-		if u.err = m.planOne(u); u.err != nil {
+		if u.fault = m.planOne(u); u.fault != nil {
 			m.fail(u)
 		}
 	}
@@ -194,10 +194,10 @@ func (m *moving) planAll() {
 // fail keeps why a user is not taken over, with the file and the line where he stands.
 func (m *moving) fail(u *mover) {
 	if u.source != nil {
-		m.wrong = append(m.wrong, &batch.RowError{File: u.source.path, Line: u.Line, Name: u.Name, Err: u.err})
+		m.wrong = append(m.wrong, &batch.RowError{File: u.source.path, Line: u.Line, Name: u.Name, Err: u.fault})
 		return
 	}
-	m.wrong = append(m.wrong, &batch.RowError{File: m.fileName(), Line: u.Line, Name: u.Name, Err: u.err})
+	m.wrong = append(m.wrong, &batch.RowError{File: m.fileName(), Line: u.Line, Name: u.Name, Err: u.fault})
 }
 
 func (m *moving) planOne(u *mover) error {

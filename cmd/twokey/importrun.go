@@ -66,7 +66,7 @@ func (m *moving) run() error {
 func (m *moving) ran(some []*batch.Plan, whose map[*batch.Plan]*mover) error {
 	for _, p := range some {
 		if u := whose[p]; p.Err != nil {
-			u.err = p.Err
+			u.fault = p.Err
 			m.fail(u)
 		}
 	}
@@ -105,7 +105,7 @@ func (m *moving) tellUntil(last *mover, recorded bool) error {
 	for m.told < len(m.movers) {
 		u := m.movers[m.told]
 		m.told++
-		if u.err == nil {
+		if u.fault == nil {
 			if recorded {
 				m.removeSource(u)
 			}
@@ -189,7 +189,7 @@ func (m *moving) tellRest(verb string) error {
 	}
 	there := 0
 	for _, u := range m.movers {
-		if u.err == nil && u.plan == nil {
+		if u.fault == nil && u.plan == nil {
 			there++
 		}
 	}

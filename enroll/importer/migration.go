@@ -168,29 +168,33 @@ func eachField(b []byte, into map[protowire.Number]any) error {
 		if !known {
 			continue
 		}
-		list, several := target.(*[][]byte)
-		if slices.Contains(seen, number) && !several {
+		if _, several := target.(*[][]byte); !several && slices.Contains(seen, number) {
 			return errProtobuf
 		}
 		seen = append(seen, number)
-		isNumber := kind == protowire.VarintType
-		switch target := target.(type) {
-		case *uint64:
-			if !isNumber {
-				return errProtobuf
-			}
-			*target, _ = protowire.ConsumeVarint(value)
-		default:
-			if kind != protowire.BytesType {
-				return errProtobuf
-			}
-			content, _ := protowire.ConsumeBytes(value)
-			if several {
-				*list = append(*list, content)
-			} else {
-				*target.(*[]byte) = content
-			}
+		if err := take(target, kind, value); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// take puts the value of a field where it belongs.
+func take(target any, kind protowire.Type, value []byte) error {
+	number, isNumber := target.(*uint64)
+	if isNumber && kind == protowire.VarintType {
+		*number, _ = protowire.ConsumeVarint(value)
+		return nil
+	}
+	if isNumber || kind != protowire.BytesType {
+		return errProtobuf
+	}
+	content, _ := protowire.ConsumeBytes(value)
+	switch target := target.(type) {
+	case *[]byte:
+		*target = content
+	case *[][]byte:
+		*target = append(*target, content)
 	}
 	return nil
 }
