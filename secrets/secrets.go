@@ -17,6 +17,7 @@
 //   - MUST leave the old file whole when the new one cannot be written, and at a crash the old or the new one.
 //   - MUST NOT replace a host key.
 //   - MUST give a file a higher serial than any older file of the user has.
+//   - MUST NOT trust a key with which anybody signs.
 //   - MUST NOT show a secret in an error or when a value is printed.
 //   - MUST NOT take a note for one of another purpose, or for a user's file.
 //
@@ -67,7 +68,7 @@
 //
 // The file of a signing key has, beside empty lines and lines that begin with '#', one line: "twokey-signing-key1" and the 32 bytes
 // of the private key in base64 of the URL alphabet without padding. Hosts have the public key in the same way, behind
-// "twokey-signer1".
+// "twokey-signer1"; a point of small order, for which anybody makes signatures, is none.
 //
 // The record is JSON without white space. It has these fields, in this order, each of them always there:
 //

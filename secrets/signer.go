@@ -37,7 +37,8 @@ var (
 // Signer is the public key of those who make users' files elsewhere.
 type Signer struct{ key [ed25519.PublicKeySize]byte }
 
-// ParseSigner reads what String writes, and no other spelling; ErrSignerText for anything else.
+// ParseSigner reads what String writes, and no other spelling; ErrSignerText for anything else, and for a key with which anybody could
+// sign.
 func ParseSigner(text string) (Signer, error) {
 	encoded, ok := strings.CutPrefix(text, signerPrefix)
 	b, err := base64.RawURLEncoding.DecodeString(encoded)
@@ -45,10 +46,28 @@ func ParseSigner(text string) (Signer, error) {
 		return Signer{}, ErrSignerText // without the text: it may be a private key
 	}
 	s := Signer{[ed25519.PublicKeySize]byte(b)}
-	if s.String() != text {
+	if s.String() != text || s.smallOrder() {
 		return Signer{}, ErrSignerText
 	}
 	return s, nil
+}
+
+// smallOrder reports whether the key is one of the points of which a small multiple is nothing, in any of their spellings: RFC 8032 does
+// not refuse them, and nobody has their private key.
+//
+// Attack: with such a key among the provisioners anybody signs, without a private key: 32 bytes, and zeros.
+func (s Signer) smallOrder() bool {
+	y := s.key
+	y[31] &= 0x7f // the sign of x
+	return slices.Contains([]string{
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // p-1
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // p, which is 0 again
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // p+1, which is 1
+	}, hex.EncodeToString(y[:]))
 }
 
 // String is the line for provisioners in the configuration.

@@ -2,6 +2,8 @@ package secrets
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"go/parser"
@@ -178,6 +180,35 @@ func TestParseSignerTakesOneSpelling(t *testing.T) {
 	}
 	if len(badSigners) != 14 {
 		t.Errorf("%d bad signers", len(badSigners))
+	}
+}
+
+// With these keys a signature of an identity, or of another small point, and zeros is right for one message in eight or more, and nobody
+// needs a private key for it: https://eprint.iacr.org/2020/823, table 6.1.
+func TestMustNotTrustAKeyWithWhichAnybodySigns(t *testing.T) {
+	small := []string{
+		"0100000000000000000000000000000000000000000000000000000000000000", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"0000000000000000000000000000000000000000000000000000000000000080", "0000000000000000000000000000000000000000000000000000000000000000",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"0100000000000000000000000000000000000000000000000000000000000080", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+	}
+	forged := append([]byte{1}, make([]byte, ed25519.SignatureSize-1)...)
+	for _, text := range small {
+		key, err := hex.DecodeString(text)
+		must(t, err)
+		signs := false
+		for message := range 256 {
+			signs = signs || ed25519.Verify(key, []byte{byte(message)}, forged)
+		}
+		if !signs {
+			t.Errorf("%s: nobody signs without a private key: no case for this test", text)
+		}
+		if s, err := ParseSigner(Signer{[ed25519.PublicKeySize]byte(key)}.String()); !errors.Is(err, ErrSignerText) || s != (Signer{}) {
+			t.Errorf("%s is trusted: %v", text, err)
+		}
 	}
 }
 
