@@ -19,8 +19,12 @@ const keptFor = 15 * time.Minute
 var ErrEnded = errors.New("the enrolment was ended, or another one finished first")
 
 // Begin gives an account that has no device (ErrEnrolled) a draft that outlives the process: the unfinished one of at most 15 minutes ago
-// if its wish is the same, else a new one in its place. Its device and recovery codes are good for nothing until Finish.
+// if its wish is the same, and comes from the same place, else a new one in its place. Its device and recovery codes are good for nothing
+// until Finish. Code, if one was given, must be good still: ErrCodeEnded, or ErrEnded when it is not the user's open one any more.
 // The request's Add and Replace do not matter: there is nothing to add to.
+//
+// Attack: whoever has stolen password and code gives both, and sits at the next question until the administrator has reset the user and
+// made another code. Or he photographs the QR code and goes: the owner, who logs in from elsewhere, would put the same secret in force.
 func (u *Users) Begin(a Account, r Request) (*Draft, error) {
 	r.Add, r.Replace = false, false
 	if err := u.checkOwner(a); err != nil {
@@ -35,6 +39,9 @@ func (u *Users) Begin(a Account, r Request) (*Draft, error) {
 		case enrolled:
 			return ErrEnrolled
 		}
+		if err := u.stillOpen(n, a, r.Code); err != nil {
+			return err
+		}
 		if d = u.resume(n, a, r); d != nil {
 			return nil
 		}
@@ -48,6 +55,18 @@ func (u *Users) Begin(a Account, r Request) (*Draft, error) {
 		return nil, err
 	}
 	return d, nil
+}
+
+// stillOpen checks the code again that was given for a beginning.
+func (u *Users) stillOpen(n *unfinished, a Account, code string) error {
+	if code == "" {
+		return nil
+	}
+	err := n.check(a, code, u.Now())
+	if errors.Is(err, ErrNoCode) || errors.Is(err, ErrCodeWrong) {
+		return ErrEnded
+	}
+	return err
 }
 
 // Finish is Commit for a draft of Begin: only if the unfinished enrolment still is this one (ErrEnded), so that of two exactly one wins.
@@ -91,13 +110,15 @@ func (d *Draft) fulfils(r Request) bool {
 	sameCodes := p.Method == have.Method && bytes.Equal(p.Secret, have.Secret) && p.Digits == have.Digits && p.Period == have.Period &&
 		p.Algorithm == have.Algorithm && r.Counter == d.Device.Counter
 	return sameCodes && r.Device == d.Device.Name && r.Issuer == d.Device.Issuer && r.Label == d.Device.Label &&
-		r.Recovery == len(d.RecoveryCodes) && wholeSeconds(r.Until).Equal(d.Device.Until) && r.Phone == d.phone
+		r.Recovery == len(d.RecoveryCodes) && wholeSeconds(r.Until).Equal(d.Device.Until) && r.Phone == d.phone &&
+		r.From == d.from
 }
 
 // keptDraft is a draft as it is sealed.
 type keptDraft struct {
 	Device      secrets.Device `json:"device"`
 	Phone       string         `json:"phone,omitempty"`
+	From        string         `json:"from,omitempty"`
 	Codes       []string       `json:"recovery_codes,omitempty"`
 	RecoveryID  []byte         `json:"recovery_id,omitempty"`
 	RecoveryKey []byte         `json:"recovery_key,omitempty"`
@@ -107,7 +128,7 @@ type keptDraft struct {
 func purpose(user string) string { return "enrolment of " + user }
 
 func (u *Users) keep(d *Draft) (*kept, error) {
-	plain := keptDraft{Device: d.Device, Phone: d.phone, Codes: d.RecoveryCodes}
+	plain := keptDraft{Device: d.Device, Phone: d.phone, From: d.from, Codes: d.RecoveryCodes}
 	if d.recovery != nil {
 		plain.RecoveryID, plain.RecoveryKey = d.recovery.ID[:], d.recovery.Key[:]
 	}
@@ -136,7 +157,7 @@ func (u *Users) openKept(k *kept, a Account) (*Draft, error) {
 	if plain.Device.ID != secrets.ID(k.id) {
 		return nil, fmt.Errorf("%w: another draft's", errUnfinished)
 	}
-	d := &Draft{Account: a, Device: plain.Device, phone: plain.Phone, RecoveryCodes: plain.Codes, consumed: plain.Device.Counter}
+	d := &Draft{Account: a, Device: plain.Device, phone: plain.Phone, from: plain.From, RecoveryCodes: plain.Codes, consumed: plain.Device.Counter}
 	if d.URI, err = factor.URI(d.Device.Label, d.Device.Issuer, device.Params(d.Device), d.Device.Counter); err != nil {
 		return nil, err
 	}

@@ -88,6 +88,57 @@ func TestAnotherWishIsAnotherDraft(t *testing.T) {
 	}
 }
 
+// The thief has given the code, and waits at the next question until the owner has another.
+func TestNothingBeginsForACodeThatWasEndedSince(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		end    func(*Users, func(time.Duration)) error
+		reason error
+	}{
+		"nothing":      {func(*Users, func(time.Duration)) error { return nil }, nil},
+		"another code": {func(u *Users, _ func(time.Duration)) error { return third(u.NewCode(alice, time.Hour)) }, ErrEnded},
+		"no code":      {func(u *Users, _ func(time.Duration)) error { return u.EndCode("alice") }, ErrEnded},
+		"a reset":      {func(u *Users, _ func(time.Duration)) error { return u.Reset("alice") }, ErrEnded},
+		"another number": {func(u *Users, _ func(time.Duration)) error {
+			return errors.Join(u.EndCode("alice"), third(u.NewCode(Account{"alice", 2000}, time.Hour)))
+		}, ErrEnded},
+		"its time": {func(_ *Users, turn func(time.Duration)) error { turn(48 * time.Hour); return nil }, ErrCodeEnded},
+	} {
+		u, data, turn := clocked(t)
+		enrolled(t, u, alice, usual())
+		must(t, u.Reset("alice"))
+		r := usual()
+		r.Code = newCodeFor(t, u, alice)
+		must(t, u.CheckCode(alice, r.Code))
+		must(t, c.end(u, turn))
+		d, err := u.Begin(alice, r)
+		if !errors.Is(err, c.reason) || (d != nil) != (c.reason == nil) {
+			t.Errorf("%s: %v, %v", sentence, d, err)
+		}
+		if n, err := u.readUnfinished("alice"); err != nil || c.reason != nil && n != nil && n.draft != nil {
+			t.Errorf("%s: %v, %v, in %s", sentence, n, err, data)
+		}
+	}
+}
+
+func third(_ string, _ time.Time, err error) error { return err }
+
+// Somebody who has password and code photographs the picture and goes. The owner, who is elsewhere, must not link the same secret.
+func TestABeginningIsNotShownElsewhere(t *testing.T) {
+	u, _ := scratch(t)
+	thief, owner := usual(), usual()
+	thief.From, owner.From = "198.51.100.9", "192.0.2.7"
+	seen := begun(t, u, alice, thief)
+	if again := begun(t, openAgain(t, u), alice, thief); again.URI != seen.URI {
+		t.Error("from the same place it is another")
+	}
+	d := begun(t, openAgain(t, u), alice, owner)
+	if d.URI == seen.URI || d.RecoveryCodes[0] == seen.RecoveryCodes[0] || d.Device.ID == seen.Device.ID {
+		t.Error("shown elsewhere")
+	}
+	want(t, u.Finish(seen), ErrEnded)
+	must(t, u.Finish(d))
+}
+
 func TestFinishPutsTheDraftInForceOnce(t *testing.T) {
 	for method, r := range map[string]Request{"totp": usual(), "hotp": counter()} {
 		t.Run(method, func(t *testing.T) {
@@ -209,7 +260,7 @@ func TestADraftOfAnotherUserIDIsNotShown(t *testing.T) {
 func TestTheFullestDraftIsKept(t *testing.T) {
 	u, _ := scratch(t)
 	long := strings.Repeat(`"`, 256)
-	r := Request{Device: strings.Repeat("d", 32), Issuer: "Example", Label: long, Recovery: 20, Phone: "+442079460948", Until: time.Now().Add(time.Hour),
+	r := Request{Device: strings.Repeat("d", 32), From: strings.Repeat("<", 32), Issuer: "Example", Label: long, Recovery: 20, Phone: "+442079460948", Until: time.Now().Add(time.Hour),
 		Params: factor.Params{Method: factor.TOTP, Digits: 8, Period: 30, Algorithm: factor.SHA512, Secret: []byte(strings.Repeat("s", 128))}}
 	d := begun(t, u, alice, r)
 	must(t, u.change(alice, func(n *unfinished) error {

@@ -81,12 +81,18 @@ func (u *Users) CodeOpen(user string) (until time.Time, open bool, err error) {
 // CheckCode is nil for an account's enrolment code: ErrNoCode, ErrCodeEnded or ErrCodeWrong else. It does not use the code up: Finish does.
 func (u *Users) CheckCode(a Account, answer string) error {
 	n, err := u.readUnfinished(a.Name)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return n.check(a, answer, u.Now())
+}
+
+// check is CheckCode for what is kept, nil for nothing.
+func (n *unfinished) check(a Account, answer string, now time.Time) error {
+	switch {
 	case n == nil || n.code == nil || n.uid != a.UID:
 		return ErrNoCode
-	case !u.Now().Before(n.code.until):
+	case !now.Before(n.code.until):
 		return ErrCodeEnded
 	}
 	if _, ok := factor.MatchRecovery(n.code.key, [][16]byte{n.code.hash}, answer); !ok {

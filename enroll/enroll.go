@@ -12,6 +12,8 @@
 //   - MUST leave the old device or the new one at a kill at any step (TestAKillAtEveryStepLeavesTheOldOrTheNew).
 //   - MUST let one of several win that put a first device in force (TestOfTwoThatFinishOneWins, TestOfABatchAndACommitAtOnceOneWins).
 //   - MUST NOT let what is not finished let anybody in (TestAnUnfinishedEnrolmentIsGoodForNothing).
+//   - MUST NOT begin anything for a code that was ended since it was given (TestNothingBeginsForACodeThatWasEndedSince).
+//   - MUST NOT show what was begun to somebody elsewhere (TestABeginningIsNotShownElsewhere).
 //   - MUST end what was begun before with a reset or a new code (TestWhatEndsAnEnrolmentCodeAndTheDraftBegunWithIt).
 //   - MUST NOT give an announcement to another process than its own (TestAnAnnouncementIsTakenOnceByItsProcessAlone).
 //   - MUST NOT take a user's last device away by the name of it, whatever happens at once (TestDevicesRemovedAtOnceLeaveOne).
@@ -83,6 +85,9 @@ type Request struct {
 	Until    time.Time     // when the device expires, in whole seconds; zero: never
 	By       string        // who adds it, for the notice that the user gets: "root (carol)"
 
+	// For Begin: the enrolment code that was given for it ("": none is wanted), and where from, at most 32 bytes.
+	Code, From string
+
 	AllowShort bool // take a secret of 10 to 15 bytes, which the user's present token has
 }
 
@@ -97,6 +102,7 @@ type Draft struct {
 	add           bool
 	phone         string
 	by            string
+	from          string
 	consumed      uint64
 }
 
@@ -119,7 +125,7 @@ func (u *Users) Draft(a Account, r Request) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Draft{Account: a, URI: uri, replace: r.Replace, add: r.Add, phone: r.Phone, by: r.By, consumed: r.Counter}
+	d := &Draft{Account: a, URI: uri, replace: r.Replace, add: r.Add, phone: r.Phone, by: r.By, from: r.From, consumed: r.Counter}
 	d.Device = secrets.Device{Name: r.Device, Method: string(p.Method), Secret: p.Secret, Digits: p.Digits, Period: p.Period,
 		Algorithm: string(p.Algorithm), Counter: r.Counter, Issuer: r.Issuer, Label: r.Label, Created: wholeSeconds(u.Now()),
 		Until: wholeSeconds(r.Until)}

@@ -25,8 +25,16 @@ type Enrolment interface {
 	// Missed reports whether the process, or a child of it, has announced itself at the same service and the account phase has not come.
 	// Then it never will at this service, which is kept.
 	Missed(a Account, n Announcement) (bool, error)
-	// Begin gives the user's unfinished device of this name, of at most 15 minutes ago, or a new one. ErrMeanwhile: he has one by now.
-	Begin(a Account, device string) (Draft, error)
+	// Begin gives the unfinished device of the user's same wish, of at most 15 minutes ago, or a new one. ErrMeanwhile: he has one by now, or
+	// the code is not his any more; ErrCodeEnded: it has ended.
+	Begin(a Account, w Wish) (Draft, error)
+}
+
+// Wish is what somebody enrols with.
+type Wish struct {
+	Device string // its name
+	Code   string // the enrolment code that he has given; "": none is wanted
+	From   string // his source, as state.SourceKey gives it: what was begun from elsewhere may have been read by somebody else
 }
 
 // Draft is a device that is not in force yet.

@@ -160,7 +160,10 @@ func TestMustLinkNothingWithoutTheEnrolmentCode(t *testing.T) {
 		"another user's":           {[]string{"cccc-0000-dddd", "cccc-0000-dddd", "cccc-0000-dddd"}, func(w *world) { w.enrol.open["eva"] = "cccc-0000-dddd" }, errTries.Error() + "; " + ErrCode.Error()},
 		"ended since authenticate": {[]string{enrolCode}, func(w *world) { w.enrol.ended = true }, ErrCodeEnded.Error()},
 		"used since authenticate":  {[]string{enrolCode}, func(w *world) { w.enrol.open = nil }, ErrCodeEnded.Error()},
-		"it cannot be looked up":   {[]string{enrolCode}, func(w *world) { w.fault.call = "CheckCode" }, errFault.Error()},
+		"replaced behind it": {[]string{enrolCode}, func(w *world) {
+			w.onCall("Begin", 1, func() { w.enrol.open["bob"] = "cccc-0000-dddd" })
+		}, ErrMeanwhile.Error()},
+		"it cannot be looked up": {[]string{enrolCode}, func(w *world) { w.fault.call = "CheckCode" }, errFault.Error()},
 	} {
 		w.reset()
 		announced(w)
@@ -209,6 +212,27 @@ func TestMustLeaveNothingWhereItBreaksOff(t *testing.T) {
 					t.Errorf("%s, after %d minutes: %#x, %d devices drawn, want %d", name, minutes, got, w.enrol.drawn, drawn)
 				}
 			}
+		}
+	}
+}
+
+// Somebody who has password and code reads the picture, and goes: the owner must not be shown the same one.
+func TestMustNotShowElsewhereWhatWasBegun(t *testing.T) {
+	w := newWorld(t)
+	for from, drawn := range map[string]int{"": 1, "198.51.100.9": 2} {
+		w.reset()
+		announced(w)
+		w.script = w.goodScript()[:3]
+		if got := w.frame(); got != denies || w.enrol.drawn != 1 {
+			t.Fatalf("%#x, %d devices drawn", got, w.enrol.drawn)
+		}
+		announced(w)
+		if from != "" {
+			w.hello.RHost = from
+		}
+		w.frame()
+		if w.enrol.drawn != drawn {
+			t.Errorf("from %q: %d devices drawn, want %d", from, w.enrol.drawn, drawn)
 		}
 	}
 }

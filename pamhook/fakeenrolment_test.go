@@ -86,20 +86,21 @@ func (f fakeEnrolment) Missed(_ Account, n Announcement) (bool, error) {
 	return missed, nil
 }
 
-func (f fakeEnrolment) Begin(_ Account, device string) (Draft, error) {
+func (f fakeEnrolment) Begin(a Account, wish Wish) (Draft, error) {
 	if err := f.w.call("Begin"); err != nil {
 		return nil, err
 	}
-	if f.w.enrol.meanwhile {
+	if f.w.enrol.meanwhile || wish.Code != f.w.enrol.open[a.Name] && f.w.policy.AtLogin == policy.AtLoginWithCode {
 		return nil, ErrMeanwhile
 	}
-	if old := f.w.enrol.draft; old != nil && old.device.Name == device && f.w.now.Sub(old.begun) < 15*time.Minute {
+	device := wish.Device
+	if old := f.w.enrol.draft; old != nil && old.wish == wish && f.w.now.Sub(old.begun) < 15*time.Minute {
 		return old, nil
 	}
 	f.w.enrol.drawn++
 	d := newRecord("bob", 1).Devices[0]
 	d.Name, d.ID = device, secrets.ID{byte(f.w.enrol.drawn), 7}
-	f.w.enrol.draft = &fakeDraft{w: f.w, device: d, begun: f.w.now}
+	f.w.enrol.draft = &fakeDraft{w: f.w, device: d, wish: wish, begun: f.w.now}
 	return f.w.enrol.draft, nil
 }
 
@@ -107,6 +108,7 @@ func (f fakeEnrolment) Begin(_ Account, device string) (Draft, error) {
 type fakeDraft struct {
 	w        *world
 	device   secrets.Device
+	wish     Wish
 	begun    time.Time
 	finished bool
 }

@@ -61,6 +61,7 @@ func holders(number string) (holder, bool) {
 type linking struct {
 	run       *run
 	enrolment Enrolment
+	given     string // the enrolment code, if one is wanted
 	holder    holder
 	draft     Draft
 	unread    []string // what stands before the next question
@@ -132,6 +133,7 @@ func (l *linking) code() error {
 			return err
 		}
 		if err = l.enrolment.CheckCode(l.run.whoEnrols(), answer); !errors.Is(err, ErrCode) {
+			l.given = answer
 			return err
 		}
 		l.tell(policy.MsgEnrollCodeWrong)
@@ -170,7 +172,7 @@ func (l *linking) ready() error {
 }
 
 func (l *linking) begin() (err error) {
-	l.draft, err = l.enrolment.Begin(l.run.whoEnrols(), l.holder.device)
+	l.draft, err = l.enrolment.Begin(l.run.whoEnrols(), Wish{l.holder.device, l.given, state.SourceKey(l.run.source)})
 	return err
 }
 

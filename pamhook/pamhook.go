@@ -44,7 +44,8 @@
 //   - Nothing MUST be linked in authenticate, by whatever answer.
 //   - Only what this very process has announced at this service MUST be enrolled, once; and nobody by a program of the user's own.
 //   - Only whom the policy lets enrol here MUST be announced; where at_login is "with-code", only for whom a code is open, and nothing MUST
-//     be linked without it.
+//     be linked without it, nor when it was ended since it was given.
+//   - What was begun MUST NOT be shown to who comes from elsewhere.
 //   - Wherever it breaks off, nothing MUST be left but what was begun: neither a device nor a state. Exactly one of two at once wins.
 //   - Nobody MUST be let on before the device is in force and that is in the log. Nothing MUST be linked of which nothing can be recorded.
 //   - Nothing of it MUST be forgiven at the console.

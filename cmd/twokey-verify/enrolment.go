@@ -86,13 +86,13 @@ func (e *enrolment) Missed(a pamhook.Account, n pamhook.Announcement) (bool, err
 	return pending, err
 }
 
-func (e *enrolment) Begin(a pamhook.Account, device string) (pamhook.Draft, error) {
+func (e *enrolment) Begin(a pamhook.Account, w pamhook.Wish) (pamhook.Draft, error) {
 	usual, issuer := e.policy.NewDevices, e.policy.Issuer
 	if issuer == "" {
 		issuer = e.host
 	}
 	draft, err := e.users.Begin(enroll.Account(a), enroll.Request{
-		Device: device, Issuer: issuer, Label: a.Name + "@" + e.host, Recovery: recoveryCodes, By: a.Name,
+		Device: w.Device, Code: w.Code, From: w.From, Issuer: issuer, Label: a.Name + "@" + e.host, Recovery: recoveryCodes, By: a.Name,
 		Params: factor.Params{Method: factor.TOTP, Digits: usual.Digits, Period: int(usual.Period / time.Second),
 			Algorithm: factor.Algorithm(usual.Algorithm)},
 	})

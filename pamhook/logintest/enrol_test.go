@@ -98,7 +98,8 @@ func TestWhatHappensWhileSomebodyEnrols(t *testing.T) {
 		in      bool
 	}{
 		"nothing":                             {0, func(*host) {}, true},
-		"a reset, at the menu":                {1, func(h *host) { h.resetNewcomer() }, true}, // the picture comes after it
+		"a reset, at the menu":                {1, func(h *host) { h.resetNewcomer() }, false},
+		"a new code, at the menu":             {2, func(h *host) { h.codeFor(newcomer()) }, false},
 		"a reset, at the picture":             {3, func(h *host) { h.resetNewcomer() }, false},
 		"a reset, at the recovery codes":      {4, func(h *host) { h.resetNewcomer() }, false},
 		"a new code, at the picture":          {3, func(h *host) { h.codeFor(newcomer()) }, false},
