@@ -197,16 +197,17 @@ func (h *host) recordSelf(outcome audit.Outcome, target, reason string) error {
 	return nil
 }
 
-// askCode asks somebody whose device was taken away for the code that the administrator gave him.
+// askCode asks who has no device, and would have to show an enrolment code at a login, for that code.
 //
-// Attack: between a reset and the next login whoever stole the password enrols his own phone.
+// Attack: between a reset, or the day from which he is required, and the next login whoever stole the password enrols his own phone, from a
+// service that does not ask for a code: su on a host where sshd alone is wired.
 func (g *gate) askCode() error {
 	if g.enrolled || g.as != bySelf || g.wish != "enroll" || g.policy.AtLogin != policy.AtLoginWithCode {
 		return nil
 	}
 	him := enroll.Account{Name: g.actor.account.Name, UID: g.actor.account.UID}
 	p, err := g.person(g.users, him.Name)
-	if err != nil || p.problem != nil || !p.mustEnroll() {
+	if err != nil || p.problem != nil || !p.mustEnroll() && !(p.required() && p.grace().IsZero()) {
 		return errors.Join(err, about(him.Name, p.problem))
 	}
 	for range codeTries {
@@ -246,7 +247,7 @@ func (h *host) stillHim(u *enroll.Users, tx *state.Tx) error {
 		return h.mayTouch(tx.User, nil)
 	case him.code && (tx.Serial != him.serial || tx.MustEnroll), !him.code && len(tx.Devices) > 0:
 		return failed("your devices were changed meanwhile: nothing was changed now").hint("twokey show")
-	case !him.code && tx.MustEnroll && h.policy.AtLogin != policy.AtLoginYes:
+	case !him.code && (tx.MustEnroll && h.policy.AtLogin != policy.AtLoginYes || him.enrolmentCode != ""):
 		return u.CheckCode(enroll.Account{Name: him.account.Name, UID: him.account.UID}, him.enrolmentCode)
 	}
 	return nil

@@ -383,6 +383,49 @@ func TestMustLetNobodyWhoWasResetEnrolByThePasswordAlone(t *testing.T) {
 	}
 }
 
+// Nor is it for somebody who is required to have a device already, whom a login would ask for his enrolment code.
+func TestMustLetNobodyWhoIsRequiredEnrolByThePasswordAlone(t *testing.T) {
+	t.Parallel()
+	h := newSelfHost(t, "require: [{users: [alice~]}, {users: [bob~], by: 2099-12-31}]", "alice", "bob")
+	alice := enroll.Account{Name: h.people["alice"].Name, UID: h.people["alice"].UID}
+	out, complaint, status := h.as("alice", h.Password+"\n\n", "enroll")
+	if status != exitFailed || out != "" || !strings.Contains(complaint, "ask your administrator for one") {
+		t.Errorf("no code is open: status %d, %s, %s", status, out, complaint)
+	}
+	code, _, err := h.Users.NewCode(alice, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, complaint, status := h.as("alice", h.Password+"\n\n\n\n", "enroll"); status != exitNo || out != "" || h.has("alice") {
+		t.Errorf("no code: status %d, %s, %s", status, out, complaint)
+	}
+	for _, ends := range []bool{true, false} {
+		x := h.atTerminal("alice", "enroll")
+		x.Expect("Password: ")
+		x.Type(h.Password + "\n")
+		x.Expect("Enrolment code: ")
+		x.Type(code + "\n")
+		x.Expect("The code that the app shows now: ")
+		want := exitDone
+		if ends { // the administrator hears that the code was stolen too
+			want = exitFailed
+			if code, _, err = h.Users.NewCode(alice, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x.Type(appCode(t, scanned(t, x.Screen())) + "\n")
+		if status := x.Wait(); status != want || h.has("alice") == ends {
+			t.Errorf("the code ended %v: status %d\n%s", ends, status, x.Screen())
+		}
+	}
+	// Who is let in by his password until a day may enrol by it until then.
+	x, address := h.enrolsAtTerminal("bob")
+	x.Type(appCode(t, address) + "\n")
+	if status := x.Wait(); status != exitDone || !h.has("bob") {
+		t.Errorf("in time: status %d\n%s", status, x.Screen())
+	}
+}
+
 func TestWhereNobodyEnrolsByHimselfHeIsToldWhomToAsk(t *testing.T) {
 	t.Parallel()
 	h := newSelfHost(t, "", "alice")
