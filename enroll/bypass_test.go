@@ -178,6 +178,27 @@ func commitOf(u *Users, a Account, r Request) error {
 func second3(_ Bypass, err error) error      { return err }
 func second2f(_ int, _ int, err error) error { return err }
 
+// One that is asked for while the user's lock is held to reset him must not be good when he has enrolled again.
+func TestNoBypassIsMadeBehindAReset(t *testing.T) {
+	u, _ := scratch(t)
+	enrolled(t, u, alice, usual())
+	made := make(chan error, 1)
+	must(t, u.State.Update("alice", func(tx *state.Tx) error {
+		go func() {
+			_, _, err := u.NewBypass("alice", Bypass{Until: time.Now().Add(time.Hour), Uses: 1, Reason: "phone lost", Requester: "bob", By: "root"})
+			made <- err
+		}()
+		time.Sleep(100 * time.Millisecond) // it has found her enrolled, and waits
+		return u.endDevices(tx, true)
+	}))
+	if err := <-made; !errors.Is(err, ErrNotEnrolled) {
+		t.Errorf("made: %v", err)
+	}
+	if open, err := u.Bypasses("alice"); err != nil || len(open) > 0 {
+		t.Errorf("%d are open, %v", len(open), err)
+	}
+}
+
 func TestRevokingWhatIsNot(t *testing.T) {
 	u, _ := scratch(t)
 	_, err := u.RevokeBypass("nobody", "")

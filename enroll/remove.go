@@ -124,22 +124,28 @@ func (u *Users) NewRecovery(user string, n int) (codes []string, err error) {
 	return codes, nil
 }
 
-// update changes the state of a user who is enrolled.
+// update changes the state of a user who is enrolled, and still is when his lock is had.
+//
+// Attack: ask for a bypass code while the user is reset. Made behind that, it would be good when he has enrolled again.
 func (u *Users) update(user string, fn func(*state.Tx) error) error {
-	enrolled, err := u.Secrets.Enrolled(user)
-	if err != nil {
+	if err := u.mustBeEnrolled(user); err != nil {
 		return err
-	}
-	if !enrolled {
-		return ErrNotEnrolled
 	}
 	if _, err := u.State.Read(user); errors.Is(err, fs.ErrNotExist) {
 		return ErrNoState
 	}
 	return u.State.Update(user, func(tx *state.Tx) error {
-		if err := u.still(tx); err != nil {
+		if err := errors.Join(u.still(tx), u.mustBeEnrolled(user)); err != nil {
 			return err
 		}
 		return fn(tx)
 	})
+}
+
+func (u *Users) mustBeEnrolled(user string) error {
+	enrolled, err := u.Secrets.Enrolled(user)
+	if err == nil && !enrolled {
+		err = ErrNotEnrolled
+	}
+	return err
 }
