@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -204,12 +206,30 @@ func (m *moving) removeSource(u *mover) {
 	if !m.remove || u.source == nil {
 		return
 	}
-	err := safefile.RemoveHome(u.source.path, u.source.uid, u.source.content)
-	if err == nil {
-		u.gone = true
-		err = m.record("import-remove-source", u.Name, audit.Change{Field: "source", Old: u.source.path, New: "removed"})
-	}
-	if err != nil {
+	if err := safefile.RemoveHome(u.source.path, u.source.uid, u.source.content); err != nil {
 		m.wrong = append(m.wrong, &aboutUser{u.Name, err})
+		return
 	}
+	u.gone = true
+}
+
+// recordRemoved writes an audit record for each source that was removed, together.
+func (m *moving) recordRemoved(some []*mover) error {
+	base := m.newRecord("import-remove-source", "")
+	var all []audit.Record
+	for _, u := range some {
+		if u.gone {
+			r := base
+			r.Time, r.Target, r.TargetID = time.Now(), u.Name, strconv.FormatUint(uint64(u.source.uid), 10)
+			r.Changes = []audit.Change{{Field: "source", Old: u.source.path, New: "removed"}}
+			all = append(all, r)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	if err := audit.AppendAll(m.path(m.policy.Paths.Audit), all); err != nil {
+		return fmt.Errorf("%s removed, but the audit log could not be written: %w", rows(len(all), "source was", "sources were"), err)
+	}
+	return nil
 }

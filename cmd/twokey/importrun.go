@@ -102,6 +102,7 @@ func (m *moving) recordPlans(some []*batch.Plan) error {
 // tellUntil tells of the users up to this one, nil: of the rest, and removes their sources where that is safe and wished.
 func (m *moving) tellUntil(last *mover, recorded bool) error {
 	var users []any
+	first := m.told
 	for m.told < len(m.movers) {
 		u := m.movers[m.told]
 		m.told++
@@ -119,7 +120,7 @@ func (m *moving) tellUntil(last *mover, recorded bool) error {
 			break
 		}
 	}
-	if err := m.list.add(users); err != nil {
+	if err := errors.Join(m.recordRemoved(m.movers[first:m.told]), m.list.add(users)); err != nil {
 		return err
 	}
 	return m.ui.failed
