@@ -1,5 +1,5 @@
 // Package doctor examines a host and says whether a login would work, whether it would be asked for a second factor, what is wrong,
-// and what to write or to type to mend it. It changes nothing: it reads files, and runs sshd -T and chronyc.
+// and what to write or to type to mend it. It changes nothing: it reads files, and runs sshd -T, chronyc and systemctl show.
 //
 // # Findings
 //
@@ -16,6 +16,13 @@
 // [Report.Services] has a row for each service that calls the module, and for each service of logins where the policy asks somebody and
 // that does not. The rows come from the same walks through the stacks, and the same runs of sshd -T, as the findings: where a row says
 // "passed by", a finding says by which line.
+//
+// # Enrolment
+//
+// A login at which somebody enrols goes on in the account phase. That is missing where the stack does not call the module there, and where
+// a login has found so ([Host.Lacking]): such a service then enrols nobody, until its stack has the line and the finding is forgotten
+// ([Report.Mended] has those services). What users do without root needs the PAM service twokey-self and two socket units; where
+// systemd does not run nothing is said about those.
 //
 // # What counts as not asked
 //
@@ -60,6 +67,7 @@ type Finding struct {
 type Report struct {
 	Services []Service // in the order of their names: those that call the module, and logins where the policy asks somebody
 	Findings []Finding
+	Mended   []string // services of [Host.Lacking] whose stack has the account line now
 }
 
 // OK reports whether nothing is broken.
@@ -91,6 +99,22 @@ type Person struct {
 	Shell    string
 	Enrolled bool
 	Facts    func(service, from string) policy.Facts // of a login now
+	Devices  []Device                                // whatever is known of them without the host key
+
+	// Codes reads what is kept of his enrolment and bypass codes, each with why it cannot be read; nil: not looked at.
+	Codes func() (enrolment, bypass error)
+}
+
+// Device is one that somebody has.
+type Device struct {
+	Name  string
+	Until time.Time // when it ends; zero: never
+}
+
+// Lacking is a service at which a login had to go on to its account phase and did not.
+type Lacking struct {
+	Service string
+	Since   time.Time // when that was last found
 }
 
 // Host is what is examined.
@@ -103,11 +127,16 @@ type Host struct {
 	People  []Person
 	Now     time.Time
 
+	Lacking []Lacking // what logins have found out
+
 	Service, User, From string // what the examination is narrowed to; "": everything
 
 	SSHD       string                                  // the program; "": /usr/sbin/sshd
 	Clock      func(context.Context) (Clock, error)    // nil: [MachineClock]
 	FileSystem func(folder string) (FileSystem, error) // nil: not looked at
+
+	// Unit tells of a socket unit; nil: not looked at. [MachineUnit] asks systemd.
+	Unit func(ctx context.Context, name string) (Unit, error)
 }
 
 // Examine looks at everything. What cannot be found out is a finding. ctx bounds the programs that are run.
@@ -119,6 +148,13 @@ func Examine(ctx context.Context, h Host) *Report {
 		e.sshd()
 		e.sudo()
 		e.loginDefs()
+		e.byPassword()
+		e.mended()
+	}
+	if h.Service == "" && h.Policy != nil {
+		e.selfService()
+		e.ends()
+		e.people()
 	}
 	if h.Service == "" {
 		e.files()
@@ -126,7 +162,7 @@ func Examine(ctx context.Context, h Host) *Report {
 		e.clock()
 	}
 	slices.SortStableFunc(e.found, worstFirst)
-	r := &Report{Findings: e.found}
+	r := &Report{Findings: e.found, Mended: e.again}
 	for _, row := range e.rows {
 		r.Services = append(r.Services, *row)
 	}
@@ -140,6 +176,7 @@ type examination struct {
 	pam   pamconf.Host
 	found []Finding
 	rows  []*Service
+	again []string // of Report.Mended
 }
 
 func (e *examination) add(f Finding) {

@@ -76,6 +76,8 @@ func (e *examination) places() []place {
 		{path: data + "/users", folder: true, mode: 0o700, each: true},
 		{path: data + "/state", folder: true, mode: 0o700, each: true},
 		{path: data + "/uids", folder: true, mode: 0o700, each: true},
+		{path: data + "/enrolling", folder: true, mode: 0o700, each: true, optional: true},
+		{path: data + "/bypass", folder: true, mode: 0o700, each: true, optional: true},
 		{path: data + "/policy", mode: 0o600, optional: true},
 		{path: filepath.Dir(log), folder: true, log: true, mode: 0o700},
 		{path: log, log: true, mode: 0o600, optional: true},

@@ -41,6 +41,8 @@ func goodFiles() map[string]string {
 		"etc/pam.d/su":   "auth sufficient pam_rootok.so\n" + recommended + "@include common-session\n",
 		"etc/pam.d/login": "auth optional pam_faildelay.so delay=3000000\n" + stack +
 			"session required pam_twokey.so\nsession required pam_env.so user_readenv=1\n@include common-session\n",
+		"etc/pam.d/twokey-self": "auth requisite pam_unix.so\nauth required pam_twokey.so after=password\nauth required pam_permit.so\n" +
+			"account required pam_unix.so\n",
 		"etc/pam.d/cron":           "@include common-auth\n@include common-account\n@include common-session\n",
 		"etc/pam.d/other":          "auth required pam_deny.so\naccount required pam_deny.so\nsession required pam_deny.so\n",
 		"etc/pam.d/common-auth":    "auth [success=1 default=ignore] pam_unix.so nullok\nauth requisite pam_deny.so\nauth required pam_permit.so\n",
@@ -76,7 +78,8 @@ func newScratch(t *testing.T, files map[string]string) *scratch {
 	s := &scratch{t: t}
 	s.host = Host{Root: t.TempDir(), Now: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC),
 		Clock:      func(context.Context) (Clock, error) { return Clock{Synchronised: true, By: "a test"}, nil },
-		FileSystem: func(string) (FileSystem, error) { return FileSystem{Name: "ext4", Free: 1 << 30}, nil }}
+		FileSystem: func(string) (FileSystem, error) { return FileSystem{Name: "ext4", Free: 1 << 30}, nil },
+		Unit:       aUnit("", Unit{})}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		s.write(name, strings.ReplaceAll(files[name], "$ROOT", s.host.Root))
 	}

@@ -87,6 +87,9 @@ func (e *examination) service(s *pamconf.Service) {
 	c.required, c.asked = e.concerned(s.Name, e.From)
 	wired := slices.ContainsFunc(everyLine(s), isOurs)
 	switch {
+	case !wired && s.Name == policy.SelfService:
+		c.report(Warning, "self-service-unasked", "whoever has a device cannot change anything himself, since no code is asked for", c.addAuth())
+		return
 	case !wired && !isLogin(s.Name) && !e.named(s.Name), !wired && c.byAnother():
 		return
 	case !wired:
@@ -106,6 +109,10 @@ func (e *examination) service(s *pamconf.Service) {
 		return
 	}
 	c.auth()
+	if s.Name == policy.SelfService { // a proof, of which there is no account to check and no session
+		c.row.Account, c.row.Session = WiredNotNeeded, WiredNotNeeded
+		return
+	}
 	c.phase(pamconf.Account)
 	if othersSession(s.Name) {
 		c.wired(pamconf.Session, WiredNotNeeded)

@@ -22,6 +22,7 @@ const (
 	maxVisitor = 16              // users
 	anyAddress = "192.0.2.1"     // RFC 5737: nobody's
 	leastGrace = 60 * time.Second
+	enrolGrace = 180 * time.Second
 )
 
 const (
@@ -313,20 +314,28 @@ func (e *examination) keysDenied() bool { return e.Policy.SSHKeysAlone == policy
 // grace: the time in which somebody has to type password and code.
 func (s *sshdCheck) grace() {
 	seconds, err := strconv.Atoi(s.value("logingracetime"))
-	if err == nil && seconds > 0 && time.Duration(seconds)*time.Second < leastGrace {
+	if err != nil || seconds <= 0 {
+		return
+	}
+	grace := time.Duration(seconds) * time.Second
+	switch enrols := s.who.user.Facts != nil && s.Policy.Decide(s.who.user.Facts(sshdService, s.who.from)).Enroll; {
+	case grace < leastGrace:
 		s.report(Warning, "sshd-grace-short", fmt.Sprintf("LoginGraceTime is %d s, in which not everybody types a password and a code", seconds),
-			s.fixGrace(seconds))
+			s.fixGrace(seconds, "120"))
+	case enrols && grace < enrolGrace:
+		s.report(Info, "sshd-grace-enrol", fmt.Sprintf("LoginGraceTime is %d s, in which not everybody installs an app and enrols; "+
+			"the next login within 15 minutes shows the same picture", seconds), s.fixGrace(seconds, "180"))
 	}
 }
 
 // fixGrace finds the line by its value in seconds: it may be written as 30s or 0m30.
-func (s *sshdCheck) fixGrace(seconds int) string {
+func (s *sshdCheck) fixGrace(seconds int, enough string) string {
 	for _, one := range s.settings {
 		if d, err := time.ParseDuration(one.value); one.keyword == "logingracetime" && err == nil && d == time.Duration(seconds)*time.Second {
-			return write(one.Place, "LoginGraceTime 120")
+			return write(one.Place, "LoginGraceTime "+enough)
 		}
 	}
-	return s.fix("LoginGraceTime", "120")
+	return s.fix("LoginGraceTime", enough)
 }
 
 // sight: a required user without a device has to be shown something, and cannot be where nothing is shown.

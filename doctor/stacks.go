@@ -172,7 +172,7 @@ func (c *check) password(stack pamconf.Stack, found walked) {
 		}
 	}
 	switch {
-	case c.way != policy.Prompt || slices.ContainsFunc(stack, isDecoy): // a service that does not prompt has nothing to give away
+	case c.way != policy.Prompt || c.s.Name == policy.SelfService || slices.ContainsFunc(stack, isDecoy): // there is nothing to give away
 	case unguardedWay:
 		c.report(Info, "asked-without-password", "a stranger without the password is asked too, and can use up a user's tries",
 			"the recommended stack in the README asks him by the decoy, which counts nothing")
@@ -325,17 +325,20 @@ func (c *check) phaseMissing(phase pamconf.Phase) {
 	}
 	c.wired(phase, WiredNo)
 	what := "users who have to enrol, and what waits for a right password, are refused or left out"
+	if c.learnt() {
+		what = "a login has found so, and nobody enrols there until it is mended"
+	}
 	if phase == pamconf.Session {
 		what = "sessions are not recorded, and logins by key alone are not seen"
 	}
 	c.phaseFault(phase, string(phase)+"-missing", fmt.Sprintf("no %s line calls %s: %s", phase, moduleName, what), c.addPhase(phase))
 }
 
-// phaseFault: without the account line users who have to enrol stay out, and nobody is harmed before there is one. The session line refuses logins by key alone, where those are
-// not accepted: then it is what asks.
+// phaseFault: without the account line users who have to enrol stay out, and nobody is harmed before there is one. The session line
+// refuses logins by key alone, where those are not accepted: then it is what asks.
 func (c *check) phaseFault(phase pamconf.Phase, id, message, fix string) {
 	switch {
-	case phase == pamconf.Account && slices.ContainsFunc(c.required, func(p Person) bool { return !p.Enrolled }):
+	case phase == pamconf.Account && (c.learnt() || slices.ContainsFunc(c.required, c.enrolsHere)):
 		c.report(Error, id, message, fix)
 	case phase == pamconf.Account:
 		c.report(Warning, id, message, fix)

@@ -24,8 +24,9 @@ func doctorCommand(ui *ui) *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "would a login work, would it be asked, and what mends it",
-		Description: "Examines the PAM stacks, what sshd would do for the users and addresses that matter, sudo's rules, twokey's files and\n" +
-			"the clock. The first line is the verdict; each finding has the line or the command that mends it. Changes nothing.\n" +
+		Description: "Examines the PAM stacks, what sshd would do for the users and addresses that matter, sudo's rules, the sockets, twokey's\n" +
+			"files, what ends soon and the clock. The first line is the verdict; each finding has the line or the command that mends it.\n" +
+			"Changes nothing; only that a service had no account line is forgotten when it has one, so that logins enrol there again.\n" +
 			"Exit status 3 when somebody would not be asked though the policy requires it, 1 when something else is broken.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "service", Usage: "only this PAM `SERVICE`"},
@@ -54,13 +55,14 @@ func doctorAction(c *cli.Context, ui *ui) error {
 	if err := h.checkService(&examined); err != nil {
 		return err
 	}
-	if err := h.fillIn(&examined); err != nil {
+	u, err := h.fillIn(&examined)
+	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(c.Context, longestExamination)
 	defer cancel()
 	report := doctor.Examine(ctx, examined)
-	if err := ui.doctorReport(report); err != nil {
+	if err := errors.Join(ui.doctorReport(report), forgetLacking(u, report)); err != nil {
 		return err
 	}
 	switch {
@@ -98,13 +100,24 @@ func (h *host) checkService(examined *doctor.Host) error {
 	return noSuchService(examined.Service)
 }
 
-// fillIn finds the policy in force and the people.
-func (h *host) fillIn(examined *doctor.Host) error {
+// forgetLacking lets logins be announced again at services whose stack was mended.
+func forgetLacking(u *enroll.Users, r *doctor.Report) (err error) {
+	for _, service := range r.Mended {
+		err = errors.Join(err, u.ForgetLacking(service))
+	}
+	return err
+}
+
+// fillIn finds the policy in force, the people and what logins have learnt. The users are nil where their files cannot be opened.
+func (h *host) fillIn(examined *doctor.Host) (*enroll.Users, error) {
 	examined.Root, examined.Config, examined.Now, examined.FileSystem = h.root, h.config, time.Now(), fileSystemOf
+	if h.root == "" {
+		examined.Unit = doctor.MachineUnit
+	}
 	inForce, err := h.policyInForce()
 	if err != nil {
 		examined.Problem = err
-		return nil
+		return nil, nil
 	}
 	h.policy = inForce.Config
 	examined.Policy = inForce.Config
@@ -114,22 +127,27 @@ func (h *host) fillIn(examined *doctor.Host) error {
 	if examined.User != "" {
 		account, err := h.account(examined.User)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		examined.User = account.Name
 	}
-	examined.People, err = h.patients(examined.Now)
-	return err
+	u, err := h.users()
+	if err != nil {
+		u = nil // doctor finds out why: about the files
+	} else if lacking, err := u.Lacking(); err == nil { // of a file that is damaged doctor tells
+		for _, l := range lacking {
+			examined.Lacking = append(examined.Lacking, doctor.Lacking(l))
+		}
+	}
+	examined.People, err = h.patients(u, examined.Now)
+	return u, err
 }
 
 // patients are the accounts with a login shell, and whoever the policy or the secrets name.
-func (h *host) patients(now time.Time) (people []doctor.Person, err error) {
-	u, err := h.users()
+func (h *host) patients(u *enroll.Users, now time.Time) (people []doctor.Person, err error) {
 	list := loginNames
-	if err == nil {
+	if u != nil {
 		list = func() ([]string, error) { return h.names(u) }
-	} else {
-		u = nil // doctor finds out why: about the files
 	}
 	names, err := list()
 	if err != nil {
@@ -174,7 +192,23 @@ func (h *host) patient(u *enroll.Users, name string, now time.Time) (doctor.Pers
 		}
 		return f
 	}
-	return doctor.Person{Name: account.Name, Shell: account.Shell, Enrolled: p.enrolled, Facts: facts}, nil
+	patient := doctor.Person{Name: account.Name, Shell: account.Shell, Enrolled: p.enrolled, Facts: facts}
+	if p.state != nil && p.enrolled {
+		for _, d := range p.state.Devices {
+			patient.Devices = append(patient.Devices, doctor.Device{Name: d.Name, Until: d.Until})
+		}
+	}
+	if u != nil {
+		patient.Codes = func() (enrolment, bypass error) { return unreadableCodes(u, account.Name) }
+	}
+	return patient, nil
+}
+
+// unreadableCodes are why what is kept of a user's enrolment and bypass codes cannot be read.
+func unreadableCodes(u *enroll.Users, name string) (enrolment, bypass error) {
+	_, _, enrolment = u.CodeOpen(name)
+	_, bypass = u.Bypasses(name)
+	return enrolment, bypass
 }
 
 // fileSystemOf tells what a folder lies on.
