@@ -30,3 +30,13 @@ func BenchmarkEncodeFull(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRead is what a list costs here for each user.
+func BenchmarkRead(b *testing.B) {
+	store, _ := newStore(b)
+	for b.Loop() {
+		if _, err := store.Read("alice"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

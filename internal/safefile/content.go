@@ -1,7 +1,6 @@
 package safefile
 
 import (
-	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -19,24 +18,39 @@ const tempPrefix = ".new-"
 
 // Read returns the whole content of a file that the rules accept.
 func (d *Dir) Read(name string, rules Rules) ([]byte, error) {
-	f, err := d.Open(name, unix.O_RDONLY, rules)
+	fd, size, err := d.openSized(name, unix.O_RDONLY, 0, rules)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	content, err := readAll(fd, size, rules.MaxSize)
+	if err = errors.Join(err, unix.Close(fd)); err != nil {
+		return nil, &os.PathError{Op: "read", Path: d.path + "/" + name, Err: err}
 	}
-	b := bytes.NewBuffer(make([]byte, 0, min(info.Size(), rules.MaxSize)+bytes.MinRead)) // the whole of it in one read
-	// A file that grows between fstat and read must not fill the memory of a login.
-	if _, err := b.ReadFrom(io.LimitReader(f, rules.MaxSize+1)); err != nil {
-		return nil, err
+	return content, nil
+}
+
+// readAll reads a file of known size in one go. It does without os.File, which costs a list of many users five system calls more for
+// each. A file that grows between fstat and read must not fill the memory of a login.
+func readAll(fd int, size, limit int64) ([]byte, error) {
+	b := make([]byte, size+1) // what is left over says that this was the end
+	for n := 0; ; {
+		more, err := unix.Read(fd, b[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		n += more
+		switch {
+		case int64(n) > limit:
+			return nil, ErrSize
+		case more == 0 || int64(n) == size: // a file that was cut off since, or all that there was
+			return b[:n], nil
+		case n == len(b):
+			b = append(b, make([]byte, min(int64(len(b)), limit+1-int64(n)))...)
+		}
 	}
-	if int64(b.Len()) > rules.MaxSize {
-		return nil, &os.PathError{Op: "read", Path: d.path + "/" + name, Err: ErrSize}
-	}
-	return b.Bytes(), nil
 }
 
 // ReadFile opens the directory of an absolute path and reads the file in it.

@@ -84,45 +84,51 @@ func (d *Dir) open(name string, flags int, perm os.FileMode, rules Rules) (*os.F
 }
 
 func (d *Dir) openDescriptor(name string, flags int, perm os.FileMode, rules Rules) (int, error) {
-	fail := func(err error) (int, error) {
-		return -1, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
+	fd, _, err := d.openSized(name, flags, perm, rules)
+	return fd, err
+}
+
+// openSized opens and checks a file, and says how many bytes it has.
+func (d *Dir) openSized(name string, flags int, perm os.FileMode, rules Rules) (fd int, size int64, err error) {
+	fail := func(err error) (int, int64, error) {
+		return -1, 0, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
 	}
 	if err := plain(name); err != nil {
 		return fail(err)
 	}
-	fd, err := unix.Openat(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, uint32(perm))
+	fd, err = unix.Openat(d.fd, name, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, uint32(perm))
 	if err == unix.ELOOP || err == unix.ENXIO || err == unix.EISDIR {
 		return fail(ErrType) // a symbolic link; a FIFO or socket without a peer; a directory opened for writing
 	}
 	if err != nil {
 		return fail(err)
 	}
-	if err := check(fd, rules); err != nil {
+	if size, err = check(fd, rules); err != nil {
 		unix.Close(fd)
 		return fail(err)
 	}
-	return fd, nil
+	return fd, size, nil
 }
 
 // check looks at the descriptor, not at the name: between a look at a name and an open the file could be another.
-func check(fd int, rules Rules) error {
+func check(fd int, rules Rules) (size int64, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return err
+		return 0, err
 	}
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return ErrType
+		err = ErrType
 	case !trusted(st.Uid):
-		return fmt.Errorf("%w (uid %d)", ErrOwner, st.Uid)
+		err = fmt.Errorf("%w (uid %d)", ErrOwner, st.Uid)
 	case os.FileMode(st.Mode)&rules.Forbid != 0:
-		return fmt.Errorf("%w (%04o)", ErrMode, st.Mode&0o7777)
+		err = fmt.Errorf("%w (%04o)", ErrMode, st.Mode&0o7777)
 	case st.Nlink > 1:
-		return ErrLinks
+		err = ErrLinks
 	case st.Size > rules.MaxSize:
-		return fmt.Errorf("%w (%d bytes)", ErrSize, st.Size)
+		err = fmt.Errorf("%w (%d bytes)", ErrSize, st.Size)
 	}
-	return nil
+	return st.Size, err
 }
 
 // Exists reports whether a file of this name is there, without opening it; what it is like is not checked.

@@ -77,31 +77,40 @@ func encodeSlot(kind string, s slot) ([]byte, error) {
 	return b, nil
 }
 
-// decodeSlot returns false for anything but the exact bytes that encodeSlot gives.
+// decodeSlot returns false for anything but the exact bytes that encodeSlot gives. The value is a part of b.
 func decodeSlot(kind string, b []byte) (slot, bool) {
-	if len(b) != blockSize || string(b[:8]) != magic {
+	if len(b) != blockSize || string(b[:8]) != magic || !filledUp(b[8:16], kind) {
 		return slot{}, false
 	}
-	n := binary.BigEndian.Uint32(b[24:])
-	if n > MaxValue {
+	generation, n := binary.BigEndian.Uint64(b[16:]), binary.BigEndian.Uint32(b[24:])
+	if generation == 0 || n > MaxValue || !zero(b[valueOffset+n:sumOffset]) || sha256.Sum256(b[:sumOffset]) != [sha256.Size]byte(b[sumOffset:]) {
 		return slot{}, false
 	}
-	s := slot{binary.BigEndian.Uint64(b[16:]), bytes.Clone(b[valueOffset : valueOffset+n])}
-	again, err := encodeSlot(kind, s)
-	if err != nil || s.generation == 0 || !bytes.Equal(again, b) {
-		return slot{}, false
-	}
-	return s, true
+	return slot{generation, b[valueOffset : valueOffset+n : valueOffset+n]}, true
 }
 
-// current chooses between the two slots of a file and says which one it is, 0 or 1.
+// filledUp reports whether a field has this text and zero bytes behind it.
+func filledUp(field []byte, text string) bool {
+	return len(text) <= len(field) && string(field[:len(text)]) == text && zero(field[len(text):])
+}
+
+func zero(b []byte) bool {
+	var none [blockSize]byte
+	return bytes.Equal(b, none[:len(b)])
+}
+
+// current chooses between the two slots of a file and says which one it is, 0 or 1. The value is a part of the content.
 func current(kind string, content []byte) (s slot, index int, err error) {
 	if len(content) != fileSize {
 		return slot{}, 0, ErrCorrupt
 	}
 	index = -1
 	for i := range 2 {
-		if found, ok := decodeSlot(kind, content[i*blockSize:(i+1)*blockSize]); ok && (index < 0 || found.generation > s.generation) {
+		block := content[i*blockSize : (i+1)*blockSize]
+		if index >= 0 && binary.BigEndian.Uint64(block[16:]) <= s.generation {
+			continue // good or not
+		}
+		if found, ok := decodeSlot(kind, block); ok {
 			s, index = found, i
 		}
 	}
