@@ -150,9 +150,10 @@ func (r *run) announce(s subject) Verdict {
 }
 
 // accountMissed refuses a session that opens though the account phase of its login, which has to enrol, has never come: the line is missing
-// in the service's file, or the application does without.
+// in the service's file, or the application does without. Whom sshd lets in by a key was let in by no announcement: what waits is that of a
+// wrong password before it, in a stack that goes on after one, and says nothing of the line.
 func (r *run) accountMissed(s subject) error {
-	if !s.known {
+	if !s.known || r.ssh.KeyAlone() {
 		return nil
 	}
 	enrolment, err := r.enrolment()

@@ -352,6 +352,24 @@ func TestMustOpenNoSessionWhoseAccountPhaseNeverCame(t *testing.T) {
 	}
 }
 
+// In one connection first a wrong password, where nothing stops the stack at that, and then a key: the line is not missing.
+func TestAKeyAfterAWrongPasswordDoesNotTellThatTheAccountLineIsMissing(t *testing.T) {
+	w := newWorld(t)
+	for auth, denied := range map[string]bool{"publickey ssh-ed25519 AAAA": false, "publickey ssh-ed25519 AAAA\nkeyboard-interactive/pam": true} {
+		w.reset()
+		mustEnrol(w)
+		if v := w.run(); v.Frame() != allows || !v.AccountAsks() {
+			t.Fatalf("authenticate: %#x", v.Frame())
+		}
+		w.hello.Phase, w.hello.SSHAuthInfo = wire.PhaseOpenSession, auth
+		h := w.host()
+		h.Application = h.Parent
+		if got := h.Run(w).Frame(); (got == denies) != denied || (len(w.enrol.lacking) > 0) != denied {
+			t.Errorf("by %q: the session: %#x, recorded %q", auth, got, w.reasons())
+		}
+	}
+}
+
 // After an enrolment the session opens by its code, and only one does.
 func TestASessionOpensByAnEnrolment(t *testing.T) {
 	w := newWorld(t)
