@@ -1,11 +1,12 @@
-// Package localfiles reads /etc/passwd and /etc/group, passwd(5) and group(5), as libc's "files" source does. It is for the login helper
+// Package localfiles reads /etc/passwd, /etc/group and /etc/subuid, passwd(5), group(5) and subuid(5), as libc's "files" source does. It is for the login helper
 // where the process that it serves belongs to the user himself: that process may say what it likes about an account, and the helper has
 // no libc to ask. What is not in these files may be in a directory: "not here" is never "not at all".
 //
-// A line has seven fields (passwd) or four (group) with colons between them:
+// A line has seven fields (passwd), four (group) or three (subuid) with colons between them:
 //
 //	alice:x:1000:1000:Alice:/home/alice:/bin/bash
 //	wheel:x:10:alice,bob
+//	alice:100000:65536
 //
 // Of several lines with one name the first counts. A line that begins with "+", "-" or "#" is no entry; neither is one with another number
 // of fields, or with an id that is no number from 0 to 4294967294.
@@ -14,6 +15,7 @@ package localfiles
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,6 +54,38 @@ func (a Account) InGroup(group string) (member, found bool, err error) {
 	}
 	member, found = a.inGroup(text, group)
 	return member, found, nil
+}
+
+// Subordinate reports whether a user id is one of those that somebody takes on in user namespaces of his own, and then gives the first of
+// all that he has: it stands for him. An error is one of reading /etc/subuid; on some systems there is none.
+func Subordinate(uid uint32) (first uint32, found bool, err error) {
+	text, err := read("/etc/subuid")
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	first, found = subordinate(text, uid)
+	return first, found, nil
+}
+
+func subordinate(text string, uid uint32) (first uint32, found bool) {
+	begins := map[string]uint32{}
+	for f := range entries(text, 3) {
+		begin, okBegin := id(f[1])
+		n, okN := id(f[2])
+		if !okBegin || !okN {
+			continue
+		}
+		if _, known := begins[f[0]]; !known {
+			begins[f[0]] = begin
+		}
+		if uid >= begin && uid-begin < n {
+			return begins[f[0]], true
+		}
+	}
+	return 0, false
 }
 
 func read(path string) (string, error) {

@@ -1,6 +1,7 @@
 package localfiles
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -79,6 +80,31 @@ func TestMembershipIsByPrimaryGroupOrByAnyListOfTheNumber(t *testing.T) {
 	}
 }
 
+const subuid = `alice:100000:65536
+bob:165536:65536
+1000:300000:0
+carol:400000:x
+carol:-1:65536
+carol:400000:2:more
+dave:4294967290:65536
+alice:500000:10
+alice:500005:10
+`
+
+func TestASubordinateUserIDStandsForTheFirstOfItsOwner(t *testing.T) {
+	for uid, want := range map[uint32]uint32{100000: 100000, 100001: 100000, 165535: 100000, 165536: 165536, 231071: 165536, 500000: 100000,
+		500014: 100000, 4294967290: 4294967290, 4294967295: 4294967290} {
+		if first, found := subordinate(subuid, uid); !found || first != want {
+			t.Errorf("%d: %d, %v, want %d", uid, first, found, want)
+		}
+	}
+	for _, uid := range []uint32{0, 1, 1000, 99999, 231072, 300000, 400000, 400001, 500015, 4294967289} {
+		if first, found := subordinate(subuid, uid); found {
+			t.Errorf("%d: %d", uid, first)
+		}
+	}
+}
+
 func TestTheHostsOwnFiles(t *testing.T) {
 	root, found, err := Find("root")
 	if err != nil || !found || root.UID != 0 {
@@ -88,6 +114,9 @@ func TestTheHostsOwnFiles(t *testing.T) {
 		t.Errorf("root is not in the group root: %v, %v, %v", member, found, err)
 	}
 	if _, found, err := root.InGroup("twokey-no-such-group"); err != nil || found {
+		t.Errorf("%v, %v", found, err)
+	}
+	if _, found, err := Subordinate(0); err != nil || found {
 		t.Errorf("%v, %v", found, err)
 	}
 }
@@ -107,7 +136,7 @@ func TestAFileThatOthersCanWriteIsNotRead(t *testing.T) {
 	}
 }
 
-var fuzzSeeds = []string{passwd, groups, "", "\n", ":::::::", "a:b:c", strings.Repeat(":", 1000), "a:x:1:1:::\x00", "alice:x:1000:1000:::"}
+var fuzzSeeds = []string{passwd, groups, "", "\n", ":::::::", "a:b:c", strings.Repeat(":", 1000), "a:x:1:1:::\x00", "alice:x:1000:1000:::", subuid}
 
 func FuzzFiles(f *testing.F) {
 	for _, seed := range fuzzSeeds {
@@ -117,6 +146,9 @@ func FuzzFiles(f *testing.F) {
 		a, found := find(text, name)
 		if found && (a.Name != name || name == "" || !strings.Contains("\n"+text, "\n"+name+":")) {
 			t.Errorf("%+v for %q", a, name)
+		}
+		if first, found := subordinate(text, 100007); found && !strings.Contains(text, fmt.Sprint(first)) {
+			t.Errorf("it stands for %d", first)
 		}
 		if member, found := a.inGroup(text, name); member && !found {
 			t.Error("a member of a group that is not there")

@@ -1,6 +1,7 @@
 // Package slots keeps one user from taking all of a root service: he has so many connections at a time, and the next one is refused.
 // Each connection is a process of its own, so a slot is a lock on a file, UID.N in a folder that only root can write to: it is given
-// back when the process ends, however it ends.
+// back when the process ends, however it ends. The user ids that somebody takes on in user namespaces of his own (subuid(5)) have the
+// slots of one user together.
 package slots
 
 import (
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"twokey/internal/localfiles"
 	"twokey/internal/safefile"
 )
 
@@ -23,7 +25,12 @@ var empty = safefile.Rules{MaxSize: 0, Forbid: 0o077}
 // Take takes one of n slots of a user in the folder dir, which is made if it is not there, and does not wait. The slot is in use until
 // the file that it returns is closed, at the latest to the end of the process; a program that is started meanwhile does not hold it.
 // ErrFull when there is none; any other error is one of the file system.
+//
+// Attack: with newuidmap(1) connect as 65536 users, each with slots of his own, until nobody else has a connection and /run no file.
 func Take(dir string, uid uint32, n int) (*os.File, error) {
+	if first, found, err := localfiles.Subordinate(uid); err == nil && found { // a file that cannot be read must not shut everybody out
+		uid = first
+	}
 	d, err := safefile.MakeDir(dir, 0o700)
 	if err != nil {
 		return nil, err

@@ -73,6 +73,37 @@ func TestManyAtOnceGetNoMoreThanThereAre(t *testing.T) {
 	}
 }
 
+const inside = "TWOKEY_SLOTS_TEST"
+
+// It runs once more with a table of its own in the place of /etc/subuid.
+func TestTheUserIDsOfOneOwnerHaveTheSlotsOfOne(t *testing.T) {
+	if os.Getenv(inside) == "" {
+		table := filepath.Join(t.TempDir(), "subuid")
+		if err := os.WriteFile(table, []byte("alice:100000:65536\nbob:165536:65536\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount --bind "$0" /etc/subuid && exec "$1" -test.run='^'$2'$'`, table, os.Args[0], t.Name())
+		cmd.Env = append(os.Environ(), inside+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "self")
+	for i, uid := range []uint32{100000, 100001, 165535, 165536, 1000} {
+		slot, err := Take(dir, uid, 1)
+		if full := i == 1 || i == 2; errors.Is(err, ErrFull) != full || err != nil && !full {
+			t.Errorf("%d: %v", uid, err)
+		}
+		if slot != nil {
+			defer slot.Close()
+		}
+	}
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 3 {
+		t.Errorf("%d files, %v", len(files), err)
+	}
+}
+
 // Attack: what was started for a connection outlives it, and the user never gets the slot back.
 func TestAProgramThatIsStartedMeanwhileDoesNotHoldTheSlot(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "self")
