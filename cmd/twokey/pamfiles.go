@@ -46,7 +46,8 @@ func (w wiring) phases() string {
 	return strings.Join(all, ", ")
 }
 
-// wirings are the services whose stacks name our module, sorted; first those whose own file does, then those that include it.
+// wirings are the services of logins whose stacks name our module, sorted; first those whose own file does, then those that include it.
+// That by which users change their devices comes with the program and lets nobody in: a host that has no other asks nobody.
 func (h *host) wirings() ([]wiring, error) {
 	names, err := h.pam().Services()
 	if err != nil {
@@ -54,6 +55,9 @@ func (h *host) wirings() ([]wiring, error) {
 	}
 	var own, through []wiring
 	for _, name := range names {
+		if name == selfService {
+			continue
+		}
 		s, err := h.pam().Read(name)
 		if err != nil {
 			return nil, err

@@ -39,6 +39,7 @@ func TestWiringsFindsTheModuleWhereverItStands(t *testing.T) {
 		"nobody calls it":                     {map[string]string{"etc/pam.d/sshd": "auth required pam_unix.so\n"}, ""},
 		"three phases":                        {map[string]string{"etc/pam.d/sshd": "auth" + line + "account" + line + "session" + line}, "sshd: auth, account, session"},
 		"a last line of its own":              {map[string]string{"etc/pam.d/sshd": "auth required pam_twokey.so"}, "sshd: auth"},
+		"what lets nobody in":                 {map[string]string{"etc/pam.d/twokey-self": "auth" + line}, ""},
 		"a comment":                           {map[string]string{"etc/pam.d/sshd": "#auth" + line + "auth required pam_unix.so # pam_twokey.so\n"}, ""},
 		"a line in two":                       {map[string]string{"etc/pam.d/sshd": "auth \\\n" + line}, "sshd: auth"},
 		"another's argument":                  {map[string]string{"etc/pam.d/sshd": "auth required pam_exec.so pam_twokey.so\n"}, ""},
