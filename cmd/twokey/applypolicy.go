@@ -104,9 +104,7 @@ func (a *application) userDemands() []demand {
 		if k.exempt {
 			require, exempt = exempt, require
 		}
-		for _, d := range demandsOf(together[k].Line, entry, require, exempt) {
-			all = append(all, d)
-		}
+		all = append(all, demandsOf(together[k].Line, entry, require, exempt)...)
 	}
 	return all
 }
