@@ -68,8 +68,11 @@ func TestReadHomeMustNotReadWhatIsNotTheUsers(t *testing.T) {
 			t.Errorf("%q: %+v", name, got)
 		}
 	}
-	_, err := ReadHome(at+"/file", stranger+1, 7)
-	want(t, err, ErrOwner)
+	write(t, at+"/roots", "content", 0o600)
+	for _, name := range []string{"file", "roots"} { // another's home, whoever's the file is
+		_, err := ReadHome(at+"/"+name, stranger+1, 7)
+		want(t, err, ErrOwner)
+	}
 	if after := openDescriptors(t); after != before {
 		t.Errorf("%d descriptors open, before it were %d", after, before)
 	}
