@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -41,7 +42,11 @@ class Program:
 
     def __init__(self, module: AnsibleModule) -> None:
         self.module = module
-        self.path: str = module.get_bin_path(module.params['executable'], required=True, opt_dirs=['/usr/bin', '/usr/local/bin'])
+        self.path = module.get_bin_path(module.params['executable'], required=not module.check_mode)
+        # In check mode the tasks before may only have told that they would set the host up.
+        if module.check_mode and not (self.path and os.path.exists(module.params['config'])):
+            module.warn('twokey is not set up on this host yet: what would be changed cannot be told')
+            module.exit_json(changed=True, users=[], left=0)
 
     def run(self, *arguments: str, stdin: str | None = None) -> Answer:
         """Runs it, whatever comes of it."""
