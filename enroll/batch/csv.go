@@ -63,7 +63,7 @@ func header(line string) ([]string, error) {
 	}
 	for i, name := range names {
 		if !slices.Contains(userColumns, name) && !slices.Contains(deviceColumns, name) {
-			return nil, fmt.Errorf("unknown column %.40q, want some of %s", name, strings.Join(slices.Concat(userColumns, deviceColumns), ", "))
+			return nil, fmt.Errorf("unknown column %s, want some of %s", shown(name), strings.Join(slices.Concat(userColumns, deviceColumns), ", "))
 		}
 		if slices.Contains(names[:i], name) {
 			return nil, fmt.Errorf("the column %s is there twice", name)

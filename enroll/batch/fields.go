@@ -22,6 +22,16 @@ const (
 	maxCounter  = 1<<53 - 1
 )
 
+// shown quotes the beginning of a text for an error, unless it can be a secret that stands in the wrong place.
+//
+// Attack: a table whose columns were shifted, and secrets in the log of whatever has applied it.
+func shown(text string) string {
+	if raw, err := factor.DecodeSecret(text); err == nil && len(raw) >= factor.FloorOfSecret {
+		return fmt.Sprintf("%d characters that can be a secret", len(text))
+	}
+	return fmt.Sprintf("%.40q", text)
+}
+
 // set gives a field of a user its value; it reports false for a field that a user has not.
 func (u *User) set(field, text string) (known bool, err error) {
 	switch field {
@@ -57,7 +67,7 @@ func (d *Device) set(field, text string, o Options) (known bool, err error) {
 		d.Secret, err = secret(text, o.AllowShort)
 	case "method":
 		if d.Method = factor.Method(text); d.Method != factor.TOTP && d.Method != factor.HOTP {
-			err = fmt.Errorf("want totp or hotp, not %.20q", text)
+			err = fmt.Errorf("want totp or hotp, not %s", shown(text))
 		}
 	case "digits":
 		d.Digits, err = number(text, factor.MinDigits, factor.MaxDigits)
@@ -110,14 +120,14 @@ func absent(text string) (bool, error) {
 	case "false":
 		return true, nil
 	}
-	return false, fmt.Errorf("want true or false, not %.20q", text)
+	return false, fmt.Errorf("want true or false, not %s", shown(text))
 }
 
 // number reads a number as it is written plainly: what begins with a zero is eight to some and an error to others.
 func number(text string, from, to int) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || strconv.Itoa(n) != text || n < from || n > to {
-		return 0, fmt.Errorf("want a number from %d to %d, not %.20q", from, to, text)
+		return 0, fmt.Errorf("want a number from %d to %d, not %s", from, to, shown(text))
 	}
 	return n, nil
 }
@@ -152,7 +162,7 @@ func until(text string, in *time.Location) (*time.Time, error) {
 	}
 	moment, err := time.Parse(time.RFC3339, text)
 	if err != nil || moment.Nanosecond() != 0 || moment.Year() < 1970 {
-		return nil, fmt.Errorf("want a day such as 2027-06-30, a moment such as 2027-06-30T12:00:00Z, or %s, not %.40q", never, text)
+		return nil, fmt.Errorf("want a day such as 2027-06-30, a moment such as 2027-06-30T12:00:00Z, or %s, not %s", never, shown(text))
 	}
 	return &moment, nil
 }
@@ -160,7 +170,7 @@ func until(text string, in *time.Location) (*time.Time, error) {
 // day checks a day of the policy.
 func day(text string) (string, error) {
 	if _, err := time.Parse(time.DateOnly, text); err != nil {
-		return "", fmt.Errorf("want a day such as 2026-12-31, not %.40q", text)
+		return "", fmt.Errorf("want a day such as 2026-12-31, not %s", shown(text))
 	}
 	return text, nil
 }

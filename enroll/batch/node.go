@@ -84,7 +84,7 @@ func (r reader) set(key string, n *yaml.Node, to setter) error {
 	known, err := to(key, n.Value)
 	switch {
 	case !known:
-		return r.wrong(n, "unknown field %.40q", key)
+		return r.wrong(n, "unknown field %s", shown(key))
 	case err != nil:
 		return r.wrong(n, "%s: %w", key, err)
 	}

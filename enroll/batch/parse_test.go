@@ -163,7 +163,7 @@ func TestRowsThatAreRefused(t *testing.T) {
 		"user: [a]":               "4: user: want one value",
 		"user: &x a":              "4: user: want one value, without anchors",
 		"user: !!str a":           "4: user: want one value, without anchors",
-		"user: *x":                "4: not YAML: unknown anchor 'x' referenced",
+		"user: *x":                "4: not YAML: an alias of nothing",
 		"user: a/b":               "4: user: \"a/b\" cannot be a name",
 		"user: ..":                "4: user: \"..\" cannot be a name",
 		`user: "a\nb"`:            "4: user: want 1 to 256 bytes of printable text",
@@ -327,6 +327,29 @@ func TestNothingPrintsASecret(t *testing.T) {
 		text := fmt.Sprintf(verb+verb+verb, f.Users[0], f.Users[0].Devices[0], *f)
 		if strings.Contains(text, "12345678901234567890") || strings.Contains(text, rfcSecret) || strings.Contains(text, "3132333435") || strings.Contains(text, "0x31, 0x32") {
 			t.Errorf("%s: %s", verb, text)
+		}
+	}
+}
+
+// A table whose columns were shifted must not bring secrets into the log of whatever applies it.
+func TestNoErrorRepeatsASecretInTheWrongPlace(t *testing.T) {
+	for name, text := range map[string]string{
+		"method.csv":      "user,method\na," + rfcSecret + "\n",
+		"present.csv":     "user,device_present\na," + rfcSecret + "\n",
+		"digits.csv":      "user,digits\na," + rfcSecret + "\n",
+		"until.csv":       "user,until\na," + rfcSecret + "\n",
+		"header.csv":      "user," + rfcSecret + "\n",
+		"field.yaml":      "version: 1\nusers:\n- user: a\n  " + rfcSecret + ": x\n",
+		"alias.yaml":      "version: 1\nusers:\n- user: a\n  devices:\n  - secret: *" + rfcSecret + "\n",
+		"require_by.yaml": "version: 1\nusers:\n- user: a\n  require: {by: " + rfcSecret + "}\n",
+	} {
+		f, err := Parse(name, strings.NewReader(text), Options{})
+		said := fmt.Sprint(err)
+		if f != nil && len(f.Wrong) == 1 {
+			said = f.Wrong[0].Error()
+		}
+		if !strings.HasPrefix(said, name+":") || strings.Contains(said, rfcSecret[:8]) {
+			t.Errorf("%s", said)
 		}
 	}
 }

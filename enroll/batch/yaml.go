@@ -151,7 +151,7 @@ func (s *splitter) endItem() {
 	s.item = nil
 	var document yaml.Node
 	if err := yaml.Unmarshal([]byte(it.text.String()), &document); err != nil {
-		s.p.wrong(it.errorLine(err), "", errors.New("not YAML: "+yamlPlace.ReplaceAllString(err.Error(), "")))
+		s.p.wrong(it.errorLine(err), "", errors.New("not YAML: "+whatIsNoYAML(err)))
 		return
 	}
 	n := reader{first: it.line, options: s.p.options}
@@ -178,6 +178,15 @@ func (s *splitter) endItem() {
 
 // yamlPlace begins the library's errors.
 var yamlPlace = regexp.MustCompile(`^yaml: (line (\d+): )?`)
+
+// whatIsNoYAML is the library's error without its place.
+func whatIsNoYAML(err error) string {
+	text := yamlPlace.ReplaceAllString(err.Error(), "")
+	return unknownAlias.ReplaceAllString(text, "an alias of nothing: a value that begins with * needs quotation marks")
+}
+
+// unknownAlias is the one error of the library that repeats what stands in the file: a secret, if that begins with an asterisk.
+var unknownAlias = regexp.MustCompile(`^unknown anchor .*`)
 
 // errorLine is where in the file the library found the entry not to be YAML.
 func (it *item) errorLine(err error) int {

@@ -56,17 +56,20 @@ func readCSV(c *collector, r io.Reader) error {
 // translate turns a header into that of apply.
 func translate(line string) (string, error) {
 	names := strings.Split(strings.TrimSpace(strings.TrimPrefix(line, "\ufeff")), ",")
+	unknown := ""
 	for i, name := range names {
-		known := columns[strings.ToLower(strings.Trim(strings.TrimSpace(name), `"`))]
-		if known == "" {
-			return "", fmt.Errorf("unknown column %.40q, want some of %s", name, strings.Join(knownColumns(), ", "))
+		names[i] = columns[strings.ToLower(strings.Trim(strings.TrimSpace(name), `"`))]
+		if names[i] == "" && unknown == "" {
+			unknown = name
 		}
-		names[i] = known
 	}
 	for _, needed := range []string{"user", "secret"} {
 		if !slices.Contains(names, needed) {
 			return "", fmt.Errorf("there is no column %s: want a header such as user,secret", needed)
 		}
+	}
+	if unknown != "" { // not before: where there is no header it is a secret
+		return "", fmt.Errorf("unknown column %.40q, want some of %s", unknown, strings.Join(knownColumns(), ", "))
 	}
 	return strings.Join(names, ","), nil
 }

@@ -193,8 +193,10 @@ func TestARowThatIsWrongStopsNoOther(t *testing.T) {
 
 // wholeFiles are files of which nothing can be used.
 var wholeFiles = map[string]sample{
-	"csv, empty":             {CSV, "", Options{}, "unknown column"},
+	"csv, empty":             {CSV, "", Options{}, "there is no column user"},
+	"csv, no header":         {CSV, rfcBase32 + ",alice\n", Options{}, "there is no column user"},
 	"csv, another column":    {CSV, "user,secret,colour\n", Options{}, "file: line 1: unknown column \"colour\""},
+	"csv, without a header":  {CSV, rfcBase32 + ",alice\n", Options{}, "there is no column user"},
 	"csv, recovery codes":    {CSV, "user,secret,recovery_codes\n", Options{}, "unknown column"},
 	"csv, taking away":       {CSV, "user,secret,present\n", Options{}, "unknown column"},
 	"csv, no user":           {CSV, "secret\n", Options{}, "there is no column user"},
@@ -234,12 +236,12 @@ type endless struct {
 	at   int
 }
 
-func (e *endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = e.text[e.at%len(e.text)]
-		e.at++
+func (e *endless) Read(p []byte) (n int, err error) {
+	for n < len(p) {
+		copied := copy(p[n:], e.text[e.at:])
+		n, e.at = n+copied, (e.at+copied)%len(e.text)
 	}
-	return len(p), nil
+	return n, nil
 }
 
 func TestFilesThatAreTooLarge(t *testing.T) {
@@ -253,10 +255,10 @@ func TestFilesThatAreTooLarge(t *testing.T) {
 		"oath":              {OATH, comment, ErrSize.Error()},
 		"otpauth":           {OTPAuth, comment, ErrSize.Error()},
 		"migration":         {Migration, comment, ErrSize.Error()},
-		"csv":               {CSV, comment, "unknown column"},
+		"csv":               {CSV, comment, "there is no column user"},
 		"oath, lines":       {OATH, "#\n", "more than 262144 lines"},
 		"otpauth, lines":    {OTPAuth, "x\n", "more than 262144 lines"},
-		"pskc":              {PSKC, "<!-- x" + strings.Repeat(" ", 1000) + " -->", ErrSize.Error()},
+		"pskc":              {PSKC, "<!-- x" + strings.Repeat(" ", 60_000) + " -->", ErrSize.Error()},
 		"pskc, elements":    {PSKC, "<a/>", "more than 524288 elements"},
 		"pskc, text":        {PSKC, strings.Repeat("x", 1000) + "<!-- -->", "more than 64 KiB of text"},
 		"something unknown": {"other", "x", "unknown format"},
