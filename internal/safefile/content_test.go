@@ -1,6 +1,8 @@
 package safefile
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -177,4 +179,28 @@ func TestWriteExportMustNotShowOrOverwriteAnything(t *testing.T) {
 	t.Chdir(path)
 	must(t, WriteExport("relative.svg", []byte("picture")))
 	holds(t, filepath.Join(path, "relative.svg"), "picture", 0o600)
+}
+
+func TestReadIntoGivesWhatReadGivesAndRefusesWhatItRefuses(t *testing.T) {
+	d, path := scratch(t)
+	rules := Rules{MaxSize: 8, Forbid: 0o077}
+	for name, content := range map[string]string{"empty": "", "short": "abc", "full": "12345678", "one more": "123456789", "open": "abc"} {
+		write(t, path+"/"+name, content, 0o600)
+	}
+	must(t, os.Chmod(path+"/open", 0o640))
+	for _, name := range []string{"empty", "short", "full", "one more", "open", "none"} {
+		content, err := d.Read(name, rules)
+		buffer := make([]byte, rules.MaxSize+1)
+		n, errInto := d.ReadInto(buffer, name, rules)
+		if string(buffer[:n]) != string(content) || fmt.Sprint(errInto) != fmt.Sprint(err) {
+			t.Errorf("%s: %q, %v, and Read %q, %v", name, buffer[:n], errInto, content, err)
+		}
+	}
+	// What has no size until it is read, as what grows after it was looked at.
+	proc, err := OpenDir("/proc/self")
+	must(t, err)
+	defer proc.Close()
+	if _, err := proc.ReadInto(make([]byte, 9), "status", Rules{MaxSize: 8}); !errors.Is(err, ErrSize) {
+		t.Errorf("more than the limit, and nobody knew: %v", err)
+	}
 }

@@ -151,12 +151,13 @@ func first(kind string, value []byte) ([]byte, error) {
 
 // Read returns the value without taking the lock: what was last written, or, while somebody is writing, one before.
 func Read(dir *safefile.Dir, name, kind string) ([]byte, error) {
-	content, err := dir.Read(name, rules)
+	var content [fileSize + 1]byte // not allocated: of a list of many users it would be most of the garbage
+	n, err := dir.ReadInto(content[:], name, rules)
 	if err != nil {
 		return nil, err
 	}
-	if s, _, err := current(kind, content); err == nil {
-		return s.value, nil
+	if s, _, err := current(kind, content[:n]); err == nil {
+		return bytes.Clone(s.value), nil
 	}
 	// It is damaged, or a writer was fast enough to spoil one slot after the other while they were read. Under the lock nobody is.
 	f, err := Acquire(dir, name, kind)
