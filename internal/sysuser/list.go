@@ -55,14 +55,19 @@ import "C"
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"syscall"
 	"unsafe"
 )
 
+// listing is held while accounts are listed: libc has one position in the list, and two at once would each get a part of it.
+var listing sync.Mutex
+
 // All lists the accounts that the name service lists, each name once. A directory with many users, or one that does not answer just
-// now, may list none and find them all the same: [Lookup]. It is not for two goroutines at once, since libc has one position in
-// the list.
+// now, may list none and find them all the same: [Lookup].
 func All() ([]Account, error) {
+	listing.Lock()
+	defer listing.Unlock()
 	size := C.size_t(4096)
 	buffer := (*C.char)(C.malloc(size))
 	defer func() { C.free(unsafe.Pointer(buffer)) }()

@@ -1,11 +1,15 @@
 package sysuser
 
+import "sync"
+
 // few is up to how many users are looked up one by one: each is a walk through the whole of /etc/passwd.
 const few = 64
 
 // Directory looks up many users.
 type Directory struct {
 	listed map[string]Account
+	lock   sync.Mutex // of groups
+	groups map[string]*membership
 }
 
 // NewDirectory prepares for so many questions. For more than a few it reads the list of all accounts once: a hundred thousand walks
