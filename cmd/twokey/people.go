@@ -18,16 +18,17 @@ import (
 
 // person is a user as list, show and status see him: without a look at his secrets.
 type person struct {
-	name     string
-	account  *sysuser.Account // nil: there is no such account, or not any more
-	system   bool             // a system account
-	enrolled bool             // has a secret file
-	state    *state.State     // nil: none
-	problem  error            // the state is there and cannot be used
-	outcome  policy.Outcome   // on a service that nothing names
-	services []service        // and on each that the policy names
-	logins   []cameIn         // the last ones, where they were looked for
-	code     *time.Time       // until when an enrolment code is open for him; nil: none is, or he is enrolled
+	name      string
+	account   *sysuser.Account   // nil: there is no such account, or not any more
+	directory *sysuser.Directory // knows the groups; nil: libc does
+	system    bool               // a system account
+	enrolled  bool               // has a secret file
+	state     *state.State       // nil: none
+	problem   error              // the state is there and cannot be used
+	outcome   policy.Outcome     // on a service that nothing names
+	services  []service          // and on each that the policy names
+	logins    []cameIn           // the last ones, where they were looked for
+	code      *time.Time         // until when an enrolment code is open for him; nil: none is, or he is enrolled
 }
 
 // service is what the policy says of a user on one service.
@@ -49,7 +50,7 @@ func (h *host) person(u *enroll.Users, name string) (person, error) {
 
 // readPerson is what the name service and the files say.
 func readPerson(directory *sysuser.Directory, u *enroll.Users, name string) (person, error) {
-	p := person{name: name}
+	p := person{name: name, directory: directory}
 	found, err := directory.Lookup(name)
 	if err == nil {
 		p.name, p.account = found.Name, &found
@@ -145,7 +146,7 @@ func (p *person) apart() []service {
 
 // inGroup is what the policy asks. A group that does not exist has no members.
 func (p *person) inGroup(group string) (bool, error) {
-	in, err := p.account.InGroup(group)
+	in, err := p.directory.InGroup(*p.account, group)
 	if errors.Is(err, sysuser.ErrUnknown) {
 		return false, nil
 	}

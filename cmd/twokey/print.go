@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,6 +113,51 @@ func (u *ui) object(v any) error {
 	}
 	u.print(b.String())
 	return nil
+}
+
+// printArray is object for a list of so many things that they are printed one by one, each as it is made.
+func printArray[T any](u *ui, all []T, of func(*T) any) error {
+	if len(all) == 0 {
+		return u.object([]T{})
+	}
+	out := wholeLines{ui: u}
+	e := json.NewEncoder(&out.text)
+	e.SetEscapeHTML(false)
+	e.SetIndent("  ", "  ")
+	before := "[\n  "
+	for i := range all {
+		out.text.WriteString(before)
+		if err := e.Encode(of(&all[i])); err != nil {
+			return err
+		}
+		out.text.Truncate(out.text.Len() - 1) // the comma comes before the end of the line
+		out.ended()
+		before = ",\n  "
+	}
+	out.text.WriteString("\n]\n")
+	out.flush()
+	return nil
+}
+
+// wholeLines gathers text, to be printed in few pieces that do not end within a character: each is a message over the socket.
+type wholeLines struct {
+	ui   *ui
+	text bytes.Buffer
+}
+
+// piece is how much is gathered, in bytes.
+const piece = 32 << 10
+
+// ended is called where a piece may end.
+func (w *wholeLines) ended() {
+	if w.text.Len() >= piece {
+		w.flush()
+	}
+}
+
+func (w *wholeLines) flush() {
+	w.ui.print(w.text.String())
+	w.text.Reset()
 }
 
 // attach gives another program our terminal. With --json what it prints goes to standard error: standard output is one JSON value.

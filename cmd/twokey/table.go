@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/csv"
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -17,9 +18,12 @@ func (u *ui) table(rows [][]string) error {
 	if !terminal {
 		columns = 0
 	}
+	out := wholeLines{ui: u}
 	for _, line := range tableLines(rows, columns) {
-		u.print(line + "\n")
+		out.text.WriteString(line + "\n")
+		out.ended()
 	}
+	out.flush()
 	return nil
 }
 
@@ -107,20 +111,22 @@ func fold(text string, width int) []string {
 }
 
 // csv prints rows as comma-separated values, RFC 4180 with plain line ends.
-func (u *ui) csv(rows [][]string) error {
-	var b strings.Builder
-	w := csv.NewWriter(&b)
-	for _, row := range rows {
-		safe := make([]string, 0, len(row))
+func (u *ui) csv(rows iter.Seq[[]string]) error {
+	out := wholeLines{ui: u}
+	w := csv.NewWriter(&out.text)
+	var safe []string
+	for row := range rows {
+		safe = safe[:0]
 		for _, cell := range row {
 			safe = append(safe, noFormula(visible(cell)))
 		}
 		if err := w.Write(safe); err != nil {
 			return err
 		}
+		w.Flush()
+		out.ended()
 	}
-	w.Flush()
-	u.print(b.String())
+	out.flush()
 	return w.Error()
 }
 
@@ -130,6 +136,9 @@ const formulaSigns = "=+-@＝＋－＠"
 // noFormula puts a ' before what a spreadsheet would run: users choose their own full names (chfn), and whoever opens the list is
 // an administrator. A semicolon begins a new cell where the language of the spreadsheet has the comma for fractions.
 func noFormula(cell string) string {
+	if !strings.ContainsAny(cell, formulaSigns) {
+		return cell
+	}
 	parts := strings.Split(cell, ";")
 	for i, part := range parts {
 		if trimmed := strings.TrimLeft(part, " \"'"); trimmed != "" && strings.ContainsAny(firstRune(trimmed), formulaSigns) {

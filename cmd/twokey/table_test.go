@@ -61,7 +61,7 @@ func TestNoCellIsAFormula(t *testing.T) {
 	}
 	var out strings.Builder
 	u := &ui{out: &out}
-	if err := u.csv([][]string{{"a", "x\t=1\r\n", `say "hi", =1`}}); err != nil || out.String() != "a,x?=1??,\"say \"\"hi\"\", =1\"\n" {
+	if err := u.csv(slices.Values([][]string{{"a", "x\t=1\r\n", `say "hi", =1`}})); err != nil || out.String() != "a,x?=1??,\"say \"\"hi\"\", =1\"\n" {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }
