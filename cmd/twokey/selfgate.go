@@ -118,7 +118,7 @@ func (g *gate) withoutDevice() error {
 	case g.enrolled:
 		return nil
 	case g.as != bySelf:
-		return failed("who is of the %s needs a second factor of his own first", g.as).hint("twokey enroll")
+		return failed("who acts as %s needs a second factor of his own first", g.as).hint("twokey enroll")
 	case !g.bare, g.replace:
 		return about(him, enroll.ErrNotEnrolled)
 	case g.wish != "enroll":
@@ -168,7 +168,8 @@ func (g *gate) prove() error {
 
 // unproven is that nothing showed that it is he.
 func (g *gate) unproven(reason string) error {
-	refused := &advised{text: fmt.Sprintf("%s is not proven to be you: %s", g.actor.account.Name, reason), status: exitNo}
+	refused := (&advised{text: fmt.Sprintf("no proof that you are %s: %s", g.actor.account.Name, reason), status: exitNo}).
+		hint("your password, and then, if you have a device, a code that you have not used yet")
 	if err := g.recordSelf(audit.Failure, "", g.wish+": "+reason); err != nil {
 		return errors.Join(refused, err)
 	}

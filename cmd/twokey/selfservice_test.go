@@ -230,7 +230,7 @@ func TestMustDoNothingBeforePAMHasFoundThatItIsHe(t *testing.T) {
 	} {
 		before := h.lastSequence()
 		out, complaint, status := h.as("alice", answers, "recovery", "new", "--yes")
-		if status != exitNo || out != "" || !strings.Contains(complaint, "is not proven to be you: authenticate: ") {
+		if status != exitNo || out != "" || !strings.Contains(complaint, "error: no proof that you are alice") {
 			t.Errorf("%s: status %d, %s, %s", sentence, status, out, complaint)
 		}
 		if r := h.lastOf(actionSelf); r.Sequence <= before || r.Outcome != audit.Failure || !strings.HasPrefix(r.Reason, "recovery new: authenticate: ") {
