@@ -274,7 +274,7 @@ func (p *Plan) compareUntil(want *Device, there secrets.Device) {
 		p.alter.Until = map[string]time.Time{}
 	}
 	p.alter.Until[want.Name] = *want.Until
-	p.note("device "+want.Name+" until", untilText(there.Until), untilText(*want.Until))
+	p.note("device "+want.Name+" until", writtenUntil(there.Until), writtenUntil(*want.Until))
 }
 
 // noteNew checks what a device is to be made of, before anything is made of it.
@@ -296,7 +296,7 @@ func (j *Job) noteNew(p *Plan, d *Device, old string) error {
 	}
 	p.note("device", old, made)
 	if d.Until != nil && !d.Until.IsZero() {
-		p.note("device "+d.Name+" until", "", untilText(*d.Until))
+		p.note("device "+d.Name+" until", "", writtenUntil(*d.Until))
 	}
 	return nil
 }
@@ -352,11 +352,4 @@ func describe(name string, p factor.Params) string {
 		return fmt.Sprintf("%s (%s, %d digits, %s)", name, p.Method, p.Digits, p.Algorithm)
 	}
 	return fmt.Sprintf("%s (%s, %d digits, every %d s, %s)", name, p.Method, p.Digits, p.Period, p.Algorithm)
-}
-
-func untilText(t time.Time) string {
-	if t.IsZero() {
-		return never
-	}
-	return t.UTC().Format(time.RFC3339)
 }
