@@ -23,7 +23,9 @@ func applyCommand(ui *ui) *cli.Command {
 		Description: "Reads a list of users, in YAML or CSV, and gives each what he lacks of it; a second time changes nothing. What the file does\n" +
 			"not name is left alone. A row that is wrong is reported with its line and stops no other. New secrets have to be seen by\n" +
 			"somebody: --sheets writes a page for each user, --show-secrets prints them; else they have to stand in the file.\n" +
-			"twokey export writes such a file.",
+			"CSV has a header with user and any of present, phone, recovery_codes, device, device_present, secret, method, digits,\n" +
+			"period, algorithm, counter, issuer, label and until. YAML has groups and their requirements too: twokey export\n" +
+			"writes such a file, or CSV with --csv.",
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "the list, .yaml or .csv: `FILE`; - is standard input"},
 			&cli.BoolFlag{Name: "check", Usage: "change nothing, and exit with status 3 if something would change"},

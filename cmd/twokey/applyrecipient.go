@@ -25,7 +25,7 @@ func recipientFlags() []cli.Flag {
 		&cli.StringFlag{Name: "out", Usage: "with --recipient: the folder `DIR` for the files and the manifest"},
 		&cli.StringFlag{Name: "signer", Usage: "with --recipient: sign with the key in `FILE`, made by twokey key new-signer"},
 		severalFlag("renew", "with --recipient: make the files of `USER` anew, with new secrets"),
-		&cli.StringFlag{Name: "issuer", Usage: "with --recipient: what the app shows above the code"},
+		&cli.StringFlag{Name: "issuer", Usage: "with --recipient: the `TEXT` that the app shows above the code"},
 	}
 }
 

@@ -161,7 +161,10 @@ func deviceEditAction(c *cli.Context, ui *ui) error {
 		return badUsage("device edit changes nothing without --until").hint("twokey device edit alice phone --until 2026-12-31")
 	}
 	var last policy.Date
-	if c.String("until") != "never" {
+	if text := c.String("until"); text != "never" {
+		if _, ok := policy.ParseDate(text); !ok {
+			return badUsage("--until: want a day such as 2026-12-31, or never, not %q", text)
+		}
 		if err := readDay(c, "until", &last); err != nil {
 			return err
 		}
