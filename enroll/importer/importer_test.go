@@ -3,12 +3,14 @@ package importer
 import (
 	"encoding/base64"
 	"fmt"
+	"io"
 	"net/url"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"twokey/enroll/batch"
 	"twokey/factor"
 )
 
@@ -244,29 +246,29 @@ func (e *endless) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
+func endlessly(text string) io.Reader { return &endless{text: text} }
+
 func TestFilesThatAreTooLarge(t *testing.T) {
-	comment := "#" + strings.Repeat(" x", 1<<14) + "\n"
 	for name, test := range map[string]struct {
 		format Format
-		text   string
+		in     io.Reader
 		want   string
 	}{
-		"google":            {GoogleAuthenticator, strings.Repeat("\n", 100) + " ", ErrSize.Error()},
-		"oath":              {OATH, comment, ErrSize.Error()},
-		"otpauth":           {OTPAuth, comment, ErrSize.Error()},
-		"migration":         {Migration, comment, ErrSize.Error()},
-		"csv":               {CSV, comment, "there is no column user"},
-		"oath, lines":       {OATH, "#\n", "more than 262144 lines"},
-		"otpauth, lines":    {OTPAuth, "x\n", "more than 262144 lines"},
-		"pskc":              {PSKC, "<!-- x" + strings.Repeat(" ", 60_000) + " -->", ErrSize.Error()},
-		"pskc, elements":    {PSKC, "<a/>", "more than 524288 elements"},
-		"pskc, text":        {PSKC, strings.Repeat("x", 1000) + "<!-- -->", "more than 64 KiB of text"},
-		"something unknown": {"other", "x", "unknown format"},
+		"google":            {GoogleAuthenticator, endlessly(strings.Repeat("\n", 100) + " "), ErrSize.Error()},
+		"oath":              {OATH, endlessly("#" + strings.Repeat(" x", 1<<14) + "\n"), ErrSize.Error()},
+		"oath, lines":       {OATH, endlessly("#\n"), "more than 262144 lines"},
+		"csv":               {CSV, io.MultiReader(strings.NewReader("user,secret\n"), endlessly(strings.Repeat(" ", 60_000)+"\n")), batch.ErrSize.Error()},
+		"pskc":              {PSKC, endlessly("<a/>"), ErrSize.Error()},
+		"pskc, elements":    {PSKC, io.LimitReader(endlessly("<a/>"), 4<<20), "more than 524288 elements"},
+		"pskc, pieces":      {PSKC, io.MultiReader(strings.NewReader("<a>"), io.LimitReader(endlessly("x<!-- -->"), 4<<20)), "more than 64 KiB of text"},
+		"something unknown": {"other", endlessly("x"), "unknown format"},
 	} {
-		_, err := Read(test.format, "file", &endless{text: test.text}, Options{User: "alice"})
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%s: %v, want %s", name, err, test.want)
-		}
+		t.Run(name, func(t *testing.T) {
+			_, err := Read(test.format, "file", test.in, Options{User: "alice"})
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %s", err, test.want)
+			}
+		})
 	}
 }
 

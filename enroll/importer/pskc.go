@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -27,11 +28,14 @@ type token struct {
 }
 
 func readPSKC(c *collector, r io.Reader) error {
-	limited := &io.LimitedReader{R: r, N: maxXML + 1}
-	top, err := parseXML(limited)
-	if limited.N <= 0 {
+	content, err := io.ReadAll(io.LimitReader(r, maxXML+1))
+	if err == nil && len(content) > maxXML {
 		err = fmt.Errorf("%w, want at most %d MiB", ErrSize, maxXML>>20)
 	}
+	if err != nil {
+		return c.whole(err)
+	}
+	top, err := parseXML(bytes.NewReader(content))
 	if err != nil {
 		return c.whole(err)
 	}
