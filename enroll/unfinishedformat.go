@@ -22,8 +22,8 @@ import (
 //	0x03  code          may be missing: key (32 bytes, random), hash (16 bytes: factor.HashRecovery of the code with that key), its end (time)
 //	0x04  draft         may be missing: id of its device (8 bytes), when it was begun (time), the draft as a note of the host key
 //	                    (secrets.HostKey.SealNote with the info "enrolment of " and the user's name) of at most 2560 bytes
-//	0x05  announcement  repeats, at most 4: process and its start (4 and 8 bytes), its parent and its start, time, service (text of at
-//	                    most 64 bytes)
+//	0x05  announcement  repeats, at most 4: process and its start (4 and 8 bytes), its parent and its start, time, whether the
+//	                    password was right before it (1 byte: 1, or 0), service (text of at most 64 bytes)
 //	0x06  lacking       repeats, at most 8: since when (time), a service whose PAM stack has no account line of ours (text of at most 64 bytes)
 //
 // # Example
@@ -36,9 +36,9 @@ import (
 //	         101112131415161718191a1b1c1d1e1f
 //	         202122232425262728292a2b2c2d2e2f    hash
 //	         01a20846fe00                        until 12:00 on 2026-11-23
-//	05 0023  000003e9 0000000000001389           announcement: process 1001
+//	05 0024  000003e9 0000000000001389           announcement: process 1001
 //	         000003e8 0000000000001388           its parent, 1000
-//	         01a1fdfb3060 0473736864             12:01, service "sshd"
+//	         01a1fdfb3060 01 0473736864          12:01, after a right password, service "sshd"
 const (
 	tagUser = iota + 1
 	tagUID
@@ -74,6 +74,7 @@ func (n *unfinished) encode() ([]byte, error) {
 	}
 	for _, w := range n.waiting {
 		content := appendStamp(appendProcess(appendProcess(nil, w.Process), w.Parent), w.Time)
+		content = appendTruth(content, w.AfterPassword)
 		b = appendSection(b, tagAnnouncement, appendText(content, w.Service))
 	}
 	for _, l := range n.lacking {
@@ -95,6 +96,13 @@ func appendStamp(b []byte, at time.Time) []byte {
 }
 
 func appendText(b []byte, text string) []byte { return append(append(b, byte(len(text))), text...) }
+
+func appendTruth(b []byte, is bool) []byte {
+	if is {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
 
 func appendProcess(b []byte, p proc.ID) []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(b, uint32(p.PID)), p.Start)
@@ -140,7 +148,7 @@ func (n *unfinished) read(tag byte, r *reader) {
 		n.draft.sealed = append([]byte(nil), r.bytes(len(r.b))...)
 		r.must(len(n.draft.sealed) > 0 && len(n.draft.sealed) <= maxSealed)
 	case tagAnnouncement:
-		n.waiting = append(n.waiting, Announcement{Process: r.process(), Parent: r.process(), Time: r.time(), Service: r.text()})
+		n.waiting = append(n.waiting, Announcement{Process: r.process(), Parent: r.process(), Time: r.time(), AfterPassword: r.truth(), Service: r.text()})
 		r.must(len(n.waiting) <= maxWaiting)
 	case tagLacking:
 		n.lacking = append(n.lacking, lacking{since: r.time(), service: r.text()})
@@ -174,6 +182,12 @@ func (r *reader) number(size int) (n uint64) {
 }
 
 func (r *reader) time() time.Time { return time.UnixMilli(int64(r.number(stampSize))).UTC() }
+
+func (r *reader) truth() bool {
+	n := r.number(1)
+	r.must(n <= 1)
+	return n == 1
+}
 
 func (r *reader) process() proc.ID { return proc.ID{PID: int32(r.number(4)), Start: r.number(8)} }
 

@@ -27,7 +27,8 @@ func exampleUnfinished() *unfinished {
 	for i := range n.code.hash {
 		n.code.hash[i] = byte(32 + i)
 	}
-	n.waiting = []Announcement{{Process: proc.ID{PID: 1001, Start: 5001}, Parent: proc.ID{PID: 1000, Start: 5000}, Service: "sshd", Time: noon.Add(time.Minute)}}
+	n.waiting = []Announcement{{Process: proc.ID{PID: 1001, Start: 5001}, Parent: proc.ID{PID: 1000, Start: 5000}, Service: "sshd", Time: noon.Add(time.Minute),
+		AfterPassword: true}}
 	return n
 }
 
@@ -88,7 +89,7 @@ func unfinishedSeeds(t testing.TB) map[string][]byte {
 	section := func(tag byte, content ...[]byte) []byte { return appendSection(nil, tag, bytes.Join(content, nil)) }
 	put := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
 	service := func(text string) []byte {
-		return section(tagAnnouncement, waiting[3:33], []byte{byte(len(text))}, []byte(text))
+		return section(tagAnnouncement, waiting[3:34], []byte{byte(len(text))}, []byte(text))
 	}
 	lacks := func(text string) []byte {
 		return section(tagLacking, make([]byte, 6), []byte{byte(len(text))}, []byte(text))
@@ -110,7 +111,9 @@ func unfinishedSeeds(t testing.TB) map[string][]byte {
 		"nine services that lack":  put(least, bytes.Repeat(lacks("su"), 9)),
 		"a service without a name": put(least, service("")), "a service of 65 bytes": put(least, service(strings.Repeat("s", 65))),
 		"a service that is not UTF-8": put(least, service("\xff")), "a service with a line feed": put(least, service("su\n")),
-		"lacking without a name": put(least, lacks("")), "a length beyond the end": put(least, []byte{tagCode, 0, 9}),
+		"a right password that is 2":                        put(least, section(tagAnnouncement, waiting[3:33], []byte{2}, []byte("\x04sshd"))),
+		"an announcement that does not say of the password": put(least, section(tagAnnouncement, waiting[3:33], []byte("\x04sshd"))),
+		"lacking without a name":                            put(least, lacks("")), "a length beyond the end": put(least, []byte{tagCode, 0, 9}),
 		"an unknown tag": put(least, section(tagLacking+1)), "tag 0": put(section(0), least), "a later tag": put(least, section(0x80)),
 		"a byte too many": put(whole, []byte{0}), "a byte too many inside": put(least, section(tagCode, code[3:], []byte{0})),
 	}
@@ -124,7 +127,7 @@ func unfinishedSeeds(t testing.TB) map[string][]byte {
 
 func TestWhatIsNoUnfinishedEnrolmentIsRefused(t *testing.T) {
 	seeds := unfinishedSeeds(t)
-	if len(seeds) != 50 {
+	if len(seeds) != 52 {
 		t.Errorf("%d seeds", len(seeds))
 	}
 	for sentence, b := range seeds {

@@ -18,7 +18,8 @@ type Enrolment interface {
 	CodeOpen(user string) (bool, error)
 	// CheckCode is nil for the user's open enrolment code, which is used up by Draft.Finish only; else ErrCode or ErrCodeEnded.
 	CheckCode(a Account, answer string) error
-	// Announce keeps that the account phase of a login has to ask. ErrNoAccountLine: at this service none will come.
+	// Announce keeps that the account phase of a login has to ask. ErrNoAccountLine: at this service none will come, since there is no
+	// account line, or since one has not come after a right password.
 	Announce(a Account, n Announcement) error
 	// TakeAnnouncement reports whether the same process has announced itself at the same service, and ends that.
 	TakeAnnouncement(a Account, n Announcement) (bool, error)
@@ -66,6 +67,7 @@ type Announcement struct {
 	Process, Parent proc.ID // of the application
 	Service         string
 	Time            time.Time
+	AfterPassword   bool // authenticate comes only after a right password: else it may be a stranger's login
 }
 
 // Errors of an Enrolment on which the login branches.
@@ -73,7 +75,7 @@ var (
 	ErrCode          = errors.New("wrong enrolment code")
 	ErrCodeEnded     = errors.New("the enrolment code has ended, or was used")
 	ErrMeanwhile     = errors.New("what was begun has been ended meanwhile, or the user has a device by now")
-	ErrNoAccountLine = errors.New("the account line of pam_twokey.so is missing in this service's file in /etc/pam.d")
+	ErrNoAccountLine = errors.New("the account line of pam_twokey.so is missing in this service's file in /etc/pam.d, or its program does not ask it")
 )
 
 // What the audit log calls the events of an enrolment at login.
@@ -88,7 +90,8 @@ func (r *run) enrolment() (Enrolment, error) { return r.host.Enrolment(r.policy)
 func (r *run) whoEnrols() Account { return Account{r.hello.Name, r.hello.UID} }
 
 func (r *run) announcement() Announcement {
-	return Announcement{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service, Time: r.host.Now()}
+	return Announcement{Process: r.host.Application, Parent: r.host.Parent, Service: r.hello.Service, Time: r.host.Now(),
+		AfterPassword: r.hello.Flags&wire.FlagAfterPassword != 0}
 }
 
 // enrolsHere reports whether the account phase of this login is to give the user a device.

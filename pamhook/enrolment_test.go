@@ -77,6 +77,9 @@ func TestMustLinkNothingInAuthenticate(t *testing.T) {
 			if !slices.Equal(w.prompts, asked) || slices.Contains(w.calls, "LoadDecoy") != (asks > 0) {
 				t.Errorf("flags %d: asked %q, did %v", flags, w.prompts, w.calls)
 			}
+			if n := w.enrol.announced; len(n) != 1 || n[0].AfterPassword != (flags != 0) { // a stranger's must not close the service
+				t.Errorf("flags %d: announced %+v", flags, n)
+			}
 			if _, err := w.states.Read("bob"); !errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("flags %d: there is a state: %v", flags, err)
 			}

@@ -50,6 +50,9 @@
 //   - Nobody MUST be let on before the device is in force and that is in the log. Nothing MUST be linked of which nothing can be recorded.
 //   - Nothing of it MUST be forgiven at the console.
 //   - A session MUST NOT open for a login whose account phase was announced and never came; nobody is announced at that service then.
+//   - What was announced MUST say whether the password was right before it. By that a program that asks for no more than authenticate is
+//     found out when it has let the user in by his password once (package enroll); where the line does not say after=password it is not,
+//     since a stranger could have announced as much, and lets in by the password while a code is open or at_login is "yes".
 //
 // # The session
 //
