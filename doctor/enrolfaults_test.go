@@ -80,6 +80,9 @@ func lines(text string) func(*scratch) { return swap(yaml, "version: 1\n", "vers
 
 func plain(s *scratch) { s.write(yaml, goodFiles()[yaml]) }
 
+// endsIt is our line when nothing behind it is asked.
+const endsIt = "auth [success=done ignore=ignore default=die] pam_twokey.so\n"
+
 var enrolFaults = map[string]fault{
 	"a login has found that the account line is missing": {
 		plant: all(learnt("sudo"), swap(sudoPAM, "account required pam_twokey.so\n", "")),
@@ -95,6 +98,27 @@ var enrolFaults = map[string]fault{
 		plant: lines("enroll: {at_login: 'yes'}\n"),
 		id:    "enrol-by-password", severity: Warning,
 		fix: "run: twokey config set enroll.at_login with-code", mend: func(s *scratch) { plain(s); lines("enroll: {at_login: with-code}\n")(s) },
+	},
+	"our line ends authenticate before the password": {
+		plant: swap(sudoPAM, unixOne+decoyOne+realAuth, endsIt+"auth required pam_unix.so\n"),
+		id:    "enrol-without-password", severity: Error,
+		fix: `/etc/pam.d/sudo line 1: write "auth required pam_twokey.so"`,
+	},
+	"our line is all that authenticate asks": {
+		plant: swap(sudoPAM, unixOne+decoyOne+realAuth, "auth required pam_env.so\nauth required pam_twokey.so\n"),
+		id:    "enrol-without-password", severity: Error,
+		fix: `/etc/pam.d/sudo line 2: put before it "auth requisite pam_unix.so"`,
+	},
+	"our line ends authenticate over ssh before the password": {
+		plant: swap(sshdPAM, unixOne+decoyOne+realAuth, endsIt+"auth required pam_unix.so\n"),
+		id:    "enrol-without-password", severity: Error,
+		fix: `/etc/pam.d/sshd line 1: write "auth required pam_twokey.so"`,
+	},
+	"our line is all that authenticate asks over ssh, where a key is enough too": {
+		plant: all(swap(sshdPAM, unixOne+decoyOne+realAuth, "auth required pam_twokey.so\n"),
+			swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nAuthenticationMethods publickey,keyboard-interactive:pam keyboard-interactive\n")),
+		id: "enrol-without-password", severity: Error,
+		fix: `/etc/pam.d/sshd line 1: put before it "auth requisite pam_unix.so"`,
 	},
 	"users have no PAM service of their own": {
 		plant: func(s *scratch) { s.must(os.Remove(s.path(selfPAM))) },
@@ -231,6 +255,13 @@ func TestWhatIsRightOfEnrolmentIsNotCalledWrong(t *testing.T) {
 		"by password alone, and not by ssh": lines("enroll: {at_login: 'yes'}\nservices: {sshd: {enroll: false}}\n"),
 		"nobody is asked, and a service was found lacking": all(learnt("gdm-password"),
 			withFile("etc/pam.d/gdm-password", "@include common-auth\n"), lines("services: {gdm-password: {ask: exempt}}\n")),
+		"a code after a key is all that sshd asks": all(swap(sshdPAM, unixOne+decoyOne+realAuth, "auth required pam_twokey.so\n"),
+			swap(sshdConf, "UsePAM yes\n", "UsePAM yes\nAuthenticationMethods publickey,keyboard-interactive:pam\n")),
+		"a code after a fingerprint": swap(sudoPAM, unixOne+decoyOne+realAuth, "auth requisite pam_fprintd.so\nauth required pam_twokey.so\n"),
+		"our line ends authenticate, and nobody enrols there": all(swap(sudoPAM, unixOne+decoyOne+realAuth, endsIt+"auth required pam_unix.so\n"),
+			lines("services: {sudo: {enroll: false}}\n")),
+		"our line ends authenticate, and nobody enrols at a login": all(swap(sudoPAM, unixOne+decoyOne+realAuth, endsIt+"auth required pam_unix.so\n"),
+			lines("enroll: {at_login: 'no'}\n")),
 		"a device that never ends":      aDevice(1000 * time.Hour),
 		"an entry that ends in a week":  lines("exempt: [{users: [bob], until: 2026-05-11}]\n"),
 		"the helpdesk has devices":      lines("roles: {helpdesk: {users: [bob]}}\n"),

@@ -20,6 +20,7 @@ const (
 	decoyCalled                           // the decoy was called
 	unguarded                             // our line was called before a password was right
 	byRoot                                // pam_rootok let root through
+	byOther                               // something else than a password was right
 )
 
 // world is what our module does in a stack.
@@ -89,6 +90,8 @@ func others(line pamconf.Line) []pamconf.Option {
 		return []pamconf.Option{{Result: pamconf.Success, Mark: byRoot}, {Result: pamconf.AuthErr}}
 	case line.Phase == pamconf.Auth && slices.Contains(passwordModules(), name):
 		return possible(line, byPassword)
+	case line.Phase == pamconf.Auth && slices.Contains(otherProofs(), name):
+		return possible(line, byOther)
 	}
 	return possible(line, 0)
 }
@@ -97,6 +100,12 @@ func others(line pamconf.Line) []pamconf.Option {
 func passwordModules() []string {
 	return []string{"pam_unix.so", "pam_sss.so", "pam_ldap.so", "pam_krb5.so", "pam_winbind.so", "pam_userdb.so", "pam_tcb.so",
 		"pam_systemd_home.so", "pam_pwdfile.so", "pam_mysql.so", "pam_radius_auth.so", "pam_authd.so"}
+}
+
+// otherProofs look at something else that only the user has.
+func otherProofs() []string {
+	return []string{"pam_fprintd.so", "pam_howdy.so", "pam_oath.so", "pam_p11.so", "pam_pkcs11.so", "pam_rssh.so",
+		"pam_ssh_agent_auth.so", "pam_u2f.so", "pam_yubico.so"}
 }
 
 // asksAgain reports whether a module asks for a password though there is one, unless an argument says that it must not. Those that come
@@ -111,8 +120,9 @@ func possible(line pamconf.Line, onSuccess pamconf.Marks) []pamconf.Option {
 	if line.Phase == pamconf.Account {
 		options = append(options, pamconf.Option{Result: pamconf.NewAuthtok})
 	}
-	if onSuccess&byPassword == 0 || slices.ContainsFunc(line.Args, func(arg string) bool { return strings.HasPrefix(arg, "ignore") }) {
-		options = append(options, pamconf.Option{Result: pamconf.Ignore}) // a password is right or wrong: pam_sss has ignore_unknown_user
+	ignores := func(arg string) bool { return strings.HasPrefix(arg, "ignore") || arg == "nouserok" } // pam_sss has ignore_unknown_user
+	if onSuccess == 0 || slices.ContainsFunc(line.Args, ignores) {
+		options = append(options, pamconf.Option{Result: pamconf.Ignore}) // a password is right or wrong, and so is a finger
 	}
 	var seen []pamconf.Action
 	for result := pamconf.Success + 1; result < pamconf.Incomplete; result++ {

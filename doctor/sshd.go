@@ -209,6 +209,7 @@ func (s *sshdCheck) check() {
 		return
 	}
 	s.questions()
+	s.unproven()
 	s.methods()
 	s.grace()
 	s.sight()

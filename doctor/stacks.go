@@ -84,6 +84,7 @@ func (c *check) auth() {
 		c.report(Error, "nobody-gets-in", "nobody who is asked gets in, whatever he answers", "compare "+c.s.File+" with the recommended stack in the README")
 		return
 	}
+	c.unproven(stack, found)
 	if found.any(letIn) {
 		c.notSubject(stack)
 		c.ifDeleted(stack, found)

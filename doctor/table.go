@@ -18,6 +18,8 @@ type Service struct {
 	Account Wired  `json:"account"`
 	Session Wired  `json:"session"`
 	SSHD    []SSHD `json:"sshd,omitempty"` // of sshd alone: one for all, or what differs between users and addresses
+
+	unproven string // of sshd alone: how to mend that somebody can enrol without a password, unless a key comes first
 }
 
 // Asked says whether whoever the policy asks on a service is asked.
