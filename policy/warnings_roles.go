@@ -19,7 +19,8 @@ func (c *Config) enrollWarnings() []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("enroll.at_login is yes: who has the password of a required user without a device, or of one who was reset, "+
-		"can enrol his own phone for him over the network (%s); with-code asks for an enrolment code first", strings.Join(remote, ", "))}
+		"can enrol his own phone for him over the network (%s); with-code asks for an enrolment code first; "+
+		"where a PAM stack ends at pam_twokey.so before the password was right (auth sufficient), not even that is needed: see twokey doctor", strings.Join(remote, ", "))}
 }
 
 // longBypass is how long a bypass code may work before it is more of a second password.

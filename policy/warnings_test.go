@@ -110,6 +110,7 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 		{"rules: [{from: [gate.example.org], users: [a], then: optional}]", `rules[0]: from names "gate.example.org"`},
 		{"exempt: [{from: [192.0.2.1, gate.example.org], users: [a]}]", `exempt[0]: from names "gate.example.org"`},
 		{"enroll: {at_login: 'yes'}", "enroll.at_login is yes: who has the password of a required user without a device, or of one who was reset, can enrol his own phone for him over the network (remote, sshd)"},
+		{"enroll: {at_login: 'yes'}\nservices: {sshd: {enroll: false}}", "(auth sufficient), not even that is needed: see twokey doctor"},
 		{"enroll: {at_login: 'yes'}\nservices: {sshd: {enroll: false}, remote: {ask: appended}}", ""},
 		{"enroll: {at_login: 'yes'}\nservices: {sshd: {enroll: false}, remote: {enroll: false}, kiosk: {enroll: true}}", "over the network (kiosk)"},
 		{"enroll: {at_login: 'yes'}\nservices: {sshd: {enroll: false}, remote: {enroll: false}, runuser: {enroll: true}, x: {enroll: false}}", ""},
