@@ -52,6 +52,14 @@ func ParseSigner(text string) (Signer, error) {
 	return s, nil
 }
 
+// BadSigners are those of the texts that ParseSigner refuses.
+func BadSigners(texts []string) []string {
+	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool {
+		_, err := ParseSigner(text)
+		return err == nil
+	})
+}
+
 // smallOrder reports whether the key is one of the points of which a small multiple is nothing, in any of their spellings: RFC 8032 does
 // not refuse them, and nobody has their private key.
 //

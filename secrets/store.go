@@ -31,15 +31,14 @@ type Store struct {
 
 // Open opens the folder users below the data folder. The host key is read when it is needed first: whether a user is enrolled can
 // be said without it. Beside the files of this host it takes those that the signers have signed, each as Signer.String gives it: the
-// provisioners of the configuration. One that cannot be read is ErrSignerText.
+// provisioners of the configuration. One that ParseSigner refuses accepts no file, and keeps none of the others from being opened: a
+// wrong line must not lock everybody out. Who has somebody to tell finds it with BadSigners.
 func Open(data, keyPath string, signers ...string) (*Store, error) {
 	var trusted []Signer
 	for _, text := range signers {
-		signer, err := ParseSigner(text)
-		if err != nil {
-			return nil, err
+		if signer, err := ParseSigner(text); err == nil {
+			trusted = append(trusted, signer)
 		}
-		trusted = append(trusted, signer)
 	}
 	dir, err := safefile.OpenDir(data + "/users")
 	if err != nil {

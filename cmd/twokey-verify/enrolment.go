@@ -11,7 +11,6 @@ import (
 	"twokey/factor"
 	"twokey/pamhook"
 	"twokey/policy/inforce"
-	"twokey/secrets"
 	"twokey/state"
 )
 
@@ -27,7 +26,7 @@ type enrolment struct {
 
 // openEnrolment opens what enrolments are kept in.
 func openEnrolment(p *inforce.Policy) (pamhook.Enrolment, error) {
-	keep, err := secrets.Open(p.Paths.Data, p.Paths.Key, p.Provisioners...)
+	keep, err := openSecrets(p)
 	if err != nil {
 		return nil, err
 	}

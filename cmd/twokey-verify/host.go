@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"time"
 
 	"twokey/audit"
@@ -18,7 +19,8 @@ func host(application, parent proc.ID) *pamhook.Host {
 	return &pamhook.Host{
 		Policy: func(config string) (*inforce.Policy, error) { return inforce.LoadAt(config, time.Now()) },
 		Secrets: func(p *inforce.Policy) (pamhook.Secrets, error) {
-			return secrets.Open(p.Paths.Data, p.Paths.Key, p.Provisioners...)
+			warnOfSigners(p)
+			return openSecrets(p)
 		},
 		State:       func(p *inforce.Policy) (pamhook.States, error) { return state.Open(p.Paths.Data) },
 		Append:      func(p *inforce.Policy, r audit.Record) error { return audit.Append(p.Paths.Audit, r) },
@@ -30,5 +32,16 @@ func host(application, parent proc.ID) *pamhook.Host {
 		Name:        hostName(),
 		Application: application,
 		Parent:      parent,
+	}
+}
+
+func openSecrets(p *inforce.Policy) (*secrets.Store, error) {
+	return secrets.Open(p.Paths.Data, p.Paths.Key, p.Provisioners...)
+}
+
+// warnOfSigners says at each login what is wrong with provisioners: users of files that they signed are refused, and nobody else.
+func warnOfSigners(p *inforce.Policy) {
+	for _, text := range secrets.BadSigners(p.Provisioners) {
+		syslog.Send(syslog.Critical, "twokey", fmt.Sprintf("no file is accepted by %q of provisioners, for which anybody can sign: twokey policy edit", text))
 	}
 }

@@ -54,6 +54,10 @@ func planIn(path string, source []byte, wanted []policy.Change) (e *configEdit, 
 	if e.is, err = policy.Parse(e.after); err != nil {
 		return nil, err
 	}
+	// What is wrong with those that stand there already keeps nobody from editing something else.
+	if err := checkSigners(e.after, missing(e.is.Provisioners, e.was.Provisioners)); err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 

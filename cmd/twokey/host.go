@@ -30,6 +30,7 @@ type host struct {
 	config string // the configuration file, root included
 	yes    bool   // --yes
 	dryRun bool   // --dry-run, where the command has it
+	source []byte // what was read of the configuration; nil while the policy is the one in force
 	policy *policy.Config
 }
 
@@ -151,6 +152,7 @@ func (h *host) policyInForce() (*inforce.Policy, error) {
 }
 
 func (h *host) understand(source []byte) (err error) {
+	h.source = source
 	if h.policy, err = policy.Parse(source); err != nil {
 		return fmt.Errorf("%s: %w", h.config, err)
 	}

@@ -50,6 +50,11 @@ func policyCheckAction(c *cli.Context, ui *ui) error {
 	} else {
 		err = h.readConfig()
 	}
+	if err == nil {
+		if wrong := checkSigners(h.source, h.policy.Provisioners); wrong != nil {
+			err = fmt.Errorf("%s: %w", h.config, wrong)
+		}
+	}
 	result := checked{File: h.config, Warnings: []string{}}
 	if err != nil {
 		result.Error = err.Error()

@@ -105,6 +105,9 @@ func readPolicy(file string) (*policy.Config, error) {
 		return nil, err
 	}
 	c, err := policy.Parse(draft.Content)
+	if err == nil {
+		err = checkSigners(draft.Content, c.Provisioners)
+	}
 	if err != nil {
 		return nil, failed("%s: %v", file, err).hint("mend it, then: twokey policy check %s", file)
 	}

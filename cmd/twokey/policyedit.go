@@ -135,6 +135,9 @@ func (h *host) editUntilRight(e *configEdit, dir *safefile.Dir, editor []string)
 			return nil
 		}
 		if e.is, err = policy.Parse(written); err == nil {
+			err = checkSigners(written, e.is.Provisioners)
+		}
+		if err == nil {
 			return nil
 		}
 		if err := h.again(err); err != nil {

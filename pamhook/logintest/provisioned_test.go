@@ -157,3 +157,16 @@ func (h *host) refuses(answer, reason string) {
 		h.t.Errorf("refused with %q, want %q", last, reason)
 	}
 }
+
+// A wrong line of the configuration, written by hand: what it accepts is nothing, and whoever needs no file of it gets in as before.
+func TestAProvisionerForWhomAnybodySignsLocksNobodyOut(t *testing.T) {
+	h := newHost(t, "")
+	p := newProvisioner(t, h)
+	bad := "twokey-signer1AQ" + strings.Repeat("A", 41)
+	h.Configure(fmt.Sprintf("provisioners: [%s, %s]", bad, p.signer.Public()))
+	phone, file := p.make("alice")
+	h.put("alice", file)
+	if !h.answer(h.login("alice", uid), scratch.Code(t, phone, 0)) {
+		t.Errorf("locked out by the provisioner beside hers: %s", h.reasons())
+	}
+}
