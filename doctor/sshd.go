@@ -325,7 +325,7 @@ func (s *sshdCheck) grace() {
 			s.fixGrace(seconds, "120"))
 	case enrols && grace < enrolGrace:
 		s.report(Info, "sshd-grace-enrol", fmt.Sprintf("LoginGraceTime is %d s, in which not everybody installs an app and enrols; "+
-			"the next login within 15 minutes shows the same picture", seconds), s.fixGrace(seconds, "180"))
+			"the next login from the same place within 15 minutes shows the same picture", seconds), s.fixGrace(seconds, "180"))
 	}
 }
 

@@ -122,7 +122,7 @@ No camera? Type in this key. It is "time based":
   %KEY%
 Does this window run on the phone itself? Copy this address into the app:
   %ADDRESS%
-If the connection breaks: for 15 minutes you will get the same picture.`,
+Connection lost? From the same place you get this picture for 15 minutes.`,
 	MsgEnrollText: `Add an account in the app and type in:
   Account  %USER% on %HOST%
   Key      %KEY%
@@ -223,7 +223,7 @@ Keine Kamera? Tippen Sie diesen Schlüssel ein. Er ist "zeitbasiert":
 Läuft dieses Fenster auf dem Telefon selbst? Kopieren Sie diese Adresse in
 die App:
   %ADDRESS%
-Wenn die Verbindung abbricht: 15 Minuten lang kommt dasselbe Bild wieder.`,
+Verbindung abgebrochen? Vom selben Ort kommt dieses Bild 15 Minuten lang.`,
 	MsgEnrollText: `Fügen Sie in der App ein Konto hinzu und geben Sie ein:
   Konto      %USER% auf %HOST%
   Schlüssel  %KEY%

@@ -68,3 +68,12 @@ func TestTheTextsOfAnEnrolmentOfferWhatIsUnderstood(t *testing.T) {
 		}
 	}
 }
+
+// Whoever comes from elsewhere is shown another picture, and would wait for his own in vain.
+func TestThePictureIsPromisedAtTheSamePlaceOnly(t *testing.T) {
+	for language, place := range map[string]string{"en": "From the same place you get this picture for 15 minutes", "de": "Vom selben Ort kommt dieses Bild 15 Minuten lang"} {
+		if text := (&Config{Language: language}).Text(MsgEnrollShow, filledIn...); !strings.Contains(text, place) {
+			t.Errorf("%s: %s", language, text)
+		}
+	}
+}
