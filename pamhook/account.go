@@ -65,7 +65,7 @@ func (r *run) announced(enrolment Enrolment) Verdict {
 	return r.linked(l)
 }
 
-// linked is the end of an enrolment whose device is in force.
+// linked is the end of an enrolment whose device is in force, also when nobody can be let on: then he hears that he has it.
 func (r *run) linked(l *linking) Verdict {
 	shown := l.draft.Shown()
 	rec := r.record(actionEnroll, audit.Success, "enrolled at login")
@@ -73,8 +73,15 @@ func (r *run) linked(l *linking) Verdict {
 	rec.Device, rec.Method = shown.Device.Name, shown.Device.Method
 	rec.Changes = []audit.Change{{Field: "device", New: fmt.Sprintf("%s (%s)", shown.Device.Name, shown.Device.Method)},
 		{Field: "recovery_codes", New: fmt.Sprint(len(shown.Recovery))}}
-	verdict := r.passAccount(rec)
-	if r.conv.Info("\n"+l.text(l.holder.done), false) != nil {
+	left := l.leaveSuccess()
+	verdict, text := r.passAccount(rec), l.holder.done
+	if left != nil {
+		verdict = r.refuseAccount(left)
+	}
+	if left != nil || r.unwritten != nil {
+		text = policy.MsgEnrollAgain
+	}
+	if r.conv.Info("\n"+l.text(text), text == policy.MsgEnrollAgain) != nil {
 		return verdict // it is true whether or not the person could be told
 	}
 	return verdict

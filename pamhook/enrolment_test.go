@@ -434,6 +434,8 @@ func TestWhoWasResetEnrols(t *testing.T) {
 		"reset again":          {func() { w.onCall("Append", 1, func() { w.enrol.meanwhile = true }) }, denies, policy.MsgEnrollMeanwhile},
 		"enrolled meanwhile":   {func() { w.record = newRecord("alice", 6) }, denies, policy.MsgEnrollMeanwhile},
 		"it cannot be written": {func() { w.fault.call = "Finish" }, denies, policy.MsgEnrollFailed},
+		"it is linked, and its success cannot be left": {func() { w.fault.call = "Update" }, denies, policy.MsgEnrollAgain},
+		"it is linked, and that cannot be recorded":    {func() { w.fault = fault{call: "Append", number: 2} }, denies, policy.MsgEnrollAgain},
 	} {
 		w.reset()
 		resetAlice(w)

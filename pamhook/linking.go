@@ -257,10 +257,7 @@ func (l *linking) finish() error {
 	if r.append(rec); r.unwritten != nil {
 		return r.unwritten
 	}
-	if err := l.draft.Finish(); err != nil {
-		return err
-	}
-	return l.leaveSuccess()
+	return l.draft.Finish()
 }
 
 // leaveSuccess leaves for the session phase that a code was given here.

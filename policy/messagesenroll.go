@@ -29,6 +29,7 @@ const (
 
 	MsgEnrollDonePhone    Message = "enroll_done_phone"    // USER, HOST
 	MsgEnrollDoneComputer Message = "enroll_done_computer" // USER, HOST
+	MsgEnrollAgain        Message = "enroll_again"         // linked, and the login could not go on
 	MsgEnrollStopped      Message = "enroll_stopped"
 	MsgEnrollLate         Message = "enroll_late"
 	MsgEnrollFailed       Message = "enroll_failed"
@@ -46,7 +47,7 @@ var placeholdersOfEnrolment = map[Message][]string{
 	MsgEnrollAppPrompt: nil, MsgEnrollWrong: nil, MsgEnrollFast: {"SECONDS"}, MsgEnrollSlow: {"SECONDS"},
 	MsgEnrollRecovery: nil, MsgEnrollNotePrompt: nil,
 	MsgEnrollDonePhone: {"USER", "HOST"}, MsgEnrollDoneComputer: {"USER", "HOST"},
-	MsgEnrollStopped: nil, MsgEnrollLate: nil, MsgEnrollFailed: nil, MsgEnrollMeanwhile: nil, MsgEnrollElsewhere: nil,
+	MsgEnrollAgain: nil, MsgEnrollStopped: nil, MsgEnrollLate: nil, MsgEnrollFailed: nil, MsgEnrollMeanwhile: nil, MsgEnrollElsewhere: nil,
 }
 
 // promptsOfEnrolment are one line each, and belong into prompts.
@@ -142,6 +143,7 @@ place. They are not shown again.`,
 
 	MsgEnrollDonePhone:    "This phone is now linked to %USER% on %HOST%.",
 	MsgEnrollDoneComputer: "This computer is now linked to %USER% on %HOST%.",
+	MsgEnrollAgain:        "Your device is linked, but this login could not go on. Log in again, with a\ncode.",
 	MsgEnrollStopped:      "Nothing was linked. You can log in again and go on.",
 	MsgEnrollLate:         "This took too long. Log in again within 15 minutes to go on.",
 	MsgEnrollFailed:       "Something went wrong. Nothing was linked. Please tell %CONTACT%.",
@@ -245,6 +247,7 @@ auf und verwahren Sie sie sicher. Sie werden nicht noch einmal gezeigt.`,
 
 	MsgEnrollDonePhone:    "Dieses Telefon ist nun mit %USER% auf %HOST% verknüpft.",
 	MsgEnrollDoneComputer: "Dieser Computer ist nun mit %USER% auf %HOST% verknüpft.",
+	MsgEnrollAgain:        "Ihr Gerät ist verknüpft, aber diese Anmeldung konnte nicht weitergehen.\nMelden Sie sich neu an, mit einem Code.",
 	MsgEnrollStopped:      "Es wurde nichts eingerichtet. Melden Sie sich wieder an, um weiterzumachen.",
 	MsgEnrollLate:         "Das hat zu lange gedauert. Melden Sie sich innerhalb von 15 Minuten\nwieder an, um weiterzumachen.",
 	MsgEnrollFailed:       "Etwas ging schief. Es wurde nichts eingerichtet.\nBitte verständigen Sie %CONTACT%.",
