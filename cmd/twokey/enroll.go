@@ -12,6 +12,7 @@ import (
 
 	"twokey/enroll"
 	"twokey/factor"
+	"twokey/internal/csvcell"
 	"twokey/internal/phone"
 	"twokey/policy"
 	"twokey/secrets"
@@ -166,12 +167,12 @@ func wishOf(c *cli.Context) (wish, error) {
 
 // checkDeviceName refuses what cannot be the name of a device.
 //
-// Attack: a user calls his own device =HYPERLINK(…), and the administrator opens what twokey export --csv has written, with secrets.
+// Attack: a user calls his own device =HYPERLINK(…), and the administrator opens a list of them in a spreadsheet.
 func checkDeviceName(what, name string) error {
 	if name == "" || len(name) > maxDeviceName || visible(name) != name {
 		return badUsage("%s: want a name of 1 to %d bytes without control characters", what, maxDeviceName)
 	}
-	if noFormula(name) != name {
+	if csvcell.Escape(name) != name {
 		return badUsage("%s: a name that begins with =, +, - or @ would be run by a spreadsheet", what)
 	}
 	return nil

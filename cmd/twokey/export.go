@@ -20,7 +20,7 @@ func exportCommand(ui *ui) *cli.Command {
 		ArgsUsage: "[USER…]",
 		Description: "Writes all users who are enrolled, or those that are named, with their devices and, in YAML, the plain entries of\n" +
 			"require and exempt; applied on this host it changes nothing. Secrets are in it only with --with-secrets, recovery codes,\n" +
-			"of which only hashes are kept, never.",
+			"of which only hashes are kept, never. In CSV an apostrophe stands before what a spreadsheet would run: apply takes it away.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "with-secrets", Usage: "with the secrets of the devices: whoever has the list has the second factors"},
 			&cli.BoolFlag{Name: "csv", Usage: "write CSV instead of YAML"},

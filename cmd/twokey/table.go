@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"twokey/internal/csvcell"
 )
 
 // table prints rows in columns; with --json nothing. The cells may be anybody's text. On a terminal that is too narrow the widest
@@ -118,7 +120,7 @@ func (u *ui) csv(rows iter.Seq[[]string]) error {
 	for row := range rows {
 		safe = safe[:0]
 		for _, cell := range row {
-			safe = append(safe, noFormula(visible(cell)))
+			safe = append(safe, csvcell.Escape(visible(cell)))
 		}
 		if err := w.Write(safe); err != nil {
 			return err
@@ -128,27 +130,4 @@ func (u *ui) csv(rows iter.Seq[[]string]) error {
 	}
 	out.flush()
 	return w.Error()
-}
-
-// formulaSigns begin a formula in a spreadsheet; the last four are their full-width forms, which some programs take for them.
-const formulaSigns = "=+-@＝＋－＠"
-
-// noFormula puts a ' before what a spreadsheet would run: users choose their own full names (chfn), and whoever opens the list is
-// an administrator. A semicolon begins a new cell where the language of the spreadsheet has the comma for fractions.
-func noFormula(cell string) string {
-	if !strings.ContainsAny(cell, formulaSigns) {
-		return cell
-	}
-	parts := strings.Split(cell, ";")
-	for i, part := range parts {
-		if trimmed := strings.TrimLeft(part, " \"'"); trimmed != "" && strings.ContainsAny(firstRune(trimmed), formulaSigns) {
-			parts[i] = "'" + part
-		}
-	}
-	return strings.Join(parts, ";")
-}
-
-func firstRune(text string) string {
-	_, size := utf8.DecodeRuneInString(text)
-	return text[:size]
 }

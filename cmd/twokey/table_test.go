@@ -38,27 +38,6 @@ func TestTablesShowNothingThatATerminalObeys(t *testing.T) {
 
 // The attack: a user calls himself =HYPERLINK("https://…") and waits until the list of users is opened in a spreadsheet.
 func TestNoCellIsAFormula(t *testing.T) {
-	for cell, want := range map[string]string{
-		"":                        "",
-		"alice":                   "alice",
-		"Alice-Ann O'Hara":        "Alice-Ann O'Hara",
-		"sshd publickey+totp":     "sshd publickey+totp",
-		"alice@example.org":       "alice@example.org",
-		"=1+1":                    "'=1+1",
-		"+441234":                 "'+441234",
-		"-1+1":                    "'-1+1",
-		"@SUM(A1)":                "'@SUM(A1)",
-		"  =1+1":                  "'  =1+1",
-		`"=1+1`:                   `'"=1+1`,
-		"＝1+1":                    "'＝1+1",
-		"alice;=1+1":              "alice;'=1+1",
-		"a;b":                     "a;b",
-		"=cmd|' /C calc'!A0;-2+3": "'=cmd|' /C calc'!A0;'-2+3",
-	} {
-		if got := noFormula(cell); got != want {
-			t.Errorf("%q: %q, want %q", cell, got, want)
-		}
-	}
 	var out strings.Builder
 	u := &ui{out: &out}
 	if err := u.csv(slices.Values([][]string{{"a", "x\t=1\r\n", `say "hi", =1`}})); err != nil || out.String() != "a,x?=1??,\"say \"\"hi\"\", =1\"\n" {

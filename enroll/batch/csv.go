@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"twokey/internal/csvcell"
 )
 
 // columns are those that a CSV file may have. Those of a device that are called otherwise than its field stand in deviceColumns.
@@ -102,6 +104,7 @@ func (p *parser) row(line int, text string, header []string) {
 		if fields[i] == "" {
 			continue
 		}
+		fields[i] = csvcell.Unescape(fields[i])
 		known, err := u.set(column, fields[i])
 		if !known {
 			hasDevice = true

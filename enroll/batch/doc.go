@@ -70,7 +70,8 @@
 // user, present, phone, recovery_codes, device, device_present, secret, method, digits, period, algorithm, counter, issuer, label and
 // until, in any order, only those that are needed; user must be there. An empty field is not given. A user with several devices has
 // several lines; what is about himself must stand in the first of them and may be repeated. A byte order mark is passed over. There
-// are no groups.
+// are no groups. An apostrophe before what a spreadsheet would take for a formula is not of the value, as package csvcell says: so is
+// written what users have called their devices.
 //
 // # What is refused
 //

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -324,9 +325,9 @@ func exported(t *testing.T, j *Job, withSecrets bool) []*File {
 		must(t, err)
 		list.Users = append(list.Users, u)
 	}
-	var yaml, csv bytes.Buffer
-	must(t, errors.Join(list.Write(&yaml), list.WriteCSV(&csv)))
-	return []*File{parse(t, "x.yaml", yaml.String()), parse(t, "x.csv", csv.String())}
+	var yaml, asCSV bytes.Buffer
+	must(t, errors.Join(list.Write(&yaml), list.WriteCSV(&asCSV)))
+	return []*File{parse(t, "x.yaml", yaml.String()), parse(t, "x.csv", asCSV.String())}
 }
 
 func TestWhatIsExportedChangesNothing(t *testing.T) {
@@ -386,12 +387,33 @@ func TestNamesThatYAMLWouldMistakeSurviveBeingWritten(t *testing.T) {
 			t.Fatal(name)
 		}
 		list := &File{Users: []User{{Name: "user1", Devices: []Device{d}}}}
-		var yaml, csv bytes.Buffer
-		must(t, errors.Join(list.Write(&yaml), list.WriteCSV(&csv)))
-		for _, f := range []*File{parse(t, "x.yaml", yaml.String()), parse(t, "x.csv", csv.String())} {
+		var yaml, asCSV bytes.Buffer
+		must(t, errors.Join(list.Write(&yaml), list.WriteCSV(&asCSV)))
+		for _, f := range []*File{parse(t, "x.yaml", yaml.String()), parse(t, "x.csv", asCSV.String())} {
 			if len(f.Wrong) > 0 || f.Users[0].Devices[0].Name != name {
 				t.Errorf("%q in %s: %v, %v\n%s", name, f.Name, f.Wrong, f.Users, yaml.String())
 			}
+		}
+	}
+}
+
+// The attack: a user calls his device =HYPERLINK(…), and an administrator opens what was exported.
+func TestNoCellThatIsExportedIsAFormula(t *testing.T) {
+	for _, name := range []string{"=1+1", "'=1+1", "+1", "-1", "@SUM(A1)", " =1", "\"=1", "＝1", "a;=1", "-", "'"} {
+		d := Device{Name: name, Issuer: name, Label: name}
+		list := &File{Users: []User{{Name: "user1", Devices: []Device{d}}}}
+		var text bytes.Buffer
+		must(t, list.WriteCSV(&text))
+		rows, err := csv.NewReader(strings.NewReader(text.String())).ReadAll()
+		must(t, err)
+		for _, cell := range rows[1] {
+			if trimmed := strings.TrimLeft(cell, " \""); strings.IndexAny(trimmed, "=+-@＝") == 0 || strings.Contains(cell, ";=") {
+				t.Errorf("%q is written as %q", name, cell)
+			}
+		}
+		f := parse(t, "x.csv", text.String())
+		if len(f.Wrong) > 0 || f.Users[0].Devices[0].Name != name || f.Users[0].Devices[0].Issuer != name || f.Users[0].Devices[0].Label != name {
+			t.Errorf("%q: %v, %+v", name, f.Wrong, f.Users)
 		}
 	}
 }

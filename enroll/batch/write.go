@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"twokey/factor"
+	"twokey/internal/csvcell"
 )
 
 // Write writes what Parse reads, in YAML. Applied where it was written, the file changes nothing.
@@ -156,6 +157,14 @@ func writtenUntil(end time.Time) string {
 	return end.UTC().Format(time.RFC3339)
 }
 
+// cell is the value in CSV. A telephone number is one, whatever a spreadsheet takes it for.
+func (v value) cell() string {
+	if v.name == "phone" {
+		return v.text
+	}
+	return csvcell.Escape(v.text)
+}
+
 func plainInt(n int) string {
 	if n == 0 {
 		return ""
@@ -179,7 +188,8 @@ func scalar(text string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// WriteCSV writes the users of the file, with all columns; of groups, and of what users are required to, CSV has no word.
+// WriteCSV writes the users of the file, with all columns, and nothing that a spreadsheet runs; of groups, and of what users are
+// required to, CSV has no word.
 func (f *File) WriteCSV(to io.Writer) error {
 	w := csv.NewWriter(to)
 	if err := w.Write(append(append([]string{}, userColumns...), deviceColumns...)); err != nil {
@@ -197,7 +207,7 @@ func (f *File) WriteCSV(to io.Writer) error {
 		for k := range devices {
 			var cells []string
 			for _, value := range append(u.values(), devices[k].values()...) {
-				cells = append(cells, value.text)
+				cells = append(cells, value.cell())
 			}
 			if err := w.Write(cells); err != nil {
 				return err
