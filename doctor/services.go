@@ -42,13 +42,15 @@ func (e *examination) services() {
 		}
 	}
 	for _, name := range names {
-		if s := all[name]; s != nil && e.within(name) && !isBackup(name) && (isLogin(name) || !included[s.File]) {
+		if s := all[name]; s != nil && e.within(name) && !isBackup(name) && (IsLogin(name) || !included[s.File]) {
 			e.service(s)
 		}
 	}
 }
 
-func isLogin(name string) bool { return slices.Contains(loginServices(), name) }
+// IsLogin reports whether people come in by the PAM service of this name, or become somebody else. Another one may only be a file that
+// services of logins include, as common-auth is.
+func IsLogin(name string) bool { return slices.Contains(loginServices(), name) }
 
 // isBackup tells what editors and packages leave behind; libpam never asks for it.
 func isBackup(name string) bool {
@@ -90,7 +92,7 @@ func (e *examination) service(s *pamconf.Service) {
 	case !wired && s.Name == policy.SelfService:
 		c.report(Warning, "self-service-unasked", "whoever has a device cannot change anything himself, since no code is asked for", c.addAuth())
 		return
-	case !wired && !isLogin(s.Name) && !e.named(s.Name), !wired && c.byAnother():
+	case !wired && !IsLogin(s.Name) && !e.named(s.Name), !wired && c.byAnother():
 		return
 	case !wired:
 		c.notWired()
@@ -134,7 +136,7 @@ func (c *check) notALogin() {
 func (c *check) byAnother() bool {
 	return slices.ContainsFunc(c.s.Stacks[pamconf.Auth], func(line pamconf.Line) bool {
 		name := line.File[strings.LastIndexByte(line.File, '/')+1:]
-		return len(line.Via) > 0 && isLogin(name) && c.within(name)
+		return len(line.Via) > 0 && IsLogin(name) && c.within(name)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"twokey/device"
+	"twokey/doctor"
 	"twokey/enroll"
 	"twokey/secrets"
 	"twokey/state"
@@ -65,7 +66,7 @@ func (h *host) onServices(u *enroll.Users, p person) ([]viewService, error) {
 	var names []string
 	for _, w := range found {
 		included := slices.ContainsFunc(found, func(other wiring) bool { return other.Through == w.Service })
-		if !included {
+		if !included || doctor.IsLogin(w.Service) { // su-l includes su
 			names = append(names, w.Service)
 		}
 	}
