@@ -1,6 +1,7 @@
 // Command twokey-verify takes one phase of one login through to its verdict. The PAM module starts it as root with a connected
 // socket on descriptor 3 and an empty environment, or systemd does, with a connection that the module has made (sd_listen_fds(3)). It
-// exits when it has said its verdict, with status 0. It opens no network connection.
+// exits when it has said its verdict, with status 0; for who is not root also when it has refused his connection without one. It opens no
+// network connection.
 //
 // Nobody else starts it: without the socket it says so and exits.
 package main
@@ -48,6 +49,13 @@ func serve() error {
 	if err != nil {
 		return err
 	}
+	if err = serveFor(them); err != nil && !them.isRoot() {
+		return them.refused(err)
+	}
+	return err
+}
+
+func serveFor(them peer) error {
 	slot, err := them.enter()
 	if err != nil {
 		return err

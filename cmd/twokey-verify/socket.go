@@ -12,6 +12,7 @@ import (
 	"twokey/internal/localfiles"
 	"twokey/internal/proc"
 	"twokey/internal/slots"
+	"twokey/internal/syslog"
 	"twokey/pamhook"
 	"twokey/pamhook/wire"
 	"twokey/policy/inforce"
@@ -40,6 +41,8 @@ const believed = wire.FlagDecoy | wire.FlagSilent | wire.FlagDebug | wire.FlagIt
 const (
 	ownSlots     = "/run/twokey/verify"
 	ownSlotsEach = 4
+
+	refusedEvery = time.Minute
 
 	callerSlots     = "/run/twokey/root"
 	callerSlotsEach = 32
@@ -84,6 +87,16 @@ func (p peer) enter() (slot, error) {
 	}
 	f, err := slots.Take(ownSlots, p.uid, ownSlotsEach)
 	return slot{f}, err
+}
+
+// refused says of a connection of somebody who is not root why it got no verdict, once a minute for each user. No more is said, and the end is
+// a good one, of which systemd says nothing: whoever wants to can be refused as often as he likes.
+func (p peer) refused(reason error) error {
+	due, err := slots.Due(ownSlots, p.uid, refusedEvery)
+	if due {
+		syslog.Send(syslog.Warning, "twokey", fmt.Sprintf("a connection of uid %d is refused: %v", p.uid, reason))
+	}
+	return err
 }
 
 // queue takes one of the slots of the user who has called a program that is setuid root, and waits for one.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -28,18 +29,52 @@ var empty = safefile.Rules{MaxSize: 0, Forbid: 0o077}
 //
 // Attack: with newuidmap(1) connect as 65536 users, each with slots of his own, until nobody else has a connection and /run no file.
 func Take(dir string, uid uint32, n int) (*os.File, error) {
-	if first, found, err := localfiles.Subordinate(uid); err == nil && found { // a file that cannot be read must not shut everybody out
-		uid = first
-	}
 	d, err := safefile.MakeDir(dir, 0o700)
 	if err != nil {
 		return nil, err
 	}
-	slot, err := takeIn(d, uid, n)
+	slot, err := takeIn(d, owner(uid), n)
 	if err = errors.Join(err, d.Close()); err != nil {
 		return nil, err
 	}
 	return slot, nil
+}
+
+// owner is whose slots a user has: the first of the user ids of one owner.
+func owner(uid uint32) uint32 {
+	if first, found, err := localfiles.Subordinate(uid); err == nil && found { // a file that cannot be read must not shut everybody out
+		return first
+	}
+	return uid
+}
+
+// Due reports whether something is to be said about a user now, which is so once in each interval; the folder is that of his slots. What is
+// kept of it is the time of a file, UID.said.
+//
+// Attack: be refused a thousand times a second, and fill the log.
+func Due(dir string, uid uint32, every time.Duration) (due bool, err error) {
+	d, err := safefile.MakeDir(dir, 0o700)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	name := fmt.Sprintf("%d.said", owner(uid))
+	f, err := d.Create(name, unix.O_RDWR, 0o600)
+	if err == nil {
+		return true, f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return false, err
+	}
+	if f, err = d.Open(name, unix.O_RDWR, empty); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	about, err := f.Stat()
+	if err != nil || time.Since(about.ModTime()).Abs() < every {
+		return false, err
+	}
+	return true, unix.Futimes(int(f.Fd()), []unix.Timeval{unix.NsecToTimeval(time.Now().UnixNano()), unix.NsecToTimeval(time.Now().UnixNano())})
 }
 
 func takeIn(d *safefile.Dir, uid uint32, n int) (*os.File, error) {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"twokey/internal/safefile"
 )
@@ -157,5 +158,30 @@ func TestAFileThatOthersCouldHaveMadeIsNoSlot(t *testing.T) {
 	}
 	if _, err := Take(dir, 9, 1); !errors.Is(err, safefile.ErrMode) {
 		t.Errorf("a folder that everybody can write to: %v", err)
+	}
+}
+
+func TestOfAUserSomethingIsSaidOnceInAnInterval(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "self")
+	for i, c := range []struct {
+		uid  uint32
+		ago  time.Duration // when it was last said; 0: just now, or never
+		want bool
+	}{{7, 0, true}, {7, 0, false}, {8, 0, true}, {7, 59 * time.Second, false}, {7, 61 * time.Second, true}, {7, 0, false}, {7, -time.Hour, true}} {
+		if c.ago != 0 {
+			then := time.Now().Add(-c.ago)
+			if err := os.Chtimes(filepath.Join(dir, "7.said"), then, then); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if due, err := Due(dir, c.uid, time.Minute); due != c.want || err != nil {
+			t.Errorf("%d: %v, %v", i, due, err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(dir, "7.said"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := Due(dir, 7, 0); due || err == nil {
+		t.Errorf("others could have set the time: %v, %v", due, err)
 	}
 }
