@@ -129,6 +129,45 @@ func dateOf(text string) policy.Date {
 	return day
 }
 
+// withoutDevice counts those whom the file requires, who have no device, and who can get one by a code; 0 where no login takes codes.
+func (a *application) withoutDevice() (int, error) {
+	a.host.policy = a.lists.is
+	if !a.asksForCodes() {
+		return 0, nil
+	}
+	names, err := union(a.requiredNames)
+	if err != nil {
+		return 0, err
+	}
+	enrolled, err := a.job.Users.Secrets.Users()
+	if err != nil {
+		return 0, err
+	}
+	people, err := a.lookUp(a.job.Users, missing(names, enrolled))
+	return len(slices.DeleteFunc(people, func(p person) bool { return p.account == nil || p.enrolled || !p.required() })), err
+}
+
+// requiredNames are the users and the members of the groups whom the file requires.
+func (a *application) requiredNames() ([]string, error) {
+	var names []string
+	for _, p := range a.plans {
+		if p.User.Require != nil {
+			names = append(names, p.User.Name)
+		}
+	}
+	for _, g := range a.file.Groups {
+		if g.Require == nil || a.group != "" && a.group != g.Name {
+			continue
+		}
+		members, err := sysuser.Everybody(g.Name)
+		if err != nil && !errors.Is(err, sysuser.ErrUnknown) { // that there is none is told of its row
+			return nil, err
+		}
+		names = append(names, members...)
+	}
+	return names, nil
+}
+
 // isNamed reports whether an entry of the policy names a user.
 func (a *application) isNamed(user string) bool {
 	return slices.ContainsFunc(slices.Concat(a.policy.Require, a.policy.Exempt), func(e policy.Entry) bool { return slices.Contains(e.Users, user) })

@@ -17,10 +17,11 @@ import (
 // applied is what apply --json prints behind the list "users", of appliedUser: a hundred thousand users with their secrets are printed
 // while they are made, and kept nowhere.
 type applied struct {
-	Changed bool       `json:"changed"`          // something was, or with --check would be
-	Policy  *edited    `json:"policy,omitempty"` // where it is another one
-	Left    int        `json:"left,omitempty"`   // users who are to change, beyond --limit
-	Wrong   []wrongRow `json:"wrong"`            // rows that were not done
+	Changed bool       `json:"changed"`                  // something was, or with --check would be
+	Policy  *edited    `json:"policy,omitempty"`         // where it is another one
+	Left    int        `json:"left,omitempty"`           // users who are to change, beyond --limit
+	Without int        `json:"without_device,omitempty"` // people whom the file requires, who have no device when it is done
+	Wrong   []wrongRow `json:"wrong"`                    // rows that were not done
 }
 
 type appliedUser struct {
@@ -155,7 +156,11 @@ func (a *application) tellDone(policy *edited) error {
 	if err := a.tellUsers(nil); err != nil {
 		return err
 	}
-	if err := a.tellRest(applied{Policy: policy}, "changed"); err != nil {
+	without, err := a.withoutDevice()
+	if err != nil {
+		return err
+	}
+	if err := a.tellRest(applied{Policy: policy, Without: without}, "changed"); err != nil {
 		return err
 	}
 	if len(a.wrong) > 0 {
@@ -170,6 +175,10 @@ func (a *application) tellRest(r applied, verb string) error {
 		a.ui.lines(r.Policy.Diff)
 	}
 	a.ui.say("Of %s %d %s%s.", rows(len(a.plans), "user", "users"), a.changed, verb, leftText(a.left))
+	if r.Without > 0 {
+		a.ui.say("%s required and without a device: twokey enroll --code makes codes with which people enrol at a login.",
+			rows(r.Without, "person is", "people are"))
+	}
 	if a.sheetDir != nil && a.changed > 0 {
 		a.ui.say("The pages in %s are the secrets: delete them when they have been handed over.", visible(a.sheets))
 	}
