@@ -82,7 +82,7 @@ func (g *gate) pass() (err error) {
 		return err
 	}
 	if g.enrolled && !g.byCode {
-		return g.unproven("no code was asked for: twokey is switched off, or /etc/pam.d/" + selfService + " does not ask")
+		return g.unproven("no code was asked for: the stack in /etc/pam.d/" + selfService + " does not ask")
 	}
 	if err := g.withoutDevice(); err != nil {
 		return err
@@ -179,7 +179,7 @@ func (g *gate) unproven(reason string) error {
 // saw reports whether the helper has found a code right in a transaction of this user that ran in the given process, which has ended.
 // PAM's word alone does not say it.
 //
-// Attack: a stack in which pam_twokey is missing, or does not ask since twokey is switched off, and a password alone changes devices.
+// Attack: a stack in which pam_twokey is missing, or is passed over, and a password alone changes devices.
 func (g *gate) saw(pid int, begin time.Time) (bool, error) {
 	r, err := g.loginRecord(pid, begin)
 	if err != nil || r == nil {

@@ -266,7 +266,7 @@ func TestMustDoNothingByAStackThatDoesNotAsk(t *testing.T) {
 	}
 	h.Service(selfService, "auth required pam_unix.so", "account required pam_unix.so")
 	_, complaint, status := h.as("alice", h.Password+"\n", "recovery", "new", "--yes")
-	if status != exitNo || !strings.Contains(complaint, "no code was asked for") {
+	if status != exitNo || !strings.Contains(complaint, "no code was asked for: the stack in /etc/pam.d/twokey-self does not ask") {
 		t.Errorf("without pam_twokey: status %d, %s", status, complaint)
 	}
 	if err := os.Remove(filepath.Join(h.dir, "etc/pam.d", selfService)); err != nil {
