@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 
 	"twokey/audit"
 	"twokey/internal/safefile"
+	"twokey/policy"
 )
 
 func testLoginCommand(ui *ui) *cli.Command {
@@ -158,9 +158,12 @@ func (t transaction) inAProcessOfItsOwn(ui *ui, tell func(lines string)) (outcom
 	if err := errors.Join(child.Start(), theirs.Close()); err != nil {
 		return outcome{}, 0, err
 	}
-	result, talkErr := converse(ours, ui, tell)
+	result, talkErr := converse(ours, ui, tell, selfPatience)
 	closeErr := ours.Close()
-	waitErr := child.Wait()
+	waitErr := reap(child, talkErr, selfPatience)
+	if errors.Is(talkErr, os.ErrDeadlineExceeded) {
+		return outcome{}, 0, failed("the PAM stack has said nothing for %s", policy.Brief(selfPatience))
+	}
 	if over(talkErr) {
 		return outcome{}, 0, talkErr
 	}
@@ -170,20 +173,39 @@ func (t transaction) inAProcessOfItsOwn(ui *ui, tell func(lines string)) (outcom
 	return result, child.Process.Pid, nil
 }
 
+// reap waits for a child with which nobody speaks any more, and kills it when it does not end: at once when it has said nothing in time.
+//
+// Attack: the child has the real uid of who called it, who stops it (SIGSTOP) and so holds a process of root's for good.
+func reap(child *exec.Cmd, talkErr error, patience time.Duration) error {
+	if errors.Is(talkErr, os.ErrDeadlineExceeded) {
+		patience = 0
+	}
+	killer := time.AfterFunc(patience, func() { _ = child.Process.Kill() }) // it may have ended
+	defer killer.Stop()
+	return child.Wait()
+}
+
 func socketPair() (ours, theirs *os.File, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := unix.SetNonblock(pair[0], true); err != nil { // for deadlines
+		return nil, nil, errors.Join(err, unix.Close(pair[0]), unix.Close(pair[1]))
+	}
 	return os.NewFile(uintptr(pair[0]), "transaction"), os.NewFile(uintptr(pair[1]), "transaction"), nil
 }
 
-// converse brings the stack's words to the person and the answers back, until the stack has decided.
-func converse(conn io.ReadWriter, ui *ui, tell func(lines string)) (outcome, error) {
+// converse brings the stack's words to the person and the answers back, until the stack has decided. When it says nothing for as long as
+// the patience lasts, that is os.ErrDeadlineExceeded.
+func converse(conn *os.File, ui *ui, tell func(lines string), patience time.Duration) (outcome, error) {
 	result := outcome{Prompts: []string{}, Messages: []string{}}
 	from, to := json.NewDecoder(conn), json.NewEncoder(conn)
 	for {
 		var m pamMessage
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			return outcome{}, err
+		}
 		if err := from.Decode(&m); err != nil {
 			return outcome{}, err
 		}
@@ -195,6 +217,9 @@ func converse(conn io.ReadWriter, ui *ui, tell func(lines string)) (outcome, err
 			result.Prompts = append(result.Prompts, m.Text)
 			answer, err := ui.answerPAM(m, tell)
 			if over(err) {
+				return outcome{}, err
+			}
+			if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 				return outcome{}, err
 			}
 			if err := to.Encode(pamAnswer{OK: err == nil, Text: answer}); err != nil {
