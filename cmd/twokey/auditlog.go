@@ -38,6 +38,11 @@ func auditTailCommand(ui *ui) *cli.Command {
 	}
 }
 
+// maxTail is how many records come over the socket at once: they are all in root's memory before the first is sent.
+//
+// Attack: audit tail -n 1000000000, four times at once, and the host runs out of memory.
+const maxTail = 10000
+
 func auditTailAction(c *cli.Context, ui *ui) error {
 	if err := noArguments(c); err != nil {
 		return err
@@ -54,6 +59,9 @@ func auditTailAction(c *cli.Context, ui *ui) error {
 	h, err := openInForce(c, ui)
 	if err != nil {
 		return err
+	}
+	if h.actor.socket && n > maxTail {
+		return badUsage("-n %d: at most %d without root", n, maxTail)
 	}
 	var entries []audit.Entry
 	if path := h.path(h.policy.Paths.Audit); user == "" {

@@ -66,6 +66,9 @@ func (r reset) all(h *host, u *enroll.Users, people []person) error {
 	if err := h.ui.confirm(h.yes, question, namesOf(people)); err != nil {
 		return err
 	}
+	if err := h.stillMay(people); err != nil {
+		return err
+	}
 	done, made := []wasReset{}, []enrolmentCode{}
 	err := each(people, func(p person) error {
 		code, err := r.one(h, u, p)

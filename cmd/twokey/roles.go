@@ -165,6 +165,34 @@ func (h *host) mayTouch(name string, account *sysuser.Account) error {
 	return nil
 }
 
+// stillMay asks again, behind a question, what was asked before it: by the policy and the groups of now.
+//
+// Attack: one of the helpdesk leaves the question open until the role is taken away, or somebody is protected, and answers then.
+func (h *host) stillMay(people []person) error {
+	if !h.actor.socket {
+		return nil
+	}
+	inForce, err := h.policyInForce()
+	if err != nil {
+		return err
+	}
+	h.policy = inForce.Config
+	names := plainNames(people)
+	has, err := h.roleOf(permission{roles: []role{h.actor.role}, users: everyName}, names, nil)
+	if err != nil {
+		return err
+	}
+	if has != h.actor.role {
+		return h.refusal(strings.Join(names, ", "), "you are not of the %s any more", h.actor.role)
+	}
+	for _, name := range names {
+		if _, err := h.account(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // refusal is that somebody who is known to be he wants what he may not, which the audit log keeps.
 func (h *host) refusal(name, why string, args ...any) error {
 	reason := fmt.Sprintf(why, args...)

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"twokey/audit"
+	"twokey/pamhook/logintest/scratch"
 )
 
 // allowed is who may run a command without being root, for all commands that there are. What is not decided here is refused by the test,
@@ -178,6 +179,37 @@ func TestTheHelpdeskHelps(t *testing.T) {
 	h.enrol("adam")
 	if out, complaint, status := h.as("adam", h.proof("adam", 0), "audit", "tail", "--user", "bob~"); status != exitDone || !strings.Contains(out, "reset") {
 		t.Errorf("the auditor: status %d, %s, %s", status, out, complaint)
+	}
+	h.enrol("adam")
+	if out, complaint, status := h.as("adam", h.proof("adam", 0), "audit", "tail", "-n", "10001"); status != exitUsage || out != "" ||
+		!strings.Contains(complaint, "at most 10000 without root") {
+		t.Errorf("the auditor who wants all: status %d, %s, %s", status, out, complaint)
+	}
+}
+
+// Whoever was of the helpdesk when he was asked, or whom somebody protects meanwhile, has nothing by the answer.
+func TestMustAskAgainBehindAQuestionWhetherTheHelpdeskMay(t *testing.T) {
+	t.Parallel()
+	h := newSelfHost(t, "roles: {helpdesk: {users: [helen~]}}", "helen", "bob")
+	h.enrol("bob")
+	for settings, why := range map[string]string{
+		"roles: {auditor: {users: [helen~]}}":                              "you are not of the helpdesk any more",
+		"roles: {helpdesk: {users: [helen~]}, protected: {users: [bob~]}}": "roles.protected has the user",
+	} {
+		h.settings("roles: {helpdesk: {users: [helen~]}}")
+		device := h.enrol("helen")
+		x := h.atTerminal("helen", "reset", "bob~")
+		x.Expect("Password: ")
+		x.Type(h.Password + "\n")
+		x.Expect("Verification code: ")
+		x.Type(scratch.Code(t, device, 0) + "\n")
+		x.Expect("[y/N]")
+		h.settings(settings)
+		x.Type("y\n")
+		x.Expect("is for root")
+		if status := x.Wait(); status != exitNeedRoot || !h.has("bob") || !strings.Contains(strings.Join(strings.Fields(x.Screen()), " "), why) {
+			t.Errorf("%s: status %d\n%s", settings, status, x.Screen())
+		}
 	}
 }
 
