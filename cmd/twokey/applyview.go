@@ -223,7 +223,7 @@ func (a *application) recordPlans(some []*batch.Plan) error {
 			continue
 		}
 		r := base
-		r.Time, r.Target, r.Changes = time.Now(), p.User.Name, p.Done
+		r.Time, r.Target, r.Changes = time.Now(), p.User.Name, loggedChanges(p.Done)
 		if p.Account.Name != "" {
 			r.TargetID = strconv.FormatUint(uint64(p.Account.UID), 10)
 		}
@@ -236,4 +236,20 @@ func (a *application) recordPlans(some []*batch.Plan) error {
 		return fmt.Errorf("%s changed, but the audit log could not be written: %w", rows(len(all), "user was", "users were"), err)
 	}
 	return nil
+}
+
+// loggedChanges are changes as the log keeps them: of telephone numbers the last digits, since the log is for more eyes than the users' files.
+func loggedChanges(changes []audit.Change) []audit.Change {
+	shown := slices.Clone(changes)
+	for i, c := range shown {
+		if c.Field != batch.PhoneField {
+			continue
+		}
+		for _, number := range []*string{&shown[i].Old, &shown[i].New} {
+			if *number != "" {
+				*number = lastDigits(*number)
+			}
+		}
+	}
+	return shown
 }

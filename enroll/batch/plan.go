@@ -56,6 +56,9 @@ type Plan struct {
 // Idle reports whether there is nothing to be done.
 func (p *Plan) Idle() bool { return len(p.Changes) == 0 && p.learn == nil }
 
+// PhoneField is the field of a change of a telephone number, which stands there in full: a log keeps less of it.
+const PhoneField = "phone"
+
 // Errors of a plan, beside those of enroll and of the name service.
 var (
 	ErrNoneLeft    = errors.New("no device would be left: \"present: false\" for the user takes everything away")
@@ -179,7 +182,7 @@ func (j *Job) planNew(p *Plan) error {
 	}
 	if phone := p.User.Phone; phone != nil && *phone != "" {
 		p.phone = *phone
-		p.note("phone", "", *phone)
+		p.note(PhoneField, "", *phone)
 	}
 	p.noteCodes()
 	return nil
@@ -220,7 +223,7 @@ func (j *Job) compare(p *Plan, st *state.State, record *secrets.Record) error {
 	}
 	if phone := p.User.Phone; phone != nil && *phone != record.Phone {
 		p.alteration().Phone = phone
-		p.note("phone", record.Phone, *phone)
+		p.note(PhoneField, record.Phone, *phone)
 	}
 	if p.User.Recovery != nil && record.Recovery == nil {
 		p.codes = *p.User.Recovery
