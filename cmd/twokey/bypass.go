@@ -128,7 +128,7 @@ var errNoBypassWithoutDevice = errors.New("has no device, so there is nothing to
 func (h *host) createBypass(u *enroll.Users, p person, w bypassWish) error {
 	overrides, err := h.checkRequester(&w)
 	if err != nil {
-		return err
+		return errors.Join(err, h.recordRefused(p.name, w, err))
 	}
 	wish := enroll.Bypass{Until: time.Now().Add(w.good), Uses: w.uses, Reason: w.reason, Requester: w.requester,
 		By: cut(h.actor.signature(), state.MaxBypassName)}
@@ -175,6 +175,19 @@ func (h *host) recordBypass(user string, b enroll.Bypass, overrides bool) error 
 	}
 	h.reportOverride(user, b)
 	return h.record("bypass-override", user, changes...)
+}
+
+// recordRefused keeps that a bypass code was asked for in the name of somebody who may not: whoever tries one name after the other is seen.
+func (h *host) recordRefused(user string, w bypassWish, refusal error) error {
+	if h.dryRun {
+		return nil
+	}
+	rec := h.newRecord("bypass-create", user, audit.Change{Field: "requested_by", New: w.requester}, audit.Change{Field: "reason", New: w.reason})
+	rec.Outcome, rec.Reason = audit.Failure, oneLine(refusal)
+	if err := audit.Append(h.path(h.policy.Paths.Audit), rec); err != nil {
+		return fmt.Errorf("the audit log could not be written: %w", err)
+	}
+	return nil
 }
 
 func bypassListAction(c *cli.Context, ui *ui) error {
