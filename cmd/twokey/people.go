@@ -387,27 +387,43 @@ func (h *host) addMembers(u *enroll.Users, group string, people []person) ([]per
 			people = append(people, p)
 		}
 	}
-	if len(people) == before {
+	switch {
+	case len(people) > before:
+		return people, nil
+	case before > 0:
 		return nil, failed("nobody else in group %q is enrolled", group).hint("twokey list")
 	}
-	return people, nil
+	return nil, failed("nobody in group %q is enrolled", group).hint("twokey list")
 }
 
-// known gives the names under which users are kept, and refuses one of whom neither the name service nor we know anything.
+// known gives the names under which users are kept, and refuses those of whom neither the name service nor we know anything, all together.
 func (h *host) known(u *enroll.Users, names []string) ([]person, error) {
 	var found []person
+	var unknown []error
 	for _, name := range names {
 		p, err := h.person(u, name)
 		if err != nil {
 			return nil, err
 		}
 		if p.account == nil && !p.enrolled && p.state == nil && p.problem == nil {
-			return nil, unknownUser(name)
+			unknown = append(unknown, unknownUser(name))
+			continue
 		}
 		if err := h.mayTouch(name, p.account); err != nil {
 			return nil, err
 		}
 		found = append(found, p)
 	}
+	if len(unknown) > 0 {
+		return nil, allWrong(unknown, len(names))
+	}
 	return found, nil
+}
+
+// allWrong is what is wrong with some of those who are named: of several users nothing is done to the others either.
+func allWrong(wrong []error, named int) error {
+	if named > 1 {
+		wrong = append(wrong, errors.New("nothing was changed"))
+	}
+	return errors.Join(wrong...)
 }

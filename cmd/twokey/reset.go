@@ -54,10 +54,14 @@ func (r reset) all(h *host, u *enroll.Users, people []person) error {
 			return err
 		}
 	}
+	var without []error
 	for _, p := range people {
 		if !p.enrolled && !p.mustEnroll() && p.problem == nil {
-			return about(p.name, enroll.ErrNotEnrolled)
+			without = append(without, about(p.name, enroll.ErrNotEnrolled))
 		}
+	}
+	if len(without) > 0 {
+		return allWrong(without, len(people))
 	}
 	if h.dryRun {
 		return r.plan(h, people)
