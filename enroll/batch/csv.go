@@ -111,7 +111,7 @@ func (p *parser) row(line int, text string, header []string) {
 			_, err = d.set(deviceField(column), fields[i], p.options)
 		}
 		if err != nil {
-			p.wrongLine(line, u.Name, fmt.Errorf("%s: %w", column, err))
+			p.wrongLine(line, u.Name, ofField(column, err))
 			return
 		}
 	}

@@ -3,8 +3,12 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"twokey/policy"
 )
 
 // reader makes a user or a group of the nodes of one entry. Scalars are taken as they stand in the file: YAML would make a number of
@@ -73,22 +77,37 @@ func (r reader) plain(n *yaml.Node) error {
 // setter is the set of a user or a device.
 type setter func(field, text string) (known bool, err error)
 
-// set gives a plain field its value.
-func (r reader) set(key string, n *yaml.Node, to setter) error {
+// set gives a plain field its value. Known are the fields that the entry can have.
+func (r reader) set(key string, n *yaml.Node, known []string, to setter) error {
+	if !slices.Contains(known, key) {
+		return r.wrong(n, "unknown field %s%s", shown(key), meant(key, known))
+	}
 	if err := r.plain(n); err != nil {
 		return fmt.Errorf("%s: %w", key, err)
 	}
 	if n.Value == "" || n.Tag == "!!null" {
 		return r.wrong(n, "%s: there is no value", key)
 	}
-	known, err := to(key, n.Value)
-	switch {
-	case !known:
-		return r.wrong(n, "unknown field %s", shown(key))
-	case err != nil:
-		return r.wrong(n, "%s: %w", key, err)
+	if _, err := to(key, n.Value); err != nil {
+		return &at{r.line(n), ofField(key, err)}
 	}
 	return nil
+}
+
+// meant asks for the field that a misspelt one probably is.
+func meant(key string, known []string) string {
+	if best := policy.Nearest(key, known); best != "" {
+		return fmt.Sprintf(" (did you mean %q?)", best)
+	}
+	return ""
+}
+
+// ofField says which field an error is about, where it does not begin with that itself.
+func ofField(field string, err error) error {
+	if strings.HasPrefix(err.Error(), field+" ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", field, err)
 }
 
 func (r reader) user(n *yaml.Node) (User, error) {
@@ -103,7 +122,7 @@ func (r reader) user(n *yaml.Node) (User, error) {
 		case "exempt":
 			u.Exempt, err = r.dates(value, false)
 		default:
-			err = r.set(key, value, u.set)
+			err = r.set(key, value, append([]string{"devices", "require", "exempt"}, userColumns...), u.set)
 		}
 		return err
 	})
@@ -124,7 +143,7 @@ func (r reader) group(n *yaml.Node) (Group, error) {
 		case "exempt":
 			g.Exempt, err = r.dates(value, false)
 		default:
-			err = r.set(key, value, g.set)
+			err = r.set(key, value, []string{"group", "present", "device", "require", "exempt"}, g.set)
 		}
 		return err
 	})
@@ -163,8 +182,9 @@ func (r reader) devices(n *yaml.Node) ([]Device, error) {
 
 func (r reader) device(n *yaml.Node) (*Device, error) {
 	d := &Device{Line: r.line(n), Name: UsualDevice}
+	fields := append([]string{"name", "present"}, deviceColumns[2:]...)
 	err := r.fields(n, func(key string, value *yaml.Node) error {
-		return r.set(key, value, func(field, text string) (bool, error) { return d.set(field, text, r.options) })
+		return r.set(key, value, fields, func(field, text string) (bool, error) { return d.set(field, text, r.options) })
 	})
 	return d, err
 }
@@ -172,8 +192,12 @@ func (r reader) device(n *yaml.Node) (*Device, error) {
 // dates reads {by, starts, until}; of an exemption only until.
 func (r reader) dates(n *yaml.Node, require bool) (*Dates, error) {
 	d := &Dates{}
+	known := []string{"until"}
+	if require {
+		known = []string{"by", "starts", "until"}
+	}
 	return d, r.fields(n, func(key string, value *yaml.Node) error {
-		return r.set(key, value, func(field, text string) (known bool, err error) {
+		return r.set(key, value, known, func(field, text string) (known bool, err error) {
 			switch {
 			case field == "until":
 				d.Until, err = day(text)

@@ -145,7 +145,7 @@ func TestWholeFilesThatAreRefused(t *testing.T) {
 		"x.csv|User\n":                                          "x.csv:1: there is no column user",
 		"x.csv|user,\"secret\n":                                 "x.csv:1: extraneous or missing",
 		"x.csv|user\n" + strings.Repeat("x", 70000):             "x.csv:2: a line is longer than 64 KiB",
-		"list|user,secret\nalice,1\n":                           "list:2: alice: secret: secret is not base32",
+		"list|user,secret\nalice,1\n":                           "list:2: alice: secret is not base32",
 	} {
 		name, content, _ := strings.Cut(text, "|")
 		got, _ := said(t, name, content, Options{})
@@ -169,7 +169,8 @@ func TestRowsThatAreRefused(t *testing.T) {
 		`user: "a\nb"`:            "4: user: want 1 to 256 bytes of printable text",
 		"phone: none":             "4: the entry has no user",
 		"user: a\n  user: b":      "5: a: user is there twice",
-		"user: a\n  uesr: b":      "5: a: unknown field \"uesr\"",
+		"user: a\n  uesr: b":      "5: a: unknown field \"uesr\" (did you mean \"user\"?)",
+		"user: a\n  devcies: []":  "5: a: unknown field \"devcies\" (did you mean \"devices\"?)",
 		"user: a\n  present: yes": "5: a: present: want true or false, not \"yes\"",
 		"user: a\n  present: false\n  phone: none":                           "4: a: present is false, so nothing else can be given",
 		"user: a\n  phone: 02079460958":                                      "5: a: phone: not a telephone number in the international form",
@@ -185,9 +186,9 @@ func TestRowsThatAreRefused(t *testing.T) {
 		"user: a\n  devices:\n  - name: \"\"":                                "6: a: name: there is no value",
 		"user: a\n  devices:\n  - {}\n  - {}":                                "4: a: the device \"phone\" is there twice, in the lines 6 and 7",
 		"user: a\n  devices:\n  - name: an unusually long name of a device":  "6: a: name: want 1 to 32 bytes",
-		"user: a\n  devices:\n  - secret: GEZDGNBVGY3TQOJQGEZDGNB1":          "6: a: secret: secret is not base32",
-		"user: a\n  devices:\n  - secret: GEZDGNBVGY3TQOJQ":                  "6: a: secret: secret is shorter than 128 bits: 10 bytes",
-		"user: a\n  devices:\n  - secret: " + strings.Repeat("GEZDGNBV", 26): "6: a: secret: secret of 130 bytes, want at most 128",
+		"user: a\n  devices:\n  - secret: GEZDGNBVGY3TQOJQGEZDGNB1":          "6: a: secret is not base32",
+		"user: a\n  devices:\n  - secret: GEZDGNBVGY3TQOJQ":                  "6: a: secret is shorter than 128 bits: 10 bytes",
+		"user: a\n  devices:\n  - secret: " + strings.Repeat("GEZDGNBV", 26): "6: a: secret of 130 bytes, want at most 128",
 		"user: a\n  devices:\n  - method: sms":                               "6: a: method: want totp or hotp, not \"sms\"",
 		"user: a\n  devices:\n  - digits: 3":                                 "6: a: digits: want a number from 4 to 12, not \"3\"",
 		"user: a\n  devices:\n  - digits: 6.0":                               "6: a: digits: want a number",
@@ -251,14 +252,14 @@ func TestRowsOfCSVThatAreRefused(t *testing.T) {
 		"a,,,,,,":                   {"2: 7 fields, the header has 6"},
 		",phone,,,,":                {"2: there is no user"},
 		`a,"x,,,,`:                  {"2: extraneous or missing"},
-		"a,,12345,,,":               {"2: a: secret: secret is not base32"},
+		"a,,12345,,,":               {"2: a: secret is not base32"},
 		"a,,,,no,":                  {"2: a: present: want true or false"},
 		"a,,,,false,2027-01-01":     {"2: a: present is false, so nothing else can be given"},
 		"a,,,,,\na,,,,,":            {"2: a: see line 3", "3: a: the user is there twice, before in line 2"},
 		"a,x,,,,\na,x,,,,":          {"2: a: see line 3", "3: a: the device \"x\" is there twice, before in line 2"},
 		"a,x,,,,\na,y,,none,,":      {"2: a: see line 3", "3: a: phone or recovery_codes are others than in line 2"},
-		"a,x,,,,\na,y,,,,\na,,1,,,": {"4: a: secret: secret is not base32"},
-		"a,,1,,,\na,y,,,,":          {"2: a: secret: secret is not base32", "3: a: another line of this user is wrong"},
+		"a,x,,,,\na,y,,,,\na,,1,,,": {"4: a: secret is not base32"},
+		"a,,1,,,\na,y,,,,":          {"2: a: secret is not base32", "3: a: another line of this user is wrong"},
 	} {
 		errs, f := said(t, "x.csv", header+row+"\nafter,,,,,\n", Options{})
 		for i := range errs {
@@ -285,7 +286,7 @@ func TestOfAUserWhoIsThereTwiceNeitherRowCounts(t *testing.T) {
 func TestShortSecretsAreTakenWhenThatIsAskedFor(t *testing.T) {
 	text := "user,secret\na,GEZDGNBVGY3TQOJQ\nb,GEZDGNBVGY3TQOI\n"
 	errs, f := said(t, "x.csv", text, Options{AllowShort: true})
-	if len(errs) != 1 || !strings.Contains(errs[0], "x.csv:3: b: secret: secret is shorter than 128 bits: 9 bytes") || len(f.Users) != 1 {
+	if len(errs) != 1 || !strings.Contains(errs[0], "x.csv:3: b: secret is shorter than 128 bits: 9 bytes") || len(f.Users) != 1 {
 		t.Errorf("%q, %v", errs, f.Users)
 	}
 	if errs, _ := said(t, "x.csv", text, Options{}); len(errs) != 2 {
