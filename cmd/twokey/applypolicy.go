@@ -129,8 +129,12 @@ func dateOf(text string) policy.Date {
 	return day
 }
 
-// withoutDevice counts those whom the file requires, who have no device, and who can get one by a code; 0 where no login takes codes.
+// withoutDevice counts those whom the file requires, who have no device, and who can get one by a code; 0 where no login takes codes. Of other
+// hosts, for which files are made here, neither the users nor the policy are known.
 func (a *application) withoutDevice() (int, error) {
+	if a.lists.is == nil {
+		return 0, nil
+	}
 	a.host.policy = a.lists.is
 	if !a.asksForCodes() {
 		return 0, nil

@@ -130,7 +130,8 @@ func TestOnlyOneFilePrints(t *testing.T) {
 func TestEveryCommandHasJSONAndWhatWritesHasADryRun(t *testing.T) {
 	writes := []string{"init", "enable", "disable", "enroll", "unenroll", "reset", "recovery new", "unlock", "forget", "adopt",
 		"policy require", "policy exempt", "policy unset", "policy edit", "config set", "remind", "device add", "device edit", "device remove",
-		"device rename", "bypass create", "bypass revoke", "apply", "key new-signer"}
+		"device rename", "bypass create", "bypass revoke", "apply", "key new-signer", "import google-authenticator", "import oath",
+		"import otpauth", "import migration", "import pskc", "import csv"}
 	app := newApp(&ui{in: newInput(strings.NewReader(""))})
 	found := 0
 	for words, command := range paths(app.Commands) {
@@ -166,7 +167,7 @@ func TestNoFlagTakesASecret(t *testing.T) {
 			name := flag.Names()[0]
 			_, boolean := flag.(*cli.BoolFlag)
 			secret := regexp.MustCompile(`secret|password|code|key|token|pin`).MatchString(name)
-			if secret && !boolean && !slices.Contains([]string{"secret-file", "recovery-codes", "key"}, name) {
+			if secret && !boolean && !slices.Contains([]string{"secret-file", "recovery-codes", "key", "pskc-key"}, name) {
 				t.Errorf("%s --%s", words, name)
 			}
 		}
