@@ -36,6 +36,8 @@ var mayImport = []struct {
 	{[]string{"device"}, []string{"secrets", "factor", "state"}},
 	{[]string{"doctor"}, []string{"policy", "policy/inforce", "secrets", "state", "audit", "internal/..."}},
 	{[]string{"pamhook"}, []string{"policy", "policy/inforce", "secrets", "factor", "state", "audit", "device", "pamhook/wire", "internal/..."}},
+	// What a misspelt field was meant to be is found as in the configuration.
+	{[]string{"enroll/batch"}, []string{"policy", "secrets", "factor", "state", "audit", "device", "enroll/...", "internal/..."}},
 	{[]string{"enroll/..."}, []string{"secrets", "factor", "state", "audit", "device", "enroll/...", "internal/..."}},
 	{[]string{"cmd/twokey-verify"}, []string{"pamhook", "pamhook/wire", "policy/inforce", "secrets", "state", "audit", "enroll", "enroll/qr", "factor", "internal/..."}},
 	{[]string{"cmd/twokey-notify"}, []string{"deliver/...", "internal/..."}},
