@@ -191,7 +191,7 @@ func (a *application) prepare(u *enroll.Users) (err error) {
 		return err
 	}
 	usual := a.policy.NewDevices
-	a.job = &batch.Job{Users: u, By: a.actor.signature(), AllowShort: a.allowShort, Lookup: a.lookup,
+	a.job = &batch.Job{Users: u, By: a.actor.signature(), AllowShort: a.allowShort, Lookup: ownSpelling(a.directory),
 		Usual: batch.Usual{Issuer: or(a.policy.Issuer, name), Host: name, Params: factor.Params{Method: factor.TOTP,
 			Digits: usual.Digits, Period: int(usual.Period / time.Second), Algorithm: factor.Algorithm(usual.Algorithm)}}}
 	if a.seen() {
@@ -203,18 +203,20 @@ func (a *application) prepare(u *enroll.Users) (err error) {
 // seen reports whether somebody gets to see what is new.
 func (a *application) seen() bool { return a.sheets != "" || a.show }
 
-// lookup finds an account by the name service's own spelling: by another one a user could be in the file twice.
-func (a *application) lookup(name string) (enroll.Account, error) {
-	found, err := a.directory.Lookup(name)
-	switch {
-	case errors.Is(err, sysuser.ErrUnknown):
-		return enroll.Account{}, errors.New("there is no such user on this host")
-	case err != nil:
-		return enroll.Account{}, err
-	case found.Name != name:
-		return enroll.Account{}, fmt.Errorf("the name service spells this user %q", found.Name)
+// ownSpelling finds accounts by the name service's own spelling: by another one a user could be in the file twice.
+func ownSpelling(directory *sysuser.Directory) func(string) (enroll.Account, error) {
+	return func(name string) (enroll.Account, error) {
+		found, err := directory.Lookup(name)
+		switch {
+		case errors.Is(err, sysuser.ErrUnknown):
+			return enroll.Account{}, errors.New("there is no such user on this host")
+		case err != nil:
+			return enroll.Account{}, err
+		case found.Name != name:
+			return enroll.Account{}, fmt.Errorf("the name service spells this user %q", found.Name)
+		}
+		return enroll.Account{Name: found.Name, UID: found.UID}, nil
 	}
-	return enroll.Account{Name: found.Name, UID: found.UID}, nil
 }
 
 // chooseUsers adds the members of groups who get a device, and leaves out whom --group does not mean.

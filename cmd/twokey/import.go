@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -156,7 +155,7 @@ func (m *moving) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	m.job = &batch.Job{Users: u, By: m.actor.signature(), AllowShort: m.allowShort, Lookup: m.lookup,
+	m.job = &batch.Job{Users: u, By: m.actor.signature(), AllowShort: m.allowShort, Lookup: ownSpelling(m.directory),
 		Usual: batch.Usual{Issuer: or(m.policy.Issuer, name), Host: name,
 			Params: factor.Params{Method: factor.TOTP, Digits: factor.DefaultDigits, Period: factor.DefaultPeriod, Algorithm: factor.SHA1}}}
 	return nil
@@ -164,20 +163,6 @@ func (m *moving) prepare() (err error) {
 
 // manyQuestions makes the directory read the list of all accounts once.
 const manyQuestions = 1000
-
-// lookup finds an account by the name service's own spelling: by another one a user could be in the file twice.
-func (m *moving) lookup(name string) (enroll.Account, error) {
-	found, err := m.directory.Lookup(name)
-	switch {
-	case errors.Is(err, sysuser.ErrUnknown):
-		return enroll.Account{}, errors.New("there is no such user on this host")
-	case err != nil:
-		return enroll.Account{}, err
-	case found.Name != name:
-		return enroll.Account{}, fmt.Errorf("the name service spells this user %q", found.Name)
-	}
-	return enroll.Account{Name: found.Name, UID: found.UID}, nil
-}
 
 // planAll finds out what is to be done.
 func (m *moving) planAll() {
@@ -201,7 +186,7 @@ func (m *moving) fail(u *mover) {
 }
 
 func (m *moving) planOne(u *mover) error {
-	if _, err := m.lookup(u.Name); err != nil {
+	if _, err := m.job.Lookup(u.Name); err != nil {
 		return err
 	}
 	if err := m.leaveOutThere(u); err != nil {
