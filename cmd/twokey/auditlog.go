@@ -316,7 +316,7 @@ func (u *ui) verified(r audit.Report) error {
 		u.say("The log is as it was written: %s, every seal is right.", records(r.Records))
 	default:
 		u.say("The log fits together: %s, chain and head are right.", records(r.Records))
-		u.say("Whether root has rewritten it only the verification key can tell: twokey audit verify --key FILE")
+		u.say("Whether root has rewritten it only the verification key can tell%s", forRoot(u.actor(), ": twokey audit verify --key FILE", "."))
 	}
 	for _, note := range r.Notes {
 		u.say("Note: %s", visible(note))

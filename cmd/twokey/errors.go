@@ -35,6 +35,8 @@ type advised struct {
 	text   string
 	advice string
 	status int
+
+	forRoot bool // the advice is for root alone
 }
 
 // Error gives the text without the advice.
@@ -44,6 +46,12 @@ func (a *advised) Error() string { return a.text }
 func (a *advised) hint(format string, args ...any) *advised {
 	a.advice = fmt.Sprintf(format, args...)
 	return a
+}
+
+// hintRoot is hint for a step that only root can take.
+func (a *advised) hintRoot(format string, args ...any) *advised {
+	a.forRoot = true
+	return a.hint(format, args...)
 }
 
 func badUsage(format string, args ...any) *advised {
@@ -94,7 +102,7 @@ func about(user string, err error) error {
 	return &aboutUser{user, err}
 }
 
-// hintFor chooses the next step by the error's type; "" when there is none to advise.
+// hintFor chooses root's next step by the error's type; "" when there is none to advise.
 func hintFor(err error) string {
 	var a *advised
 	if errors.As(err, &a) && a.advice != "" {

@@ -160,7 +160,7 @@ func (h *host) understand(source []byte) (err error) {
 }
 
 func notSetUp(err error) error {
-	return failed("twokey is not set up on this host: %v", err).hint("twokey init")
+	return failed("twokey is not set up on this host: %v", err).hintRoot("twokey init")
 }
 
 // path is where a path of the configuration lies on this machine.
@@ -205,7 +205,7 @@ func unknownUser(name string) error {
 // warnOff says what makes everything else that is told of users meaningless for now.
 func (h *host) warnOff() {
 	if h.policy.Off {
-		h.ui.warn("twokey is switched off, nobody is asked for a code: twokey enable")
+		h.ui.warn("twokey is switched off, nobody is asked for a code%s", forRoot(h.actor, ": twokey enable", ""))
 	}
 }
 

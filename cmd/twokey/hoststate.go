@@ -396,6 +396,9 @@ func (s *hostState) wiredInto() string {
 	return strings.Join(own, ", ")
 }
 
+// nothingToDo is how what is next begins where nothing is.
+const nothingToDo = "nothing"
+
 // next is the one thing to do.
 func (s *hostState) next() string {
 	switch {
@@ -414,7 +417,7 @@ func (s *hostState) next() string {
 	case len(s.Users.Missing) > 0:
 		return s.nextForMissing()
 	}
-	return "nothing; twokey status has the details"
+	return nothingToDo + "; twokey status has the details"
 }
 
 // nextForMissing is how the first of those who are missing gets a device. With an enrolment code he does it himself.
@@ -422,7 +425,7 @@ func (s *hostState) nextForMissing() string {
 	const all = " (all who are missing: twokey list --missing)"
 	i := slices.IndexFunc(s.Users.Missing, func(name string) bool { return !slices.Contains(s.Users.CodesOpen, name) })
 	if i < 0 {
-		return "nothing: whoever is missing has an enrolment code" + all
+		return nothingToDo + ": whoever is missing has an enrolment code" + all
 	}
 	name := s.Users.Missing[i]
 	if s.codes && s.Users.Grace[name] == "" {

@@ -29,6 +29,7 @@ type ui struct {
 	json     bool
 	typed    []string // the command line, without the name of the program
 	warned   []string // by warnOnce
+	contact  string   // whom the peer can ask; "": not known yet
 	failed   error    // of the first write to standard output that failed
 }
 
@@ -326,7 +327,7 @@ func (u *ui) finish(err error) int {
 	}
 	if !errors.Is(err, errSilent) && !errors.As(err, &done) {
 		fmt.Fprintf(u.err, "twokey: error: %s\n", oneLine(err))
-		if hint := hintFor(err); hint != "" {
+		if hint := u.hintFor(err); hint != "" {
 			fmt.Fprintf(u.err, "twokey: hint: %s\n", visible(hint))
 		}
 	}

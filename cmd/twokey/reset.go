@@ -84,7 +84,8 @@ func (r reset) all(h *host, u *enroll.Users, people []person) error {
 			made = append(made, code)
 			return nil
 		}
-		h.ui.say("%s has to be enrolled before the next login: twokey enroll %s", visible(p.name), visible(p.name))
+		h.ui.say("%s has to be enrolled%s", visible(p.name), forRoot(h.actor, " before the next login: twokey enroll "+visible(p.name),
+			" by root before the next login."))
 		return nil
 	})
 	return errors.Join(h.tellReset(made), h.ui.object(done), err)

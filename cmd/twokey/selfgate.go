@@ -34,6 +34,7 @@ func passGate(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
+	ui.contact = h.policy.Contact
 	role, err := h.roleOf(p, c.Args().Slice(), c.StringSlice(group))
 	if err != nil {
 		return err

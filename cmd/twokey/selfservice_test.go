@@ -182,6 +182,30 @@ func TestAUserDoesWhatIsHisWithoutRoot(t *testing.T) {
 	}
 }
 
+// What is advised is what she can type herself, and not root's.
+func TestAUserIsAdvisedWhatSheMayRun(t *testing.T) {
+	t.Parallel()
+	h := newSelfHost(t, "contact: the IT desk\n", "gina")
+	if _, complaint, _ := h.as("gina", h.Password+"\n", "device", "list"); !strings.Contains(complaint, "twokey: hint: twokey enroll\n") {
+		t.Error(complaint)
+	}
+	h.enrol("gina")
+	_, complaint, _ := h.as("gina", h.proof("gina", 0), "enroll")
+	if !strings.Contains(complaint, "twokey: hint: twokey device add puts a new one beside it; twokey enroll --replace in its place\n") {
+		t.Error(complaint)
+	}
+	h.enrol("gina")
+	out, complaint, status := h.as("gina", h.proof("gina", 0), "show")
+	if status != exitDone || !strings.Contains(out, "Known places") || strings.Contains(out, "forget") {
+		t.Errorf("status %d, %s, %s", status, out, complaint)
+	}
+	h.settings("enabled: false\ncontact: the IT desk\n")
+	h.enrol("gina")
+	if _, complaint, _ := h.as("gina", h.proof("gina", 0), "show"); !strings.Contains(complaint, "is asked for a code\n") {
+		t.Error(complaint)
+	}
+}
+
 func nameOfArgv(argv []string) string {
 	if argv[0] == "show" {
 		return argv[0]

@@ -18,7 +18,7 @@ func (v *view) print(ui *ui, p person) error {
 	ui.say("%s\n", visible(head))
 	var rows [][]string
 	add := func(label, text string) { rows = append(rows, []string{"  " + label, text}) }
-	add("Second factor", v.standing())
+	add("Second factor", v.standing(ui.actor()))
 	add("Policy", p.elsewhere()+": "+v.Reason)
 	label := "Services"
 	for _, s := range v.Services {
@@ -32,7 +32,7 @@ func (v *view) print(ui *ui, p person) error {
 	if v.Phone != "" {
 		add("Telephone", v.Phone+confirmedText(v.Confirmed))
 	}
-	v.addState(add, p)
+	v.addState(ui, add, p)
 	return ui.table(rows)
 }
 
@@ -55,7 +55,7 @@ func (d viewDevice) endText() string {
 }
 
 // addState adds what changes from login to login.
-func (v *view) addState(add func(label, text string), p person) {
+func (v *view) addState(ui *ui, add func(label, text string), p person) {
 	if v.Enrolled && v.Recovery.Total > 0 {
 		add("Recovery codes", fmt.Sprintf("%d of %d left", v.Recovery.Left, v.Recovery.Total))
 	} else if v.Enrolled && p.problem == nil {
@@ -71,7 +71,8 @@ func (v *view) addState(add func(label, text string), p person) {
 		add("Throttle", v.Throttle.String())
 	}
 	if v.Sources+v.Remembered > 0 {
-		add("Known places", fmt.Sprintf("%d, and %s: twokey forget %s ends them", v.Sources, rememberedLogins(v.Remembered), v.User))
+		ends := forRoot(ui.actor(), fmt.Sprintf(": twokey forget %s ends them", v.User), "")
+		add("Known places", fmt.Sprintf("%d, and %s%s", v.Sources, rememberedLogins(v.Remembered), ends))
 	}
 	for _, n := range v.Notices {
 		add("To be told", fmt.Sprintf("device %q was added by %s", n.Device, n.By))
@@ -95,10 +96,11 @@ func rememberedLogins(n int) string {
 	return fmt.Sprintf("%d remembered logins", n)
 }
 
-func (v *view) standing() string {
+func (v *view) standing(who actor) string {
 	switch {
 	case v.Enrolled && v.Restored:
-		return fmt.Sprintf("enrolled; the state was lost, so hotp and recovery codes are closed until twokey adopt %s", v.User)
+		return "enrolled; the state was lost, so hotp and recovery codes are closed until " +
+			forRoot(who, "twokey adopt "+v.User, "root opens them again")
 	case v.Enrolled:
 		return "enrolled"
 	case v.MustEnroll:

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 )
@@ -45,7 +46,7 @@ func statusAction(c *cli.Context, ui *ui) error {
 	case !broken:
 		return nil
 	}
-	return failed("%s", p.Message).hint("%s", p.Fix)
+	return failed("%s", p.Message).hintRoot("%s", p.Fix)
 }
 
 // details are the rows below the verdict.
@@ -109,7 +110,11 @@ func overviewAction(c *cli.Context, ui *ui) error {
 		return err
 	}
 	ui.say("")
-	ui.say("Next: %s", visible(s.Next))
+	if root || strings.HasPrefix(s.Next, nothingToDo) {
+		ui.say("Next: %s", visible(s.Next))
+	} else {
+		ui.say("Next, as root: %s", visible(s.Next))
+	}
 	if !root {
 		ui.say("More can be seen as root: %s", visible(asRoot(ui.typed)))
 	}
