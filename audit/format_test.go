@@ -210,10 +210,29 @@ func TestNoTextBeginsANewLineOrAnEscapeSequence(t *testing.T) {
 			if len(s) <= maxText && utf8.ValidString(s) && got.User != s {
 				t.Errorf("%q became %q", s, got.User)
 			}
-			if shown := Safe(got.User); !bytes.Contains(b, []byte(`"user.name":"`+shown+`"`)) {
-				t.Errorf("Safe gives %q, which is not what the log has", shown)
+			shown := Safe(got.User)
+			if strings.ContainsFunc(shown, hidden) {
+				t.Errorf("Safe gives %q", shown)
+			}
+			if shown != got.User && !bytes.Contains(b, []byte(`"user.name":"`+shown+`"`)) {
+				t.Errorf("Safe gives %q, which is neither the name nor what the log has", shown)
 			}
 		})
+	}
+}
+
+func TestSafeEscapesOnlyWhatCannotBeSeen(t *testing.T) {
+	for s, want := range map[string]string{
+		`EXAMPLE\jörg`:               `EXAMPLE\jörg`,
+		`Łukasz "Luke" Nowak`:        `Łukasz "Luke" Nowak`,
+		"алиса@example.org, 愛":       "алиса@example.org, 愛",
+		`a\b` + "\x1b[2J":            `a\\b\u001b[2J`,
+		"bob\u202ecod":               `bob\u202ecod`,
+		"two\nlines, \u200bno width": `two\u000alines, \u200bno width`,
+	} {
+		if got := Safe(s); got != want {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -62,9 +63,15 @@ func appendEscaped(b []byte, s string) []byte {
 	return b
 }
 
-// Safe makes a text of a record, or any other, fit for a terminal: as it stands in the log, with nothing in it that a terminal
-// obeys.
-func Safe(s string) string { return string(appendEscaped(nil, limit(s))) }
+// Safe makes a text of a record, or any other, fit for a terminal: as it is, backslashes and quotes too, where all of it can be seen; else
+// as it stands in the log, with nothing in it that a terminal obeys.
+func Safe(s string) string {
+	s = limit(s)
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	return string(appendEscaped(nil, s))
+}
 
 // scanText finds the end of a text at the beginning of b: how many bytes it has up to the closing quote and how many when
 // unescaped. It accepts only what appendEscaped writes.

@@ -158,8 +158,11 @@ func whoDid(r *audit.Record) string {
 	return r.User
 }
 
-// shownChanges is how many changes of one record fit on a line; --json has all.
+// shownChanges is how many changes of one record fit on a line, beside those that say why it was done; --json has all.
 const shownChanges = 2
+
+// isGround reports whether a change says for whom and why something was done, which is never left out.
+func isGround(c audit.Change) bool { return c.Field == fieldRequester || c.Field == fieldReason }
 
 // why is the reason, by what, and what was changed.
 func why(r *audit.Record) string {
@@ -173,14 +176,18 @@ func why(r *audit.Record) string {
 	if by := slices.DeleteFunc([]string{r.Method, r.Device, r.SecondFactor}, func(s string) bool { return s == "" }); len(by) > 0 {
 		add("(" + strings.Join(by, ", ") + ")")
 	}
-	var changes []string
+	var grounds, changes []string
 	for _, c := range shown(r.Changes) {
-		changes = append(changes, changeText(c))
+		if isGround(c) {
+			grounds = append(grounds, changeText(c))
+		} else {
+			changes = append(changes, changeText(c))
+		}
 	}
 	if more := len(changes) - shownChanges; more > 0 {
 		changes = append(changes[:shownChanges], fmt.Sprintf("%d more", more))
 	}
-	add(strings.Join(changes, "; "))
+	add(strings.Join(append(grounds, changes...), "; "))
 	if n := r.Repair.SkippedBytes; n > 0 {
 		add(fmt.Sprintf("[behind %d bytes that are no record]", n))
 	}

@@ -47,6 +47,11 @@ func TestTailTellsWhoWhatAndWhy(t *testing.T) {
 			[]string{"ok", "root (bob)", "enroll alice", "-", "-", "second factor: none → enrolled"}},
 		"something new":  {audit.Record{Action: "x", Outcome: audit.Success, User: "root", Changes: change("require", "", "users alice")}, []string{"ok", "root", "x", "-", "-", "require: users alice"}},
 		"something gone": {audit.Record{Action: "x", Outcome: audit.Success, User: "root", Changes: change("exempt", "users bob", "")}, []string{"ok", "root", "x", "-", "-", "exempt: no longer users bob"}},
+		"a bypass, for whom and why first": {audit.Record{Action: "bypass-create", Outcome: audit.Success, User: "root", Target: "alice", Changes: []audit.Change{
+			{Field: "id", New: "12345678"}, {Field: "until", New: "2026-11-22"}, {Field: "uses", New: "1"}, {Field: "requested_by", New: "bob"}, {Field: "reason", New: "phone at home"}}},
+			[]string{"ok", "root", "bypass-create alice", "-", "-", "requested_by: bob; reason: phone at home; id: 12345678; until: 2026-11-22; 1 more"}},
+		"a name as it is":          {audit.Record{Action: "x", Outcome: audit.Success, User: `EXAMPLE\jörg`, Reason: `"ä"`}, []string{"ok", `EXAMPLE\jörg`, "x", "-", "-", `"ä"`}},
+		"a name that hides itself": {audit.Record{Action: "x", Outcome: audit.Success, User: "bob\u202ecod\x1b"}, []string{"ok", `bob\u202ecod\u001b`, "x", "-", "-", "-"}},
 		"a repaired log": {audit.Record{Action: "x", Outcome: audit.Success, User: "root", Reason: "r", Repair: audit.Repair{SkippedBytes: 5, MissingRecords: 3}},
 			[]string{"ok", "root", "x", "-", "-", "r [behind 5 bytes that are no record] [behind 3 records that were missing]"}},
 	} {

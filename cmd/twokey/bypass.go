@@ -167,9 +167,15 @@ func cut(text string, limit int) string {
 	return strings.ToValidUTF8(text[:limit], "")
 }
 
+// The fields of a record that say who asked for a bypass code, and why.
+const (
+	fieldRequester = "requested_by"
+	fieldReason    = "reason"
+)
+
 func (h *host) recordBypass(user string, b enroll.Bypass, overrides bool) error {
 	changes := []audit.Change{{Field: "id", New: b.ID}, {Field: "until", New: b.Until.Format(time.RFC3339)}, {Field: "uses", New: fmt.Sprint(b.Uses)},
-		{Field: "requested_by", New: b.Requester}, {Field: "reason", New: b.Reason}}
+		{Field: fieldRequester, New: b.Requester}, {Field: fieldReason, New: b.Reason}}
 	if !overrides {
 		return h.record("bypass-create", user, changes...)
 	}
@@ -182,7 +188,8 @@ func (h *host) recordRefused(user string, w bypassWish, refusal error) error {
 	if h.dryRun {
 		return nil
 	}
-	rec := h.newRecord("bypass-create", user, audit.Change{Field: "requested_by", New: w.requester}, audit.Change{Field: "reason", New: w.reason})
+	rec := h.newRecord("bypass-create", user, audit.Change{Field: fieldRequester, New: w.requester},
+		audit.Change{Field: fieldReason, New: w.reason})
 	rec.Outcome, rec.Reason = audit.Failure, oneLine(refusal)
 	if err := audit.Append(h.path(h.policy.Paths.Audit), rec); err != nil {
 		return fmt.Errorf("the audit log could not be written: %w", err)
