@@ -94,6 +94,10 @@ type Config struct {
 	Remember    time.Duration // whole seconds, 0 to 720 h: who has shown a code is not asked again for so long
 	Shared      []string      // addresses and CIDR that many people share: nothing is remembered from there
 
+	MethodsDefault string // what an empty answer does: DefaultNone or DefaultLast
+	SMS            *SMS   // nil: nothing is sent
+	Push           *Push  // nil: nothing is sent
+
 	SSHKeysAlone string        // "accept" or "deny": required users who come in by key alone
 	OpenWithin   time.Duration // whole seconds, 10 s to 24 h: from a success to the opened session
 	Methods      []string      // that count, in the order offered: words of [Methods]
@@ -118,8 +122,8 @@ const (
 	FaultConsole = "allow-console"
 )
 
-// Methods lists the second factors in the order in which they are offered where nothing else is said. This version sends neither push
-// nor sms.
+// Methods lists the second factors in the order in which they are offered where nothing else is said. Push and sms reach nobody without
+// their provider ([Config.Push], [Config.SMS]).
 func Methods() []string { return []string{"totp", "hotp", "push", "sms", "recovery"} }
 
 // Mail is how "twokey remind" reaches people.
@@ -185,6 +189,7 @@ func (c *Config) clone() *Config {
 	copied.Messages, copied.Services, copied.EnrollOn = maps.Clone(c.Messages), maps.Clone(c.Services), maps.Clone(c.EnrollOn)
 	copied.Shared, copied.Methods, copied.Provisioners = slices.Clone(c.Shared), slices.Clone(c.Methods), slices.Clone(c.Provisioners)
 	copied.Bypass.Requesters = c.Bypass.Requesters.clone()
+	copied.SMS, copied.Push = c.SMS.clone(), c.Push.clone()
 	copied.Roles = Roles{c.Roles.Helpdesk.clone(), c.Roles.Auditor.clone(), c.Roles.Protected.clone()}
 	return &copied
 }
