@@ -60,6 +60,7 @@ func (d viewDevice) end() string {
 	return lastDay(*d.Until).String()
 }
 
+// deviceRows is narrow enough for a terminal of 80 columns; show has all of it.
 func deviceRows(devices []viewDevice) [][]string {
 	rows := [][]string{{"DEVICE", "KIND", "MADE", "LAST USED", "FROM", "GOOD UNTIL"}}
 	for _, d := range devices {
@@ -67,7 +68,11 @@ func deviceRows(devices []viewDevice) [][]string {
 		if d.LastUsed != nil {
 			used, from = at(d.LastUsed), or(d.LastFrom, "-")
 		}
-		rows = append(rows, []string{d.Name, d.about, at(d.Created), used, from, d.end()})
+		made := "unknown"
+		if d.Created != nil {
+			made = d.Created.Local().Format(time.DateOnly)
+		}
+		rows = append(rows, []string{d.Name, inShort(d.Method, d.Digits, d.Period, d.Algorithm), made, used, from, d.end()})
 	}
 	return rows
 }

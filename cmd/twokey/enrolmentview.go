@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"twokey/device"
@@ -60,20 +61,47 @@ func (e *enrolment) tell() error {
 	} else {
 		e.showRecovery()
 	}
-	if err := e.warnNotAsked(); err != nil {
+	asked, err := e.warnNotAsked()
+	if err != nil {
 		return err
 	}
+	if e.add && e.had {
+		return e.tellAdded()
+	}
 	d := e.draft.Device
-	e.ui.say("%s is enrolled with the device %q (%s%s). %s", e.account.Name, d.Name, d.Method, untilText(d.Until), e.whatNext())
+	e.ui.say("%s is enrolled with the device %q (%s%s).%s", e.account.Name, d.Name, d.Method, untilText(d.Until), e.whatNext(asked))
 	return nil
 }
 
-// whatNext is how to try the device.
-func (e *enrolment) whatNext() string {
-	if e.actor.himself() {
-		return "The next login asks for a code."
+// tellAdded says which devices there are now.
+func (e *enrolment) tellAdded() error {
+	record, err := e.users.Secrets.Load(e.account.Name)
+	if err != nil {
+		return err
 	}
-	return "To try a code: twokey test code " + e.account.Name
+	var names []string
+	for _, d := range record.Devices {
+		names = append(names, visible(d.Name))
+	}
+	d := e.draft.Device
+	e.ui.say("Added the device %q (%s%s). %s has %s now: %s.%s", d.Name, d.Method, untilText(d.Until), e.account.Name,
+		count(len(names), "device"), strings.Join(names, ", "), e.howToTry())
+	return nil
+}
+
+// whatNext is what comes of the first device.
+func (e *enrolment) whatNext(asked bool) string {
+	if e.actor.himself() && asked {
+		return " The next login asks for a code."
+	}
+	return e.howToTry()
+}
+
+func (e *enrolment) howToTry() string {
+	if e.actor.himself() {
+		return ""
+	}
+	return " To try a code: twokey test code " + e.account.Name
 }
 
 // untilText is the end of a device, behind what it is; "" for none.
@@ -85,16 +113,17 @@ func untilText(until time.Time) string {
 }
 
 // warnNotAsked says so when the new device makes no difference.
-func (e *enrolment) warnNotAsked() error {
+func (e *enrolment) warnNotAsked() (asked bool, err error) {
 	e.warnOff()
 	p, err := e.person(e.users, e.account.Name)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if p.outcome.Action == policy.Ignore {
+	asked = p.outcome.Action != policy.Ignore
+	if !asked {
 		e.ui.warn("%s is not asked for a code: %s", p.name, p.outcome.Reason)
 	}
-	return nil
+	return asked && !e.policy.Off, nil
 }
 
 // show draws the key in every form in which an app can take it. What is on the sheet is not shown to whoever stands behind.
@@ -154,6 +183,21 @@ func describe(p factor.Params) string {
 		return fmt.Sprintf("%s, %d digits, %s", p.Method, p.Digits, p.Algorithm)
 	}
 	return fmt.Sprintf("%s, %d digits, every %d s, %s", p.Method, p.Digits, p.Period, p.Algorithm)
+}
+
+// inShort is describe without what is usual, for a column.
+func inShort(method string, digits, period int, algorithm string) string {
+	text := method
+	if digits != factor.DefaultDigits {
+		text += fmt.Sprintf(", %d digits", digits)
+	}
+	if method == string(factor.TOTP) && period != factor.DefaultPeriod {
+		text += fmt.Sprintf(", %d s", period)
+	}
+	if algorithm != string(factor.SHA1) {
+		text += ", " + algorithm
+	}
+	return text
 }
 
 // appWarnings names what common apps do not follow: the wiki page Key-Uri-Format of Google Authenticator says of algorithm and

@@ -224,7 +224,7 @@ func TestASecondDeviceIsAddedAtATerminal(t *testing.T) {
 	x.Type(scratch.Code(t, h.devices["alice"], 0) + "\n")
 	x.Expect("The code that the app shows now: ")
 	x.Type(appCode(t, scanned(t, x.Screen())) + "\n")
-	if status := x.Wait(); status != exitDone {
+	if status := x.Wait(); status != exitDone || !strings.Contains(x.Screen(), `Added the device "tablet"`) || strings.Contains(x.Screen(), "next login") {
 		t.Errorf("status %d:\n%s", status, x.Screen())
 	}
 	record, err := h.Users.Secrets.Load(h.people["alice"].Name)

@@ -4,7 +4,27 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
+
+func TestTheDevicesOfAUserFitIntoEightyColumns(t *testing.T) {
+	made := time.Date(2026, 11, 22, 4, 0, 0, 0, time.Local)
+	until := made.AddDate(1, 0, 0)
+	devices := []viewDevice{
+		{Name: "phone", Method: "totp", Digits: 6, Period: 30, Algorithm: "SHA1", Created: &made, LastUsed: &made, LastFrom: "192.168.100.200", Until: &until},
+		{Name: "old-tablet", Method: "hotp", Digits: 6, Algorithm: "SHA1", Created: &made},
+		{Name: "unknown", Method: "totp", Digits: 6, Period: 30, Algorithm: "SHA1"},
+	}
+	lines := tableLines(deviceRows(devices), 0)
+	if len(lines) != 4 {
+		t.Fatalf("%q", lines)
+	}
+	for _, line := range lines {
+		if len(line) > screen {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+}
 
 func TestTablesAreFoldedToTheTerminal(t *testing.T) {
 	rows := [][]string{{"USER", "POLICY", "WHY"}, {"alice", "optional, vnc: deny", "the rule is about group wheel and not about her"},
