@@ -1,0 +1,179 @@
+package deliver
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"syscall"
+	"time"
+
+	"twokey/internal/localfiles"
+)
+
+// User is the system user that twokey-notify runs as. It owns nothing.
+const User = "_twokey"
+
+// helper is where make has installed twokey-notify; the linker sets it.
+var helper = "/usr/libexec/twokey/twokey-notify"
+
+// Helper is the absolute path of twokey-notify.
+func Helper() string { return helper }
+
+var (
+	// ErrNoUser says that there is no user for twokey-notify to run as.
+	ErrNoUser = errors.New("there is no system user " + User + ": useradd --system --no-create-home --shell /usr/sbin/nologin " + User)
+	// ErrNotYet says that nothing has come by then.
+	ErrNotYet = errors.New("twokey-notify has not answered yet")
+	// ErrEnded says that twokey-notify is gone without its last answer: it was killed, or is not as it was installed.
+	ErrEnded = errors.New("twokey-notify ended without an answer")
+)
+
+// FindUser finds User in /etc/passwd. ErrNoUser: it is not there.
+func FindUser() (uid, gid uint32, err error) {
+	account, found, err := localfiles.Find(User)
+	switch {
+	case err != nil:
+		return 0, 0, err
+	case !found:
+		return 0, 0, ErrNoUser
+	}
+	return account.UID, account.GID, nil
+}
+
+// Running is a request on its way. Its methods are for one goroutine at a time.
+type Running struct {
+	kind    Kind
+	process *os.Process
+	stdin   *os.File // its end tells twokey-notify that nobody waits
+	stdout  *os.File
+	buffer  []byte // read, and not yet a whole line
+	over    bool   // the last answer has been read
+}
+
+// handOver is how long twokey-notify may take to read its request.
+const handOver = 5 * time.Second
+
+// Start starts twokey-notify, at an absolute path, as this user and group, with one request. Whoever starts it must be root and must Close what
+// he gets. An error is one of the request (ErrRequest) or of this host; the provider's are answers.
+func Start(helper string, uid, gid uint32, req *Request) (*Running, error) {
+	line, err := req.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if !path.IsAbs(helper) {
+		return nil, fmt.Errorf("%s: not an absolute path", helper)
+	}
+	r, err := start(helper, uid, gid)
+	if err != nil {
+		return nil, err
+	}
+	r.kind = req.Kind
+	if err := r.hand(line); err != nil {
+		return nil, errors.Join(fmt.Errorf("hand twokey-notify its request: %w", err), r.Close())
+	}
+	return r, nil
+}
+
+// hand writes the request. A pipe takes 64 KiB at once; a longer one waits for twokey-notify to read.
+func (r *Running) hand(line []byte) error {
+	if err := r.stdin.SetWriteDeadline(time.Now().Add(handOver)); err != nil {
+		return err
+	}
+	_, err := r.stdin.Write(line)
+	return err
+}
+
+func start(helper string, uid, gid uint32) (*Running, error) {
+	var child, ours []*os.File
+	drop := func(files []*os.File) {
+		for _, f := range files {
+			f.Close() // a pipe that nothing was written to
+		}
+	}
+	defer func() { drop(child) }()
+	in, stdin, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	child, ours = append(child, in), append(ours, stdin)
+	stdout, out, err := os.Pipe()
+	if err != nil {
+		drop(ours)
+		return nil, err
+	}
+	child, ours = append(child, out), append(ours, stdout)
+	process, err := os.StartProcess(helper, []string{helper}, &os.ProcAttr{
+		Dir:   "/",
+		Env:   []string{},
+		Files: []*os.File{in, out, nil},
+		Sys: &syscall.SysProcAttr{
+			Setsid:     true, // no terminal, and a process group that can be killed as one
+			Credential: &syscall.Credential{Uid: uid, Gid: gid, Groups: []uint32{}},
+		},
+	})
+	if err != nil {
+		drop(ours)
+		return nil, err
+	}
+	return &Running{process: process, stdin: stdin, stdout: stdout}, nil
+}
+
+// Next gives the next answer, waiting for it until then. ErrNotYet: nothing has come, and Next may be called again. io.EOF: the last one has
+// been given. ErrEnded: there will be none. ErrAnswer: what came is no answer.
+func (r *Running) Next(until time.Time) (Answer, error) {
+	if r.over {
+		return Answer{}, io.EOF
+	}
+	line, err := r.line(until)
+	if err != nil {
+		return Answer{}, err
+	}
+	answer, err := DecodeAnswer(line)
+	if err != nil {
+		return Answer{}, err
+	}
+	r.over = answer.State.Final(r.kind)
+	return answer, nil
+}
+
+// line reads up to and with the next line feed.
+func (r *Running) line(until time.Time) ([]byte, error) {
+	if err := r.stdout.SetReadDeadline(until); err != nil {
+		return nil, err
+	}
+	for {
+		if i := bytes.IndexByte(r.buffer, '\n'); i >= 0 {
+			line := r.buffer[:i+1]
+			r.buffer = r.buffer[i+1:]
+			return line, nil
+		}
+		if len(r.buffer) >= MaxLine {
+			return nil, ErrAnswer
+		}
+		chunk := make([]byte, 4096)
+		n, err := r.stdout.Read(chunk)
+		r.buffer = append(r.buffer, chunk[:n]...)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, ErrNotYet
+		case errors.Is(err, io.EOF):
+			return nil, ErrEnded
+		case err != nil:
+			return nil, err
+		}
+	}
+}
+
+// Close ends twokey-notify, and what it may have started, if it still runs. A message that is with the provider is sent all the same.
+func (r *Running) Close() error {
+	err := errors.Join(r.stdin.Close(), r.stdout.Close())
+	// The number stays its own until Wait has been called.
+	if killed := syscall.Kill(-r.process.Pid, syscall.SIGKILL); killed != nil && !errors.Is(killed, syscall.ESRCH) {
+		err = errors.Join(err, killed)
+	}
+	_, waited := r.process.Wait()
+	return errors.Join(err, waited)
+}
