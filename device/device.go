@@ -85,7 +85,8 @@ func (e ReplayedError) Unwrap() error { return ErrReplayed }
 type Set struct {
 	st          *state.State
 	recovery    *secrets.Recovery
-	devices     []joined
+	devices     []joined // that make codes and count now
+	phones      []joined // of SMS and Push, that count now
 	expired     []joined
 	discrepancy int   // steps
 	narrowed    bool  // Only has left a device out
@@ -122,9 +123,13 @@ func Join(st *state.State, record *secrets.Record, discrepancy int, now time.Tim
 		if changes == nil || st.Restored && d.Method == string(factor.HOTP) {
 			continue
 		}
-		if one := (joined{Params(d), changes, d.Until}); expired(d, now) {
+		one := joined{Params(d), changes, d.Until}
+		switch {
+		case expired(d, now):
 			set.expired = append(set.expired, one)
-		} else {
+		case IsOutOfBand(d.Method):
+			set.phones = append(set.phones, one)
+		default:
 			set.devices = append(set.devices, one)
 		}
 	}
@@ -170,7 +175,7 @@ func unused(record *secrets.Record) state.Recovery {
 
 // Restore makes the state of a user who has a secret file but no state: a restored host, a new disk, files that were provisioned.
 // What was used before is not known, so codes are good from the present time step on, and those that are not bound to the time
-// stay closed.
+// stay closed. Devices of SMS and Push work on: nothing of theirs is used up.
 func Restore(record *secrets.Record, uid uint32, now time.Time) *state.State {
 	st := &state.State{User: record.User, UID: uid, Serial: record.Serial, Restored: true, Recovery: unused(record)}
 	for _, d := range record.Devices {
@@ -278,7 +283,7 @@ func (s *Set) match(now time.Time, source string, try func(joined) factor.Match)
 // Nothing is used up: it lets nobody in.
 func (s *Set) expiredBy(try func(joined) factor.Match) error {
 	for _, d := range s.expired {
-		if try(d).OK {
+		if !IsOutOfBand(string(d.params.Method)) && try(d).OK {
 			return d.expiredError()
 		}
 	}
@@ -299,7 +304,7 @@ func (d joined) next(now time.Time) time.Duration {
 // Refusal is the reason why an answer is refused that fits nothing: what closed all devices, if something did, or ErrWrong.
 func (s *Set) Refusal() error {
 	switch {
-	case len(s.devices) > 0:
+	case len(s.devices)+len(s.phones) > 0:
 		return ErrWrong
 	case len(s.expired) > 0:
 		return s.expired[0].expiredError()

@@ -8,12 +8,14 @@ import (
 )
 
 // Only leaves out what answers by a method that is not among these: it is neither looked at nor paid for. Methods are those of factor,
-// and Recovery. It only ever takes away: a second call cannot bring back what the first has left out.
+// SMS, Push and Recovery. It only ever takes away: a second call cannot bring back what the first has left out.
 func (s *Set) Only(methods []string) {
 	other := func(d joined) bool { return !slices.Contains(methods, string(d.params.Method)) }
-	devices, expired := slices.DeleteFunc(slices.Clone(s.devices), other), slices.DeleteFunc(slices.Clone(s.expired), other)
-	s.narrowed = s.narrowed || len(devices)+len(expired) < len(s.devices)+len(s.expired)
-	s.devices, s.expired = devices, expired
+	for _, of := range []*[]joined{&s.devices, &s.phones, &s.expired} {
+		kept := slices.DeleteFunc(slices.Clone(*of), other)
+		s.narrowed = s.narrowed || len(kept) < len(*of)
+		*of = kept
+	}
 	if !slices.Contains(methods, Recovery) {
 		s.recovery, s.noRecovery = nil, ErrMethod
 	}

@@ -104,6 +104,8 @@ type Draft struct {
 	by            string
 	from          string
 	consumed      uint64
+	sent          *challenge // of sms: what was sent and not answered yet
+	confirmed     bool       // of sms and push: what was sent has come back
 }
 
 // secretSize is 160 bits, the length that RFC 4226 section 4 recommends and every app takes.

