@@ -18,6 +18,9 @@ const (
 // beginning, stand for themselves, every other byte is %XX. Two names never give the same file name, and none gives ".", "..",
 // a hidden file or one with a '/'. Above 200 bytes it is "%h-" and the SHA-256 of the name in hexadecimal.
 func UserFileName(user string) string {
+	if standsForItself(user) {
+		return user
+	}
 	var b strings.Builder
 	for i := 0; i < len(user); i++ {
 		c := user[i]
@@ -40,6 +43,9 @@ func UserFileName(user string) string {
 // UserName is the inverse of UserFileName. It fails for a name that UserFileName does not give, for that of the empty name, which
 // is nobody's, and for a hash, whose user name stands inside the file only.
 func UserName(file string) (string, error) {
+	if standsForItself(file) {
+		return file, nil
+	}
 	bad := fmt.Errorf("%q is not the file name of a user", file)
 	if strings.HasPrefix(file, hashMark) {
 		return "", bad
@@ -64,6 +70,16 @@ func UserName(file string) (string, error) {
 		return "", bad
 	}
 	return b.String(), nil
+}
+
+// standsForItself tells the usual name, of which no copy has to be made, from others.
+func standsForItself(user string) bool {
+	for i := range len(user) {
+		if !plainByte(user[i]) {
+			return false
+		}
+	}
+	return user != "" && len(user) <= maxEscaped
 }
 
 func plainByte(c byte) bool {

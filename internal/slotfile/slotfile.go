@@ -104,20 +104,17 @@ func current(kind string, content []byte) (s slot, index int, err error) {
 	if len(content) != fileSize {
 		return slot{}, 0, ErrCorrupt
 	}
-	index = -1
-	for i := range 2 {
-		block := content[i*blockSize : (i+1)*blockSize]
-		if index >= 0 && binary.BigEndian.Uint64(block[16:]) <= s.generation {
-			continue // good or not
-		}
-		if found, ok := decodeSlot(kind, block); ok {
-			s, index = found, i
+	a, b := content[:blockSize], content[blockSize:holderOffset]
+	newer := 0
+	if binary.BigEndian.Uint64(b[16:]) > binary.BigEndian.Uint64(a[16:]) {
+		newer = 1
+	}
+	for _, i := range [...]int{newer, 1 - newer} { // mostly the sum of one is all that has to be made
+		if s, ok := decodeSlot(kind, content[i*blockSize:(i+1)*blockSize]); ok {
+			return s, i, nil
 		}
 	}
-	if index < 0 {
-		return slot{}, 0, ErrCorrupt
-	}
-	return s, index, nil
+	return slot{}, 0, ErrCorrupt
 }
 
 // Create makes a file that must not exist yet (fs.ErrExist), 0600, with a first value.
