@@ -59,6 +59,8 @@ func (m Message) For(n int) Message {
 		return MsgReplayedOne
 	case m == MsgReplayed && n <= 0:
 		return MsgReplayedNext
+	case m == MsgTextLimit && n <= 1:
+		return MsgTextLimitOne
 	case m == MsgNoticeRequired && n == 1:
 		return MsgNoticeRequiredOne
 	case m == MsgNoticeRequired && n <= 0:
@@ -72,7 +74,7 @@ func (m Message) For(n int) Message {
 }
 
 // placeholders are what each message may have between percent signs, beside what every one may.
-var placeholders = together(placeholdersOfEnrolment, map[Message][]string{
+var placeholders = together(together(placeholdersOfEnrolment, placeholdersOfPhones), map[Message][]string{
 	MsgPrompt: nil, MsgPasswordAndCode: nil, MsgRefused: nil,
 	MsgReplayed: {"SECONDS"}, MsgReplayedOne: nil, MsgReplayedNext: nil,
 	MsgNoticeOptional: {"USER"},
@@ -96,10 +98,10 @@ func together[T any](a, b map[Message]T) map[Message]T {
 var everywhere = []string{"CONTACT", "HELP_URL", "HELP"}
 
 // prompts are the messages behind which an answer is typed.
-var prompts = append([]Message{MsgPrompt, MsgPasswordAndCode}, promptsOfEnrolment...)
+var prompts = slices.Concat([]Message{MsgPrompt, MsgPasswordAndCode}, promptsOfEnrolment, promptsOfPhones)
 
 // oneLine are the messages that stand where a second line would look like something else: a prompt, a header, part of a sentence.
-var oneLine = append([]Message{MsgMailSubject, MsgContact, MsgHelp}, prompts...)
+var oneLine = slices.Concat([]Message{MsgMailSubject, MsgContact, MsgHelp}, prompts, onPhones)
 
 // known are the placeholders that a message may have.
 func (m Message) known() []string {

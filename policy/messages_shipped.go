@@ -18,7 +18,7 @@ func Languages() []string {
 // shipped are the texts that come with twokey, by language. A prompt is the same for everybody, and a refusal does not say why.
 var shipped = map[string]map[Message]string{DefaultLanguage: english, "de": german}
 
-var english = together(englishEnrolment, map[Message]string{
+var english = together(together(englishEnrolment, englishPhones), map[Message]string{
 	MsgPrompt:          "Verification code: ",
 	MsgPasswordAndCode: "Password and code: ",
 	MsgRefused:         "Login failed. Please check your login details and try again. Otherwise contact %CONTACT%.",
@@ -64,7 +64,7 @@ var english = together(englishEnrolment, map[Message]string{
 })
 
 // german has %CONTACT% in the accusative everywhere, so that one wording of "contact" fits.
-var german = together(germanEnrolment, map[Message]string{
+var german = together(together(germanEnrolment, germanPhones), map[Message]string{
 	MsgPrompt:          "Bestätigungscode: ",
 	MsgPasswordAndCode: "Passwort und Code: ",
 	MsgRefused: "Die Anmeldung ist fehlgeschlagen. Bitte prüfen Sie Ihre Anmeldedaten und versuchen Sie es erneut. " +
