@@ -3,11 +3,11 @@ package safefile
 import (
 	"errors"
 	"os"
-	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"twokey/internal/cores"
 )
 
 // Set is the files of a batch that belong together, such as those of one user. It is for one goroutine.
@@ -76,7 +76,7 @@ type batch struct {
 
 // stage prepares a chunk.
 func (b *batch) stage(first, end int) {
-	onAllCores(end-first, func(i int) {
+	cores.Each(end-first, func(i int) {
 		i += first
 		if b.errs[i] = b.prepare(i, &b.sets[i]); b.errs[i] != nil {
 			b.sets[i].drop()
@@ -110,19 +110,6 @@ func (b *batch) drop(first, end int) {
 	for i := first; i < end; i++ {
 		b.sets[i].drop()
 	}
-}
-
-func onAllCores(n int, work func(i int)) {
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(n, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				work(i)
-			}
-		})
-	}
-	workers.Wait()
 }
 
 // place renames the files of a set. The first that cannot be ends it, and the rest are dropped.

@@ -147,7 +147,7 @@ func number(t *testing.T, d *Dir, name string) uint64 {
 
 func TestMustReplaceSoThatKillAtAnyMomentLeavesWholeFilesInOrder(t *testing.T) {
 	interrupted := 0
-	for range 40 {
+	for tries := 0; tries < 40 || interrupted == 0 && tries < 400; tries++ {
 		d, path := scratch(t)
 		cmd := child("batch", path)
 		begun, err := cmd.StdoutPipe()

@@ -18,11 +18,11 @@ const tempPrefix = ".new-"
 
 // Read returns the whole content of a file that the rules accept.
 func (d *Dir) Read(name string, rules Rules) ([]byte, error) {
-	fd, size, err := d.openSized(name, unix.O_RDONLY, 0, rules)
+	fd, about, err := d.openFile(name, unix.O_RDONLY, 0, rules)
 	if err != nil {
 		return nil, err
 	}
-	content, err := readAll(fd, size, rules.MaxSize)
+	content, err := readAll(fd, about.Size, rules.MaxSize)
 	if err = errors.Join(err, unix.Close(fd)); err != nil {
 		return nil, &os.PathError{Op: "read", Path: d.path + "/" + name, Err: err}
 	}
@@ -32,7 +32,7 @@ func (d *Dir) Read(name string, rules Rules) ([]byte, error) {
 // ReadInto is Read into the caller's memory, which must have more than rules.MaxSize bytes: it says how many of them the file has. It is
 // for a walk through many files.
 func (d *Dir) ReadInto(buffer []byte, name string, rules Rules) (n int, err error) {
-	fd, size, err := d.openSized(name, unix.O_RDONLY, 0, rules)
+	fd, about, err := d.openFile(name, unix.O_RDONLY, 0, rules)
 	if err != nil {
 		return 0, err
 	}
@@ -40,7 +40,7 @@ func (d *Dir) ReadInto(buffer []byte, name string, rules Rules) (n int, err erro
 		if more, err = unix.Read(fd, buffer[n:]); err != nil {
 			continue
 		}
-		if n += more; more == 0 || int64(n) == size {
+		if n += more; more == 0 || int64(n) == about.Size {
 			break
 		}
 	}
@@ -136,11 +136,11 @@ func (d *Dir) writeTemp(content []byte, perm os.FileMode, sync when) (name strin
 		return "", err
 	}
 	name = tempPrefix + hex.EncodeToString(random[:])
-	fd, err := d.openDescriptor(name, unix.O_WRONLY|createNew, perm, created(perm))
+	fd, about, err := d.openFile(name, unix.O_WRONLY|createNew, perm, created(perm))
 	if err != nil {
 		return "", err
 	}
-	if err := fill(fd, content, perm, sync); err != nil {
+	if err := fill(fd, content, perm, about, sync); err != nil {
 		d.drop(name)
 		return "", &os.PathError{Op: "write", Path: d.path + "/" + name, Err: err}
 	}
@@ -148,7 +148,7 @@ func (d *Dir) writeTemp(content []byte, perm os.FileMode, sync when) (name strin
 }
 
 // fill writes and closes a new file. It does without os.File, which costs a batch two system calls more for each.
-func fill(fd int, content []byte, perm os.FileMode, sync when) (err error) {
+func fill(fd int, content []byte, perm os.FileMode, about unix.Stat_t, sync when) (err error) {
 	defer func() { err = errors.Join(err, unix.Close(fd)) }()
 	for rest := content; len(rest) > 0; {
 		n, err := unix.Write(fd, rest)
@@ -157,8 +157,10 @@ func fill(fd int, content []byte, perm os.FileMode, sync when) (err error) {
 		}
 		rest = rest[max(n, 0):]
 	}
-	if err := unix.Fchmod(fd, uint32(perm)); err != nil { // whatever the umask was
-		return err
+	if about.Mode&0o7777 != uint32(perm) { // the umask has taken something
+		if err := unix.Fchmod(fd, uint32(perm)); err != nil {
+			return err
+		}
 	}
 	if sync == withBatch {
 		return nil

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // stranger is a user id that nobody has.
@@ -28,11 +30,13 @@ func TestMain(m *testing.M) {
 	case "batch":
 		batchForever(os.Args[1])
 	case "onebatch":
+		unix.Umask(0o277) // so that the permissions have to be set
 		if err := batchOnce(os.Args[1]); err != nil {
 			fmt.Print(err)
 			os.Exit(1)
 		}
 	case "once":
+		unix.Umask(0o277) // likewise
 		if err := replaceOnce(os.Args[1], "file", []byte("content")); err != nil {
 			fmt.Print(err)
 			os.Exit(1)

@@ -84,14 +84,14 @@ func (d *Dir) open(name string, flags int, perm os.FileMode, rules Rules) (*os.F
 }
 
 func (d *Dir) openDescriptor(name string, flags int, perm os.FileMode, rules Rules) (int, error) {
-	fd, _, err := d.openSized(name, flags, perm, rules)
+	fd, _, err := d.openFile(name, flags, perm, rules)
 	return fd, err
 }
 
-// openSized opens and checks a file, and says how many bytes it has.
-func (d *Dir) openSized(name string, flags int, perm os.FileMode, rules Rules) (fd int, size int64, err error) {
-	fail := func(err error) (int, int64, error) {
-		return -1, 0, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
+// openFile opens and checks a file, and says what it is like.
+func (d *Dir) openFile(name string, flags int, perm os.FileMode, rules Rules) (fd int, about unix.Stat_t, err error) {
+	fail := func(err error) (int, unix.Stat_t, error) {
+		return -1, about, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
 	}
 	if err := plain(name); err != nil {
 		return fail(err)
@@ -103,18 +103,17 @@ func (d *Dir) openSized(name string, flags int, perm os.FileMode, rules Rules) (
 	if err != nil {
 		return fail(err)
 	}
-	if size, err = check(fd, rules); err != nil {
+	if about, err = check(fd, rules); err != nil {
 		unix.Close(fd)
 		return fail(err)
 	}
-	return fd, size, nil
+	return fd, about, nil
 }
 
 // check looks at the descriptor, not at the name: between a look at a name and an open the file could be another.
-func check(fd int, rules Rules) (size int64, err error) {
-	var st unix.Stat_t
+func check(fd int, rules Rules) (st unix.Stat_t, err error) {
 	if err := unix.Fstat(fd, &st); err != nil {
-		return 0, err
+		return st, err
 	}
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
@@ -128,7 +127,7 @@ func check(fd int, rules Rules) (size int64, err error) {
 	case st.Size > rules.MaxSize:
 		err = fmt.Errorf("%w (%d bytes)", ErrSize, st.Size)
 	}
-	return st.Size, err
+	return st, err
 }
 
 // Exists reports whether a file of this name is there, without opening it; what it is like is not checked.
