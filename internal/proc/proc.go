@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 )
 
 // ID names one process for as long as the machine runs.
@@ -15,8 +16,10 @@ type ID struct {
 	Start uint64 // clock ticks since boot, /proc/PID/stat field 22 (proc(5))
 }
 
-// Self identifies the calling process.
-func Self() (ID, error) { return Of(os.Getpid()) }
+// Self identifies the calling process, for which it looks once: neither part of it changes.
+func Self() (ID, error) { return self() }
+
+var self = sync.OnceValues(func() (ID, error) { return Of(os.Getpid()) })
 
 // Of identifies the process that has this number now. It fails when there is none.
 func Of(pid int) (ID, error) {

@@ -49,21 +49,33 @@ func acquire(dir *safefile.Dir, name string) (*os.File, error) {
 	return nil, fmt.Errorf("%s/%s: replaced again and again: %w", dir.Path(), name, ErrTimeout)
 }
 
-// lock waits for the lock until the deadline. The wait blocks in the kernel, in a goroutine of its own: measured, 1000 waiters are
-// served in 1.2 s so, and in 26 s when they poll.
+// lock takes the lock, which most often nobody has, or waits for it until the deadline. It closes the file on an error.
 func lock(f *os.File, deadline time.Time) error {
+	err := take(f, unix.F_OFD_SETLK)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return wait(f, deadline)
+	}
+	return closeOn(err, f)
+}
+
+func closeOn(err error, f *os.File) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, f.Close())
+}
+
+// wait blocks in the kernel, in a goroutine of its own: measured, 1000 waiters are served in 1.2 s so, and in 26 s when they poll.
+func wait(f *os.File, deadline time.Time) error {
 	done := make(chan error, 1)
-	go func() { done <- take(f) }()
+	go func() { done <- take(f, unix.F_OFD_SETLKW) }()
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	w := watch{f: f, since: time.Now()}
 	for {
 		select {
 		case err := <-done:
-			if err != nil {
-				return errors.Join(err, f.Close())
-			}
-			return nil
+			return closeOn(err, f)
 		case now := <-ticker.C:
 			if now.After(deadline) {
 				go closeWhenLocked(f, done)
@@ -74,12 +86,13 @@ func lock(f *os.File, deadline time.Time) error {
 	}
 }
 
-// take waits for the lock and says at once in the holder block who has it, so that other waiters see it change.
-func take(f *os.File) error {
+// take takes the lock, with F_OFD_SETLKW or, without waiting, F_OFD_SETLK (fcntl(2): EAGAIN or EACCES when somebody has it), and says
+// at once in the holder block who has it, so that other waiters see it change.
+func take(f *os.File, command int) error {
 	whole := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
-	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLKW, &whole)
+	err := unix.FcntlFlock(f.Fd(), command, &whole)
 	for err == unix.EINTR {
-		err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLKW, &whole)
+		err = unix.FcntlFlock(f.Fd(), command, &whole)
 	}
 	if err != nil {
 		return &os.PathError{Op: "lock", Path: f.Name(), Err: err}
