@@ -25,9 +25,10 @@ var ErrHostKey = errors.New("host key is not usable")
 
 // HostKey is the host's age identity, and what is derived from it.
 type HostKey struct {
-	identity *age.X25519Identity
-	prk      []byte // HKDF's pseudorandom key, from which the keys for every purpose are expanded
-	macKey   []byte // of users' files
+	identity  *age.X25519Identity
+	recipient Recipient
+	prk       []byte // HKDF's pseudorandom key, from which the keys for every purpose are expanded
+	macKey    []byte // of users' files
 }
 
 // GenerateHostKey makes a new host key file, 0600. It never replaces one: that is fs.ErrExist.
@@ -85,7 +86,11 @@ func parseHostKey(content []byte) (*HostKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &HostKey{identity, prk, macKey}, nil
+	recipient, err := newRecipient(identity.Recipient())
+	if err != nil {
+		return nil, err
+	}
+	return &HostKey{identity, recipient, prk, macKey}, nil
 }
 
 // onlyLine returns the one line of a key file that is neither empty nor a comment; nothing when there is none.
@@ -105,7 +110,7 @@ func onlyLine(content []byte) ([]byte, error) {
 }
 
 // Recipient is the public half: whoever has it can encrypt files to this host.
-func (k *HostKey) Recipient() string { return k.identity.Recipient().String() }
+func (k *HostKey) Recipient() string { return k.recipient.String() }
 
 // Wipe makes the key unusable and zeroes what can be zeroed. The copy that the age library holds cannot be; it goes with the
 // process.
@@ -156,7 +161,7 @@ func (k *HostKey) seal(r *Record) ([]byte, error) {
 	}
 	content = append(content, macLine(content, k.macKey)...)
 	defer clear(content)
-	return sealTo(content, k.identity.Recipient())
+	return sealTo(content, k.recipient)
 }
 
 func sealTo(content []byte, to age.Recipient) ([]byte, error) {

@@ -15,8 +15,6 @@ import (
 	"slices"
 	"strings"
 
-	"filippo.io/age"
-
 	"twokey/internal/safefile"
 )
 
@@ -157,21 +155,6 @@ func (k *SigningKey) Wipe() { clear(k.private) }
 // Format prints whose key it is and nothing else, whatever the verb.
 func (k SigningKey) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "signing key %s", k.public.ID()) }
 
-// Recipient is the public half of a host's key.
-type Recipient struct{ age *age.X25519Recipient }
-
-// ParseRecipient reads what HostKey.Recipient gives; ErrRecipientText for anything else.
-func ParseRecipient(text string) (Recipient, error) {
-	r, err := age.ParseX25519Recipient(text)
-	if err != nil || r.String() != text {
-		return Recipient{}, ErrRecipientText // without the text: it may be a private key
-	}
-	return Recipient{r}, nil
-}
-
-// String is the text that ParseRecipient reads.
-func (r Recipient) String() string { return r.age.String() }
-
 // Seal makes a user's file for a host, which takes it if it trusts the key. The signature is for this host alone: one that can read
 // its own file must not be able to pass it on to another.
 func (k *SigningKey) Seal(r *Record, to Recipient) ([]byte, error) {
@@ -181,7 +164,7 @@ func (k *SigningKey) Seal(r *Record, to Recipient) ([]byte, error) {
 	}
 	content = append(content, k.signLine(content, to.String())...)
 	defer clear(content)
-	return sealTo(content, to.age)
+	return sealTo(content, to)
 }
 
 func (k *SigningKey) signLine(covered []byte, recipient string) []byte {
