@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"twokey/internal/cores"
 	"twokey/internal/safefile"
 	"twokey/secrets"
 	"twokey/state"
@@ -32,6 +33,7 @@ func (u *Users) CommitAll(drafts []*Draft) []error {
 
 // sortOut finds the accounts of which nothing is there. The others are left to Commit.
 func (u *Users) sortOut(drafts []*Draft, errs []error) (fresh []*newcomer, others []int) {
+	isNew := u.areNew(drafts, errs)
 	names, uids := map[string]*newcomer{}, map[uint32]bool{}
 	for i, d := range drafts {
 		if n := names[d.Account.Name]; n != nil && n.account == d.Account && d.add {
@@ -40,11 +42,10 @@ func (u *Users) sortOut(drafts []*Draft, errs []error) (fresh []*newcomer, other
 			}
 			continue
 		}
-		isNew, err := u.isNew(d.Account)
-		if errs[i] = err; err != nil {
+		if errs[i] != nil {
 			continue
 		}
-		if !isNew || uids[d.Account.UID] || names[d.Account.Name] != nil {
+		if !isNew[i] || uids[d.Account.UID] || names[d.Account.Name] != nil {
 			others = append(others, i)
 			continue
 		}
@@ -57,8 +58,25 @@ func (u *Users) sortOut(drafts []*Draft, errs []error) (fresh []*newcomer, other
 	return fresh, others
 }
 
-// isNew reports whether nothing is known of an account: neither a secret file, nor a state, nor an enrolment that has begun, nor a user id.
-func (u *Users) isNew(a Account) (bool, error) {
+// areNew reports of which accounts nothing is known: neither a secret file, nor a state, nor an enrolment that has begun, nor a user id.
+func (u *Users) areNew(drafts []*Draft, errs []error) []bool {
+	begun, err := u.folder()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		for i := range errs {
+			errs[i] = err
+		}
+		return nil
+	}
+	isNew := make([]bool, len(drafts))
+	cores.Each(len(drafts), func(i int) { isNew[i], errs[i] = u.isNew(drafts[i].Account, begun) })
+	if begun != nil {
+		begun.Close()
+	}
+	return isNew
+}
+
+// isNew is areNew for one account. The folder is that of enrolments which have begun, nil when there never was one.
+func (u *Users) isNew(a Account, begun *safefile.Dir) (bool, error) {
 	if err := u.checkOwner(a); err != nil {
 		return false, err
 	}
@@ -68,7 +86,10 @@ func (u *Users) isNew(a Account) (bool, error) {
 	if _, err := u.State.Read(a.Name); !errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	n, err := u.readUnfinished(a.Name)
+	if begun == nil {
+		return true, nil
+	}
+	n, err := readUnfinishedIn(begun, a.Name)
 	return err == nil && n == nil, nil
 }
 
@@ -81,8 +102,8 @@ func (u *Users) commitNew(fresh []*newcomer, drafts []*Draft, errs []error) {
 		}
 	}
 	placed, err := safefile.WriteAll(len(fresh), func(i int, set *safefile.Set) error { return u.prepare(set, fresh[i]) })
-	for i, n := range fresh {
-		switch {
+	cores.Each(len(fresh), func(i int) {
+		switch n := fresh[i]; {
 		case err != nil:
 			fail(n, err)
 		case errors.Is(placed[i], fs.ErrExist):
@@ -94,7 +115,7 @@ func (u *Users) commitNew(fresh []*newcomer, drafts []*Draft, errs []error) {
 				fail(n, err)
 			}
 		}
-	}
+	})
 	if err != nil || len(fresh) == 0 {
 		return
 	}

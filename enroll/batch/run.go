@@ -6,6 +6,7 @@ import (
 
 	"twokey/device"
 	"twokey/enroll"
+	"twokey/internal/cores"
 	"twokey/state"
 )
 
@@ -49,9 +50,7 @@ func (j *Job) begin(plans []*Plan, made func([]*Plan)) *some {
 	s := &some{plans, make(chan struct{})}
 	go func() {
 		defer close(s.done)
-		for _, p := range plans {
-			p.Err = j.prepare(p)
-		}
+		cores.Each(len(plans), func(i int) { plans[i].Err = j.prepare(plans[i]) })
 		made(plans)
 		j.enroll(plans)
 		for _, p := range plans {
