@@ -2,13 +2,17 @@ package doctor
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// The stacks that the distribution ships are where doctor's fixes have to work first.
-func TestTheStacksOfThisDistributionCanBeMended(t *testing.T) {
+// asShipped is a host with the PAM files of this distribution.
+func asShipped(t *testing.T) *scratch {
+	t.Helper()
 	files := goodFiles()
 	for name := range files {
 		if strings.HasPrefix(name, "etc/pam.d/") && name != selfPAM {
@@ -25,7 +29,46 @@ func TestTheStacksOfThisDistributionCanBeMended(t *testing.T) {
 			files["etc/pam.d/"+name] = string(content)
 		}
 	}
-	s := newScratch(t, files)
+	return newScratch(t, files)
+}
+
+// What the README has one type is all that is to be done.
+func TestTheReadmeWiresEveryServiceOfThisDistribution(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire := regexp.MustCompile(`(?m)^\$ sudo (sed -i\.before-twokey .*)$`).FindStringSubmatch(string(text))
+	undo := regexp.MustCompile(`(?m)^\$ (for service in .*)$`).FindStringSubmatch(string(text))
+	if wire == nil || undo == nil {
+		t.Fatal("no such lines in the README")
+	}
+	s := asShipped(t)
+	before := s.read("etc/pam.d/sudo-i")
+	s.typed(wire[1])
+	aboutKeys := func(f Finding) bool { return f.ID == "sshd-keys-alone" && f.Severity == Info } // sshd's configuration, and what the policy says
+	if found := slices.DeleteFunc(s.examine().Findings, aboutKeys); len(found) > 0 {
+		t.Errorf("the README's line was typed, and there is:%s", show(found))
+	}
+	s.typed(undo[1])
+	left, err := filepath.Glob(s.path("etc/pam.d/*before*"))
+	if s.read("etc/pam.d/sudo-i") != before || len(left) > 0 || err != nil {
+		t.Errorf("undone, and there is %v, %v", left, err)
+	}
+}
+
+// typed carries out a line of the README on this host.
+func (s *scratch) typed(line string) {
+	s.t.Helper()
+	line = strings.ReplaceAll(strings.ReplaceAll(line, "sudo mv", "mv"), "/etc/pam.d/", s.path("etc/pam.d")+"/")
+	if out, err := exec.Command("sh", "-ec", line).CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v, %s", line, err, out)
+	}
+}
+
+// The stacks that the distribution ships are where doctor's fixes have to work first.
+func TestTheStacksOfThisDistributionCanBeMended(t *testing.T) {
+	s := asShipped(t)
 	found := bad(s.examine())
 	var services []string
 	for _, f := range found {
