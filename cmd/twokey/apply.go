@@ -128,7 +128,7 @@ func (h *host) applyFile(u *enroll.Users, w applyWish) error {
 		return err
 	}
 	if a.check || a.dryRun {
-		return a.tellPlan()
+		return refusedAfter(a.tellPlan(), a.unseen())
 	}
 	if err := a.mayRun(); err != nil {
 		return err
@@ -308,16 +308,11 @@ func (a *application) mayRun() error {
 		a.ui.faults(a.wrong)
 		return failed("%s wrong, and with --all-or-nothing nothing was changed", rows(len(a.wrong), "row is", "rows are"))
 	}
+	if err := a.unseen(); err != nil {
+		return err
+	}
 	var ending []string
 	for _, p := range a.plans {
-		if p.Err == nil && p.Secret && !a.seen() {
-			return failed("%v", a.row(p.User.Line, p.User.Name, errors.New("nobody would see the new secret; nothing was changed"))).
-				hint("add --sheets DIR for a page for each user, or --show-secrets; or give the secret in the file")
-		}
-		if p.Err == nil && p.Loose && !a.show {
-			return failed("%v", a.row(p.User.Line, p.User.Name, errors.New("the new recovery codes would be on no page; nothing was changed"))).
-				hint("add --show-secrets")
-		}
 		if p.Err == nil && p.Ends {
 			ending = append(ending, p.User.Name)
 		}
@@ -331,6 +326,34 @@ func (a *application) mayRun() error {
 		return a.ui.confirm(a.yes, "%s", question)
 	}
 	return nil
+}
+
+// unseen refuses to make what nobody would see.
+func (a *application) unseen() error {
+	for _, p := range a.plans {
+		switch {
+		case p.Err != nil:
+		case p.Secret && !a.seen():
+			return a.unseenSecret(p)
+		case p.Loose && !a.show:
+			return failed("%v", a.row(p.User.Line, p.User.Name, errors.New("the new recovery codes would be on no page; nothing was changed"))).
+				hint("add --show-secrets")
+		}
+	}
+	return nil
+}
+
+func (a *application) unseenSecret(p *batch.Plan) error {
+	return failed("%v", a.row(p.User.Line, p.User.Name, errors.New("nobody would see the new secret; nothing was changed"))).
+		hint("add --sheets DIR for a page for each user, or --show-secrets; or give the secret in the file")
+}
+
+// refusedAfter is the end of a plan that has been told, and for which the real run would be refused.
+func refusedAfter(told, refusal error) error {
+	if refusal != nil && errors.Is(told, errSilent) {
+		return refusal
+	}
+	return errors.Join(refusal, told)
 }
 
 func rows(n int, one, several string) string {

@@ -95,7 +95,7 @@ func (e *elsewhere) apply() (err error) {
 	e.planAll()
 	e.tellGone()
 	if e.check || e.dryRun {
-		return e.advise(e.tellPlan())
+		return refusedAfter(e.advise(e.tellPlan()), e.unseen())
 	}
 	if err := e.mayMake(); err != nil {
 		return err
@@ -190,12 +190,11 @@ func (e *elsewhere) mayMake() error {
 		e.ui.faults(e.wrong)
 		return failed("%s wrong, and with --all-or-nothing nothing was changed", rows(len(e.wrong), "row is", "rows are"))
 	}
+	if err := e.unseen(); err != nil {
+		return err
+	}
 	var ending []string
 	for _, p := range e.todo {
-		if p.Secret && !e.seen() {
-			return failed("%v", e.row(p.User.Line, p.User.Name, errors.New("nobody would see the new secret; nothing was changed"))).
-				hint("add --sheets DIR for a page for each user, or --show-secrets; or give the secret in the file")
-		}
 		if p.Ends {
 			ending = append(ending, p.User.Name)
 		}
@@ -204,6 +203,16 @@ func (e *elsewhere) mayMake() error {
 		return nil
 	}
 	return e.ui.confirm(e.yes, "Devices of %d of the users end: %s. Go on?", len(ending), shortList(ending, 8))
+}
+
+// unseen refuses to make secrets that nobody would see.
+func (e *elsewhere) unseen() error {
+	for _, p := range e.todo {
+		if p.Secret && !e.seen() {
+			return e.unseenSecret(p.Plan)
+		}
+	}
+	return nil
 }
 
 // makeAll tells of what was made also when it ends before its time: somebody has to see the secrets.
