@@ -1,4 +1,4 @@
-# make            build/twokey, build/twokey-verify, build/pam_twokey.so
+# make            build/twokey, build/twokey-verify, build/twokey-notify, build/pam_twokey.so
 # make install    into DESTDIR; the units are for systemctl enable --now twokey-self.socket twokey-verify.socket twokey-root.socket
 # make test       installs what the tests need, runs all of them
 # make demo       one login from enrolment to audit log, on a throw-away sshd on loopback
@@ -8,6 +8,7 @@ BINDIR      ?= $(PREFIX)/bin
 LIBEXECDIR  ?= $(PREFIX)/libexec/twokey
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 ANSIBLEDIR  ?= $(PREFIX)/share/ansible/collections/ansible_collections/twokey/twokey
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 PAMDIR      ?= /usr/lib/$(shell $(CC) -dumpmachine)/security
 DESTDIR     ?=
 VERSION     ?= $(shell cat VERSION)
@@ -18,14 +19,16 @@ GO      ?= go
 GOFLAGS_ALL = -trimpath -buildvcs=false
 # urfave_cli_no_docs leaves two dependencies out that only make documents.
 CLI_TAGS = urfave_cli_no_docs
-LDFLAGS_GO = -s -w -X main.version=$(VERSION)
+# Both that start twokey-notify know where it is installed.
+LDFLAGS_GO = -s -w -X main.version=$(VERSION) -X twokey/deliver.helper=$(LIBEXECDIR)/twokey-notify
 
-.PHONY: all twokey twokey-verify module install install-units install-ansible uninstall tools test demo package fuzz bench bench-apply soak timing clean FORCE
+.PHONY: all twokey twokey-verify twokey-notify module install install-units install-users install-ansible uninstall tools test demo package fuzz bench bench-apply soak timing clean FORCE
 
-all: twokey twokey-verify module
+all: twokey twokey-verify twokey-notify module
 
 twokey: build/twokey
 twokey-verify: build/twokey-verify
+twokey-notify: build/twokey-notify
 module: build/pam_twokey.so
 
 build/twokey: FORCE
@@ -34,12 +37,16 @@ build/twokey: FORCE
 build/twokey-verify: FORCE
 	CGO_ENABLED=0 $(GO) build $(GOFLAGS_ALL) -ldflags '$(LDFLAGS_GO)' -o $@ ./cmd/twokey-verify
 
+build/twokey-notify: FORCE
+	CGO_ENABLED=0 $(GO) build $(GOFLAGS_ALL) -ldflags '$(LDFLAGS_GO)' -o $@ ./cmd/twokey-notify
+
 build/pam_twokey.so: FORCE
 	$(MAKE) -C pamhook/module OUT=$(CURDIR)/build HELPER=$(LIBEXECDIR)/twokey-verify
 
-install: install-units install-ansible
+install: install-units install-users install-ansible
 	install -D -m 0755 build/twokey $(DESTDIR)$(BINDIR)/twokey
 	install -D -m 0755 build/twokey-verify $(DESTDIR)$(LIBEXECDIR)/twokey-verify
+	install -D -m 0755 build/twokey-notify $(DESTDIR)$(LIBEXECDIR)/twokey-notify
 	install -D -m 0644 build/pam_twokey.so $(DESTDIR)$(PAMDIR)/pam_twokey.so
 	test -e $(DESTDIR)/etc/pam.d/twokey-self || install -D -m 0644 packaging/pam.d/twokey-self $(DESTDIR)/etc/pam.d/twokey-self
 
@@ -50,6 +57,10 @@ install-units:
 			packaging/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit && chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
 	done
 
+# The user is made by systemd-sysusers, or by hand as in packaging/deb/postinst.
+install-users:
+	install -D -m 0644 packaging/sysusers.d/twokey.conf $(DESTDIR)$(SYSUSERSDIR)/twokey.conf
+
 install-ansible:
 	find packaging/ansible -type f ! -name '*.pyc' -printf '%P\n' | while read -r file; do \
 		install -D -m 0644 packaging/ansible/$$file $(DESTDIR)$(ANSIBLEDIR)/$$file || exit 1; \
@@ -57,7 +68,8 @@ install-ansible:
 
 # The configuration, the secrets and the audit log stay: whoever removes the program by mistake keeps his users.
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/twokey $(DESTDIR)$(LIBEXECDIR)/twokey-verify $(DESTDIR)$(PAMDIR)/pam_twokey.so
+	rm -f $(DESTDIR)$(BINDIR)/twokey $(DESTDIR)$(LIBEXECDIR)/twokey-verify $(DESTDIR)$(LIBEXECDIR)/twokey-notify $(DESTDIR)$(PAMDIR)/pam_twokey.so
+	rm -f $(DESTDIR)$(SYSUSERSDIR)/twokey.conf
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -rf $(DESTDIR)$(ANSIBLEDIR)
 	-rmdir $(DESTDIR)$(LIBEXECDIR)
