@@ -16,10 +16,13 @@ const maxText = 256
 
 // checkText refuses what could hide or fake something on a terminal, at a prompt
 // or in a log: control, formatting and other invisible characters.
-func checkText(s string) string {
+func checkText(s string) string { return checkLine(s, maxText) }
+
+// checkLine is checkText with another size cap, in bytes.
+func checkLine(s string, most int) string {
 	switch {
-	case len(s) > maxText:
-		return fmt.Sprintf("this text has %d bytes, the limit is %d", len(s), maxText)
+	case len(s) > most:
+		return fmt.Sprintf("this text has %d bytes, the limit is %d", len(s), most)
 	case !utf8.ValidString(s):
 		return "this text is not UTF-8"
 	case strings.TrimSpace(s) != s:
@@ -162,19 +165,21 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// later are the keys that a later version brings.
-var later = []string{"methods_default", "push", "sms"}
-
 // elsewhere are the keys that stand in one place only, and where.
 var elsewhere = map[string]string{
 	"ask": "services", "at_login": "enroll", "auditor": "roles", "by": "require", "from": "exempt and rules", "helpdesk": "roles", "hours": "rules",
 	"longest": "bypass", "name": "rules", "notice": "enroll", "protected": "roles", "requesters": "bypass", "ssh_auth": "rules", "starts": "require", "system_accounts": "exempt", "then": "rules", "tty": "rules", "until": "require and exempt", "weekdays": "rules", "zone": "rules",
+
+	"provider": "sms and push", "url": "sms and push",
+	"account_sid": "sms", "api_key_secret_file": "sms", "api_key_sid": "sms", "auth_token_file": "sms", "command": "sms",
+	"messaging_service_sid": "sms", "per_hour": "sms", "sender": "sms", "valid_for": "sms",
+	"answer_token_file": "push", "api_host": "push", "integration_key": "push", "match_number": "push", "secret_key_file": "push", "token_file": "push", "wait": "push",
 }
 
 // aboutKey says what may be meant by a key that is not known in a place.
 func aboutKey(key string, fields []field) string {
-	if slices.Contains(later, key) {
-		return fmt.Sprintf(": this version of twokey has no %s yet", key)
+	if slices.ContainsFunc(fields, func(f field) bool { return f.key == key+"_file" }) {
+		return fmt.Sprintf(": everybody can read this file: put the secret into another one in paths.credentials, and its name into %s_file", key)
 	}
 	if place, found := elsewhere[key]; found {
 		return ": it belongs to " + place

@@ -15,7 +15,7 @@ import (
 // configuration of [MaxSource] bytes can become, by JSON's escapes at the most.
 const MaxCompiled = 8 * MaxSource
 
-const firstLine = "twokey-policy 3 sha256:"
+const firstLine = "twokey-policy 4 sha256:"
 
 // document is the compiled form's second line: the keys in the order of the
 // package comment.
@@ -43,6 +43,11 @@ type document struct {
 	SSHKeysAlone string     `json:"ssh_keys_alone"`
 	OpenWithin   string     `json:"open_within"`
 	Methods      []string   `json:"methods"`
+
+	MethodsDefault string `json:"methods_default"`
+	SMS            *SMS   `json:"sms,omitempty"`
+	Push           *Push  `json:"push,omitempty"`
+
 	Bypass       bypassLine `json:"bypass"`
 	Roles        rolesLine  `json:"roles,omitzero"`
 	Provisioners []string   `json:"provisioners,omitempty"`
@@ -123,7 +128,8 @@ func (c *Config) document() document {
 		Services: map[string]wayLine{}, Enroll: enrollLine{c.AtLogin, c.Notice},
 		NewDevices:  deviceLine{c.NewDevices.Digits, seconds(c.NewDevices.Period), c.NewDevices.Algorithm},
 		Discrepancy: c.Discrepancy, Remember: seconds(c.Remember), Shared: c.Shared, SSHKeysAlone: c.SSHKeysAlone,
-		OpenWithin: seconds(c.OpenWithin), Methods: c.Methods,
+		OpenWithin: seconds(c.OpenWithin), Methods: c.Methods, MethodsDefault: c.MethodsDefault,
+		SMS: c.SMS, Push: c.Push,
 		Bypass: bypassLine{c.Bypass.Requesters, seconds(c.Bypass.Longest)}, Roles: rolesLine(c.Roles), Provisioners: c.Provisioners,
 		OnFault: c.OnFault, ManagedBy: c.ManagedBy, Mail: c.Mail, Paths: c.Paths,
 	}

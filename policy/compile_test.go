@@ -74,7 +74,13 @@ remember: 1.5h
 shared: [198.51.100.7, '2001:db8::/32']
 ssh_keys_alone: deny
 open_within: 5m
-methods: [recovery, totp]
+methods: [recovery, totp, sms, push]
+methods_default: last
+sms: {provider: twilio, account_sid: AC0123456789abcdef0123456789abcdef, api_key_sid: SK0123456789abcdef0123456789abcdef, api_key_secret_file: twilio.key,
+  messaging_service_sid: MG0123456789abcdef0123456789abcdef, url: "http://127.0.0.1:8080", message: "%CODE% for %ISSUER% on %HOST%, %MINUTES% min",
+  digits: 8, valid_for: 10m, per_hour: 20, connect: 2s, timeout: 20s}
+push: {provider: ntfy, url: "https://ntfy.example.org:8443", token_file: ntfy.token, answer_token_file: ntfy-answer.token, match_number: false,
+  wait: 90s, connect: 1s, timeout: 30s}
 bypass: {requesters: {users: [lena], groups: [team-leads]}, longest: 48h}
 roles: {helpdesk: {groups: [helpdesk]}, auditor: {users: [oscar, "1"]}, protected: {users: [lena], groups: [sysops, "domain admins"]}}
 provisioners: [twokey-signer1k7vPYNBxlL0sKWA1v8J7dzUK35I_ZwGdZkOslN1x7E4, twokey-signer1Ahj-4QKmah9yS6JVo1lzky6hsKqdNLiMrCbpYMzy3uY]
@@ -120,9 +126,9 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 		"something behind":             good + "{}\n",
 		"cut off in the middle":        good[:len(good)/2],
 		"another format":               change("twokey-policy", "twokey-police"),
-		"the form of before":           change("twokey-policy 3", "twokey-policy 2"),
-		"the first form":               change("twokey-policy 3", "twokey-policy 1"),
-		"another version of the form":  change("twokey-policy 3", "twokey-policy 4"),
+		"the form of before":           change("twokey-policy 4", "twokey-policy 3"),
+		"the first form":               change("twokey-policy 4", "twokey-policy 1"),
+		"another version of the form":  change("twokey-policy 4", "twokey-policy 5"),
 		"another version of the keys":  change(`"version":1`, `"version":2`),
 		"a short digest":               change("sha256:", "sha256"),
 		"a digest in capitals":         upper,
@@ -136,8 +142,8 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 		"a comment":                    good[:len(good)-1] + " # x\n",
 		"another spelling of a letter": change(`"wheel"`, `"w\u0068eel"`),
 		"an empty list":                change(`["wheel","domain admins"]`, `[]`),
-		"a number out of range":        change(`"digits":8`, `"digits":80`),
-		"a period in minutes":          change(`"90s"`, `"1m30s"`),
+		"a number out of range":        change(`"digits":8,"period"`, `"digits":80,"period"`),
+		"a period in minutes":          change(`"period":"90s"`, `"period":"1m30s"`),
 		"a name with a line feed":      change(`"wheel"`, `"whe\nel"`),
 		"a negation":                   change(`"wheel"`, `"!wheel"`),
 		"a day with a time":            change(`"starts":"2026-11-01"`, `"starts":"2026-11-01T00:00:00Z"`),
@@ -148,6 +154,14 @@ func TestLoadRefusesEveryOtherSpelling(t *testing.T) {
 		"at_login in another word":     change(`"at_login":"yes"`, `"at_login":true`),
 		"at_login left out":            change(`"at_login":"yes",`, ``),
 		"a bypass in hours":            change(`"longest":"172800s"`, `"longest":"48h"`),
+		"methods_default left out":     change(`"methods_default":"last",`, ``),
+		"a message's time in minutes":  change(`"valid_for":"600s"`, `"valid_for":"10m"`),
+		"a message's time in words":    change(`"connect":"2s"`, `"connect":"2"`),
+		"match_number left out":        change(`"match_number":false,`, ``),
+		"a key of another provider":    change(`"url":"http://127.0.0.1:8080"`, `"url":"http://127.0.0.1:8080","server":"localhost:25"`),
+		"a provider's key left empty":  change(`"api_key_sid"`, `"auth_token_file":"","api_key_sid"`),
+		"push before sms":              regexp.MustCompile(`("sms":\{.*?\}),("push":\{.*?\})`).ReplaceAllString(good, "$2,$1"),
+		"no push at all":               regexp.MustCompile(`"push":\{.*?\}`).ReplaceAllString(good, `"push":{}`),
 		"a bypass without longest":     change(`,"longest":"172800s"`, ``),
 		"requesters of nobody":         change(`{"users":["lena"],"groups":["team-leads"]}`, `{}`),
 		"roles in another order":       change(`"helpdesk":{"groups":["helpdesk"]},"auditor":{"users":["oscar","1"]}`, `"auditor":{"users":["oscar","1"]},"helpdesk":{"groups":["helpdesk"]}`),

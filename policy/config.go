@@ -160,6 +160,8 @@ func defaults() Config {
 		NewDevices:  NewDevices{Digits: 6, Period: 30 * time.Second, Algorithm: "SHA1"},
 		Discrepancy: 1,
 
+		MethodsDefault: DefaultNone,
+
 		SSHKeysAlone: KeysAccept,
 		OpenWithin:   time.Hour,
 		Methods:      Methods(),

@@ -3,7 +3,7 @@
 // login from facts (decide.go, stages.go), has the words that people see
 // (messages*.go), names what is dangerous ([Config.Warnings]: warnings*.go,
 // never.go), lists the settings (settings.go), changes the file without losing its
-// comments ([Change], such as [SetKey]: edit*.go, setkey.go, surgery.go), and tells
+// comments ([Change], such as [SetKey]: edit*.go, setkey.go, setsection.go, surgery.go), and tells
 // by what a change lets people in with less (loosen.go). It is pure: bytes and
 // facts in, values out; it opens no file of ours, asks no clock and resolves no
 // name. The rules of the time zones come from the host where it has them, else from
@@ -44,6 +44,9 @@
 //	ssh_keys_alone accept, deny                              accept
 //	open_within    10s to 24h                                1h
 //	methods        list of totp, hotp, push, sms, recovery   all, in this order
+//	methods_default none, last: what an empty answer takes   none
+//	sms            see "SMS" below                           none
+//	push           see "Push" below                          none
 //	bypass         requesters: who                           nobody
 //	               longest: 5m to 720h                       24h
 //	roles          helpdesk, auditor, protected: who         nobody
@@ -68,6 +71,62 @@
 // of the users or in one of the groups, each named once. A public key is twokey-signer1
 // and the 32 bytes of an ed25519 key (RFC 8032, section 5.1.5) in base64url without
 // padding (RFC 4648, section 5): 43 characters.
+//
+// # SMS
+//
+// How codes get to phones as text messages. A key belongs to the provider beside it,
+// and with another one it is an error; "" is every provider. A file is the name of one
+// in paths.credentials. Twilio signs in with auth_token_file alone, or with the two keys
+// of api_key, and sends from sender or messaging_service_sid.
+//
+//	provider                 twilio, command, smtp                    must be there
+//	account_sid      twilio  AC and 32 hexadecimal digits             must be there
+//	auth_token_file  twilio  file                                     this,
+//	api_key_sid      twilio  SK and 32 hexadecimal digits             or these
+//	api_key_secret_file twilio file                                   two
+//	sender           twilio  a number (E.164), or 1 to 11 letters,    this,
+//	                         digits, blanks, -, _ and &, with a
+//	                         letter among them
+//	messaging_service_sid twilio MG and 32 hexadecimal digits         or this
+//	url              twilio  address                                  https://api.twilio.com
+//	command          command list: a program with its absolute path   must be there
+//	                         and its arguments, 32 words at most; no
+//	                         shell reads them; on its standard input
+//	                         number, line feed, text
+//	server           smtp    host:port                                localhost:25
+//	from             smtp    address                                  must be there
+//	to               smtp    address with %NUMBER% (the digits        must be there
+//	                         without the plus), %USER% or both in it
+//	user, password_file smtp text, file                               "": without a login
+//	message          ""      line of at most 320 characters with      Your %ISSUER% verification
+//	                         %CODE% in it; %ISSUER%, %HOST%,          code is: %CODE%
+//	                         %MINUTES% are filled in too
+//	digits           ""      6 to 10                                  6
+//	valid_for        ""      1m to 15m                                5m
+//	per_hour         ""      1 to 10000 messages of the host          100
+//	connect          ""      1s to 10s, not above timeout             3s
+//	timeout          ""      2s to 30s, the whole request             8s
+//
+// # Push
+//
+// How a question gets to a phone, to be answered there.
+//
+//	provider                 ntfy, duo                                must be there
+//	url              ntfy    address                                  must be there
+//	                 duo     address, for proxies and tests           https:// and api_host
+//	token_file       ntfy    file: publishes challenges, reads        must be there
+//	                         answers
+//	answer_token_file ntfy   another file: travels in the message,    "": everyone may write
+//	                         for the phone's answer                   to the topics of answers
+//	match_number     ntfy    true, false                              true
+//	api_host         duo     api-XXXXXXXX.duosecurity.com             must be there
+//	integration_key  duo     DI and 18 capitals and digits            must be there
+//	secret_key_file  duo     file                                     must be there
+//	wait             ""      10s to 90s: for the answer               60s
+//	connect, timeout ""      as for sms                               3s, 8s
+//
+// Such an address is https://, a host and perhaps a port; http:// only for 127.0.0.0/8,
+// [::1] and localhost.
 //
 // # Entries of require and exempt
 //
@@ -150,16 +209,17 @@
 //
 // What the login helper keeps as the last good policy, at most 8 MiB:
 //
-//	twokey-policy 3 sha256:<64 lower-case hex digits of the source's SHA-256>
+//	twokey-policy 4 sha256:<64 lower-case hex digits of the source's SHA-256>
 //	<the configuration with all defaults filled in, as JSON on one line>
 //
 // each line ended by a line feed, nothing after it. The JSON has the keys of the
 // tables in their order (an entry: users, groups, services, system_accounts, from,
 // starts, by, until; who: users, groups), without blanks, and lengths of time in seconds; what is
-// empty and has no default is left out, but for issuer, help_url and managed_by. It is a configuration itself (JSON is YAML), and
+// empty and has no default is left out, but for issuer, help_url and managed_by; sms
+// and push have the keys of their provider. It is a configuration itself (JSON is YAML), and
 // [Load] checks it as [Parse] checks a file. Every policy has one compiled form;
 // any other spelling is refused. Another layout will have another number in the
-// first line; a policy of form 1 or 2 is refused, and compiled anew from the file. Where
+// first line; a policy of form 1, 2 or 3 is refused, and compiled anew from the file. Where
 // the file is wrong at that moment there is then no policy, and every login is denied.
 //
 // This configuration
@@ -176,11 +236,12 @@
 //	  vsftpd: {ask: appended}
 //	  kiosk: {enroll: false}
 //	roles: {helpdesk: {groups: [helpdesk]}}
+//	push: {provider: ntfy, url: https://ntfy.example.org, token_file: ntfy.token}
 //
 // is compiled, with 64 zeros instead of its digest and the long line broken here
 // after the commas, to
 //
-//	twokey-policy 3 sha256:0000000000000000000000000000000000000000000000000000000000000000
+//	twokey-policy 4 sha256:0000000000000000000000000000000000000000000000000000000000000000
 //	{"version":1,"enabled":true,"observe":false,"language":"en",
 //	"issuer":"","contact":"your administrator","help_url":"",
 //	"default":"optional",
@@ -194,6 +255,10 @@
 //	"discrepancy":1,"remember":"0s",
 //	"ssh_keys_alone":"accept","open_within":"3600s",
 //	"methods":["totp","hotp","push","sms","recovery"],
+//	"methods_default":"none",
+//	"push":{"provider":"ntfy","url":"https://ntfy.example.org",
+//	"token_file":"ntfy.token","match_number":true,
+//	"wait":"60s","connect":"3s","timeout":"8s"},
 //	"bypass":{"longest":"86400s"},
 //	"roles":{"helpdesk":{"groups":["helpdesk"]}},
 //	"on_fault":"deny","managed_by":"",

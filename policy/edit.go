@@ -18,7 +18,7 @@ var ErrByHand = errors.New("this configuration has to be edited by hand")
 var ErrGoesBefore = errors.New("another entry goes before this one")
 
 // A Change is what [Edit] can do: [AddRequire], [AddExempt], [Unset], [SetEnabled],
-// [SetOffUntil], [SetDefault] or [SetKey].
+// [SetOffUntil], [SetDefault], [SetKey], [SetSMS] or [SetPush].
 type Change interface {
 	// check tells what is wrong with the change itself.
 	check() error

@@ -18,7 +18,10 @@ func sources() []string {
 		"version: 1\nexempt: [\n  {users: ['a', \"b\",c],groups: [ d ]}, # x\n\n  {services: [sshd]}\n]\ndefault: 'deny'\n",
 		rules("{weekdays: [mon, fri], hours: ['08:00-18:00', 22:00-06:00], zone: Asia/Tokyo, then: deny}", "{from: ['::ffff:192.0.2.0/120', a.b], then: exempt}"),
 		exempts("{system_accounts: true}", "{from: [192.0.2.9], until: 2026-12-31}"), asking("never"),
-		"version: 1\nenroll: {at_login: no}\nservices: {kiosk: {enroll: true}}\nroles:\n  helpdesk: {groups: [desk]} # x\nprovisioners:\n- " + aSigner + "\n"}
+		"version: 1\nenroll: {at_login: no}\nservices: {kiosk: {enroll: true}}\nroles:\n  helpdesk: {groups: [desk]} # x\nprovisioners:\n- " + aSigner + "\n",
+		twilio + "  sender: Example # x\n  # y\n  valid_for: 90s\n", ntfy + "match_number: false}\nmethods:\n- totp # x\n",
+		program + "message: '%CODE% %MINUTES%', per_hour: 7}\n", gateway + "to: '%USER%.%NUMBER%@example.org', user: a, password_file: b}\n",
+		duoHost + "api-1a2b3c4d.duosecurity.com, url: 'http://[::1]:8080'}\nmethods_default: last\n"}
 	for _, test := range allRefusals() {
 		if len(test.src) < 4096 {
 			list = append(list, test.src)
@@ -34,8 +37,8 @@ func TestTheFuzzTargetsHaveSeeds(t *testing.T) {
 			good++
 		}
 	}
-	if bad := len(sources()) - good; good != 12 || bad < 330 {
-		t.Errorf("%d good and %d bad seeds, want 12 and at least 330", good, bad)
+	if bad := len(sources()) - good; good != 17 || bad < 480 {
+		t.Errorf("%d good and %d bad seeds, want 17 and at least 480", good, bad)
 	}
 }
 

@@ -72,7 +72,7 @@ func lets(key string, was, is *Config) bool {
 	switch key {
 	case "require", "exempt": // requiredLess and exemptMore know them better
 		return false
-	case "language", "issuer", "contact", "help_url", "enroll.notice", "managed_by",
+	case "methods_default", "language", "issuer", "contact", "help_url", "enroll.notice", "managed_by",
 		"mail.server", "mail.from", "mail.to", "mail.user", "mail.password_file":
 		return false
 	case "enabled":
@@ -110,8 +110,15 @@ func lets(key string, was, is *Config) bool {
 	case "provisioners":
 		return !within(is.Provisioners, was.Provisioners)
 	}
-	above, _, _ := strings.Cut(key, ".")
-	return above != "messages"
+	switch above, below, _ := strings.Cut(key, "."); above {
+	case "messages":
+		return false
+	case "sms":
+		return smsLets(below, was.SMS, is.SMS)
+	case "push":
+		return pushLets(below, was.Push, is.Push)
+	}
+	return true
 }
 
 // requiredLess names whom require no longer names as widely or as strictly.

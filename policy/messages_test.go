@@ -209,7 +209,7 @@ func FuzzText(f *testing.F) {
 			c.Language = "de"
 		}
 		var pairs []string
-		for _, name := range []string{"USER", "DEVICE", "DATE", "BY", "SECONDS", "DAYS", "LEFT", "HOST"} {
+		for _, name := range []string{"USER", "DEVICE", "DATE", "BY", "SECONDS", "MINUTES", "DAYS", "LEFT", "HOST"} {
 			pairs = append(pairs, name, value)
 		}
 		for _, m := range append(MessageKeys(), key) {

@@ -18,12 +18,14 @@ const (
 	MsgEnrollPlainPhone   Message = "enroll_plain_phone" // 5
 	MsgEnrollReadyPrompt  Message = "enroll_ready_prompt"
 
-	MsgEnrollShow       Message = "enroll_show"        // before the picture: KEY, ADDRESS, WIDTH, LINES
-	MsgEnrollText       Message = "enroll_text"        // without a picture: KEY, ADDRESS, USER, HOST
-	MsgEnrollAppPrompt  Message = "enroll_app_prompt"  // the first code of the app
-	MsgEnrollWrong      Message = "enroll_wrong"       // of that code
-	MsgEnrollFast       Message = "enroll_wrong_fast"  // SECONDS by which the clock of the device is ahead
-	MsgEnrollSlow       Message = "enroll_wrong_slow"  // SECONDS by which it is behind
+	MsgEnrollShow       Message = "enroll_show"            // before the picture: KEY, ADDRESS, WIDTH, LINES
+	MsgEnrollText       Message = "enroll_text"            // without a picture: KEY, ADDRESS, USER, HOST
+	MsgEnrollAppPrompt  Message = "enroll_app_prompt"      // the first code of the app
+	MsgEnrollWrong      Message = "enroll_wrong"           // of that code
+	MsgEnrollFast       Message = "enroll_wrong_fast"      // SECONDS by which the clock of the device is ahead
+	MsgEnrollSlow       Message = "enroll_wrong_slow"      // SECONDS by which it is behind
+	MsgEnrollFastLong   Message = "enroll_wrong_fast_long" // the same, where it is so much that MINUTES say it better
+	MsgEnrollSlowLong   Message = "enroll_wrong_slow_long"
 	MsgEnrollRecovery   Message = "enroll_recovery"    // before the recovery codes
 	MsgEnrollNotePrompt Message = "enroll_note_prompt" // that they are noted
 
@@ -45,6 +47,7 @@ var placeholdersOfEnrolment = map[Message][]string{
 	MsgEnrollReadyPrompt: nil,
 	MsgEnrollShow:        {"KEY", "ADDRESS", "WIDTH", "LINES"}, MsgEnrollText: {"KEY", "ADDRESS", "USER", "HOST"},
 	MsgEnrollAppPrompt: nil, MsgEnrollWrong: nil, MsgEnrollFast: {"SECONDS"}, MsgEnrollSlow: {"SECONDS"},
+	MsgEnrollFastLong: {"MINUTES"}, MsgEnrollSlowLong: {"MINUTES"},
 	MsgEnrollRecovery: nil, MsgEnrollNotePrompt: nil,
 	MsgEnrollDonePhone: {"USER", "HOST"}, MsgEnrollDoneComputer: {"USER", "HOST"},
 	MsgEnrollAgain: nil, MsgEnrollStopped: nil, MsgEnrollLate: nil, MsgEnrollFailed: nil, MsgEnrollMeanwhile: nil, MsgEnrollElsewhere: nil,
@@ -134,7 +137,11 @@ Or copy this address into the app:
 	MsgEnrollWrong:     "This code is not right. Type the one that the app shows now.",
 	MsgEnrollFast: `This code is not right: the clock of your device is %SECONDS% seconds ahead.
 Let it set date and time by itself, then type the next code.`,
+	MsgEnrollFastLong: `This code is not right: the clock of your device is %MINUTES% minutes ahead.
+Let it set date and time by itself, then type the next code.`,
 	MsgEnrollSlow: `This code is not right: the clock of your device is %SECONDS% seconds behind.
+Let it set date and time by itself, then type the next code.`,
+	MsgEnrollSlowLong: `This code is not right: the clock of your device is %MINUTES% minutes behind.
 Let it set date and time by itself, then type the next code.`,
 	MsgEnrollRecovery: `The code is right. Here are your recovery codes: if the app is lost, each
 of them lets you in once. Write them down now and keep them in a safe
@@ -237,7 +244,13 @@ Oder kopieren Sie diese Adresse in die App:
 	MsgEnrollFast: `Dieser Code stimmt nicht: Die Uhr Ihres Geräts geht %SECONDS% Sekunden vor.
 Lassen Sie es Datum und Uhrzeit selbst stellen und geben Sie dann den
 nächsten Code ein.`,
+	MsgEnrollFastLong: `Dieser Code stimmt nicht: Die Uhr Ihres Geräts geht %MINUTES% Minuten vor.
+Lassen Sie es Datum und Uhrzeit selbst stellen und geben Sie dann den
+nächsten Code ein.`,
 	MsgEnrollSlow: `Dieser Code stimmt nicht: Die Uhr Ihres Geräts geht %SECONDS% Sekunden nach.
+Lassen Sie es Datum und Uhrzeit selbst stellen und geben Sie dann den
+nächsten Code ein.`,
+	MsgEnrollSlowLong: `Dieser Code stimmt nicht: Die Uhr Ihres Geräts geht %MINUTES% Minuten nach.
 Lassen Sie es Datum und Uhrzeit selbst stellen und geben Sie dann den
 nächsten Code ein.`,
 	MsgEnrollRecovery: `Der Code stimmt. Hier sind Ihre Wiederherstellungscodes: Wenn die App

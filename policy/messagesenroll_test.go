@@ -10,7 +10,7 @@ import (
 const screenColumns = 76
 
 // filledIn are usual values of what the texts have between percent signs.
-var filledIn = []string{"HOST", "web1", "USER", "alice", "KEY", "ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567", "SECONDS", "94", "WIDTH", "45", "LINES", "24",
+var filledIn = []string{"HOST", "web1", "USER", "alice", "KEY", "ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567", "SECONDS", "94", "MINUTES", "60", "WIDTH", "45", "LINES", "24",
 	"ADDRESS", "otpauth:"}
 
 func TestEveryLineOfAnEnrolmentFitsOnAScreen(t *testing.T) {

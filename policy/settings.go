@@ -66,11 +66,16 @@ func settings(src []byte, keys []string) ([]Setting, error) {
 	return all, nil
 }
 
+// timeKeys are the settings, and what is below them, that are lengths of time.
+func timeKeys() []string {
+	return []string{"remember", "open_within", "period", "longest", "valid_for", "wait", "connect", "timeout"}
+}
+
 // spellTimes writes the lengths of time in a compiled form, which are seconds there, as
 // [Brief] does.
 func spellTimes(n *yaml.Node) {
 	for i, child := range n.Content {
-		isTime := n.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains([]string{"remember", "open_within", "period", "longest"}, n.Content[i-1].Value)
+		isTime := n.Kind == yaml.MappingNode && i%2 == 1 && slices.Contains(timeKeys(), n.Content[i-1].Value)
 		if d, err := time.ParseDuration(child.Value); isTime && child.Kind == yaml.ScalarNode && err == nil {
 			child.Value = Brief(d)
 		}

@@ -110,9 +110,6 @@ var settingRefusals = []refusal{
 	{"a service that is a number", "version: 1\nservices: {1: {ask: never}}\n", 2, 12, "want a key, found the number 1"},
 	{"an unknown key of enroll", "version: 1\nenroll: {notices: true}\n", 2, 10, "unknown key \"notices\" (did you mean \"notice\"?)"},
 	{"notice as a word", "version: 1\nenroll: {notice: \"yes\"}\n", 2, 18, "want true or false, found the text \"yes\""},
-	{"SMS", "version: 1\nsms: {provider: twilio}\n", 2, 1, "unknown key \"sms\": this version of twokey has no sms yet"},
-	{"push", "version: 1\npush: {provider: ntfy}\n", 2, 1, "unknown key \"push\": this version of twokey has no push yet"},
-	{"methods_default", "version: 1\nmethods_default: last\n", 2, 1, "unknown key \"methods_default\": this version of twokey has no methods_default yet"},
 	{"ssh_keys_alone as a truth value", "version: 1\nssh_keys_alone: false\n", 2, 17, "want accept or deny, found the truth value false"},
 	{"an unknown on_fault", "version: 1\non_fault: allow\n", 2, 11, "want deny or allow-console, found the text \"allow\""},
 	{"managed_by as a number", "version: 1\nmanaged_by: 1\n", 2, 13, "want text, found the number 1: put it in quotes"},
@@ -128,7 +125,7 @@ var settingRefusals = []refusal{
 	{"mail to port 0", "version: 1\nmail: {server: 'localhost:0', from: a@example.org, to: '%USER%@example.org'}\n", 2, 16, "want a server and its port such as localhost:25, found \"localhost:0\""},
 	{"mail with a user and no password", "version: 1\nmail: {user: a, from: a@example.org, to: '%USER%@example.org'}\n", 2, 7, "user and password_file belong together: one of them is missing"},
 	{"mail with a password in a folder", "version: 1\nmail: {user: a, password_file: /etc/shadow, from: a@example.org, to: '%USER%@example.org'}\n", 2, 32, "want the name of a file in paths.credentials, without a folder, found \"/etc/shadow\""},
-	{"mail with the password itself", "version: 1\nmail: {user: a, password: secret, from: a@example.org, to: '%USER%@example.org'}\n", 2, 17, "unknown key \"password\""},
+	{"mail with the password itself", "version: 1\nmail: {user: a, password: secret, from: a@example.org, to: '%USER%@example.org'}\n", 2, 17, "unknown key \"password\": everybody can read this file: put the secret into another one in paths.credentials, and its name into password_file"},
 	{"a language that is not there", "version: 1\nlanguage: fr\n", 2, 11, "want de or en, found the text \"fr\""},
 	{"a message that is not there", "version: 1\nmessages: {refuse: no}\n", 2, 12, "unknown message \"refuse\" (did you mean \"refused\"?)"},
 	{"a message with an escape", "version: 1\nmessages: {refused: \"\\e[2J\"}\n", 2, 21, "escape sequences are not allowed in a text: terminals would obey them"},
@@ -136,4 +133,6 @@ var settingRefusals = []refusal{
 	{"required by a day and exempt", "version: 1\nrequire: [{users: [a], by: 2026-12-31}]\nexempt: [{users: [a]}]\n", 3, 19, "the user \"a\" is in exempt here and in require on line 2: it can be in one of them"},
 }
 
-func allRefusals() []refusal { return slices.Concat(refusals, settingRefusals, roleRefusals) }
+func allRefusals() []refusal {
+	return slices.Concat(refusals, settingRefusals, roleRefusals, phoneRefusals)
+}

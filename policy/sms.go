@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -80,10 +79,10 @@ func (s *SMS) clone() *SMS {
 }
 
 // Text fills the message in: the code, the issuer, the host's name and the whole minutes for which the code is good. What stands in
-// these is not filled in again.
+// these is not filled in again, and what cannot be shown becomes a question mark.
 func (s *SMS) Text(code, issuer, host string) string {
-	return strings.NewReplacer("%CODE%", code, "%ISSUER%", issuer, "%HOST%", host,
-		"%MINUTES%", strconv.Itoa(int(s.ValidFor/time.Minute))).Replace(s.Message)
+	minutes := strconv.Itoa(int(s.ValidFor / time.Minute))
+	return fill(s.Message, []string{"CODE", code, "ISSUER", issuer, "HOST", host, "MINUTES", minutes})
 }
 
 // Credentials names the files of Paths.Credentials that the provider needs.

@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -34,6 +33,7 @@ func (c *Config) Warnings(now time.Time) []string {
 			"su and sudo stay closed, so that root needs a password for the console")
 	}
 	found = append(found, c.settingWarnings()...)
+	found = append(found, c.phoneWarnings()...)
 	found = append(found, c.enrollWarnings()...)
 	found = append(found, c.roleWarnings()...)
 	return append(found, c.NewDevices.warnings()...)
@@ -58,20 +58,11 @@ func (c *Config) switchWarnings(now time.Time) []string {
 // settingWarnings are about what the host and its rules say beside their decisions.
 func (c *Config) settingWarnings() []string {
 	var found []string
-	unsent := []string{"push", "sms"}
 	about := func(name string, methods []string, remember time.Duration) {
 		if remember > 24*time.Hour {
 			found = append(found, fmt.Sprintf("%sremember is %s: a computer that is left alone logs in for more than a day", name, Brief(remember)))
 		}
-		if allIn(methods, unsent) {
-			found = append(found, fmt.Sprintf("%smethods has nothing but %s, which this version of twokey cannot send: whoever is asked is refused", name, strings.Join(methods, ", ")))
-			return
-		}
-		for _, m := range unsent {
-			if slices.Contains(methods, m) {
-				found = append(found, fmt.Sprintf("%smethods names %s, which this version of twokey cannot send", name, m))
-			}
-		}
+		found = append(found, c.unsentWarnings(name, methods)...)
 	}
 	methods := c.Methods
 	if slices.Equal(methods, Methods()) {

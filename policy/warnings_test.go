@@ -103,10 +103,23 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 		{"rules: [{users: [a], then: optional, remember: 0s}]", ""},
 		{"methods: [totp, hotp, push, sms, recovery]", ""},
 		{"methods: [totp, recovery]", ""},
-		{"methods: [sms, totp]", "methods names sms, which this version of twokey cannot send"},
-		{"rules: [{name: x, users: [a], then: required, methods: [push]}]", "rule x: methods has nothing but push, which this version of twokey cannot send"},
-		{"methods: [sms, push]", "methods has nothing but sms, push, which"},
+		{"methods: [sms, totp]", "methods names sms, for which no provider is configured: twokey sms setup"},
+		{"rules: [{name: x, users: [a], then: required, methods: [push]}]", "rule x: methods has nothing but push, for which no provider is configured"},
+		{"methods: [sms, push]", "methods has nothing but sms, push, for which"},
 		{"rules: [{name: x, users: [a], then: required, methods: [push, hotp]}]", "rule x: methods names push"},
+		{"methods: [totp, push]\n" + numberedNtfy, ""},
+		{numberedNtfy, ""},
+		{"methods: [totp]\n" + numberedNtfy, "push has a provider, and methods does not name push: nothing is sent"},
+		{"methods: [totp]\n" + commandSMS, "sms has a provider, and methods does not name sms: nothing is sent"},
+		{commandSMS, "sms is the weakest second factor: who gets the number onto a card of his own (SIM swap)"},
+		{"methods: [totp, sms]\n" + commandSMS, "sms is the weakest second factor"},
+		{"methods: [totp]\nsms: {provider: command, command: [/bin/send], per_hour: 500, valid_for: 10m}", "nothing is sent"},
+		{"push: {provider: ntfy, url: 'https://n.example.org', token_file: t, answer_token_file: a, match_number: false}", "push.match_number is false: who is asked often enough"},
+		{"push: {provider: ntfy, url: 'https://n.example.org', token_file: t}", "push.answer_token_file is missing: phones can answer only where everyone may write"},
+		{"push: {provider: duo, api_host: api-1a2b3c4d.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}", ""},
+		{"methods_default: last", "methods_default is last, and neither push nor sms is offered"},
+		{"methods_default: last\n" + numberedNtfy, ""},
+		{"methods: [totp]\nrules: [{name: x, users: [a], then: required, methods: [sms, totp]}]", "rule x: methods names sms, for which no provider"},
 		{"rules: [{from: [gate.example.org], users: [a], then: optional}]", `rules[0]: from names "gate.example.org"`},
 		{"exempt: [{from: [192.0.2.1, gate.example.org], users: [a]}]", `exempt[0]: from names "gate.example.org"`},
 		{"enroll: {at_login: 'yes'}", "enroll.at_login is yes: who has the password of a required user without a device, or of one who was reset, can enrol his own phone for him over the network (remote, sshd)"},
@@ -139,5 +152,31 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 		if test.want == "" && got != "" || !strings.Contains(got, test.want) || strings.Count(got, "\n") > 0 && !strings.Contains(test.src, "digits") {
 			t.Errorf("%s: got %q, want %q", test.src, got, test.want)
 		}
+	}
+}
+
+// Sections that nothing is to be said about, but that SMS is weak.
+const (
+	commandSMS   = "sms: {provider: command, command: [/usr/local/bin/send-sms]}"
+	numberedNtfy = "push: {provider: ntfy, url: 'https://ntfy.example.org', token_file: ntfy.token, answer_token_file: answer.token}"
+)
+
+func TestWarningsNameEachThingThatIsWrongWithWhatIsSent(t *testing.T) {
+	src := "version: 1\nmethods: [totp]\nmethods_default: last\n" +
+		"sms: {provider: command, command: [/bin/send], per_hour: 501, valid_for: 601s}\n" +
+		"push: {provider: ntfy, url: 'https://n.example.org', token_file: t, match_number: false}\n" +
+		"rules: [{name: x, users: [a], then: required, methods: [sms, totp]}]\n"
+	got := mustParse(t, src).Warnings(known("x").at(friday).Time)
+	for _, want := range []string{
+		"sms has a provider, and methods does not name sms", "sms.per_hour is 501", "sms.valid_for is 601s: after more than 10m",
+		"push has a provider, and methods does not name push", "push.match_number is false", "push.answer_token_file is missing",
+		"methods_default is last", "rule x: methods names sms, and methods of the host does not: nobody is offered it",
+	} {
+		if !strings.Contains(strings.Join(got, "\n"), want) {
+			t.Errorf("nothing says: %s", want)
+		}
+	}
+	if len(got) != 8 {
+		t.Errorf("%d warnings: %q", len(got), got)
 	}
 }
