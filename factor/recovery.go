@@ -65,13 +65,16 @@ func drawRecovery(rand io.Reader) (string, error) {
 	return string(code[:]), nil
 }
 
+// recoveryTwins are the letters that are left out, and what they are taken for.
+var recoveryTwins = strings.NewReplacer("o", "0", "i", "1", "l", "1")
+
 // canonicalRecovery turns twelve characters without gaps into the canonical spelling xxxx-xxxx-xxxx. It is false for
 // anything that is no recovery code, also when there is no letter among the characters.
 func canonicalRecovery(s string) (string, bool) {
 	if len(s) != recoveryLength || !isASCII(s) {
 		return "", false
 	}
-	s = strings.NewReplacer("o", "0", "i", "1", "l", "1").Replace(strings.ToLower(s))
+	s = recoveryTwins.Replace(strings.ToLower(s))
 	if strings.Trim(s, recoveryAlphabet) != "" || isDigits(s) {
 		return "", false
 	}

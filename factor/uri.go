@@ -238,7 +238,10 @@ func checkNames(account, issuer string) error {
 	return nil
 }
 
+// queryToPercent turns what url.QueryEscape gives into what percentEncode does.
+var queryToPercent = strings.NewReplacer("+", "%20", "%40", "@")
+
 // percentEncode encodes every byte outside A-Z a-z 0-9 - . _ ~ @. A space is %20: several apps show a + as it is.
 func percentEncode(s string) string {
-	return strings.NewReplacer("+", "%20", "%40", "@").Replace(url.QueryEscape(s))
+	return queryToPercent.Replace(url.QueryEscape(s))
 }

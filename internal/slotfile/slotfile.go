@@ -62,11 +62,11 @@ type slot struct {
 	value      []byte
 }
 
-func encodeSlot(kind string, s slot) ([]byte, error) {
+// encodeSlot fills a block that is all zero.
+func encodeSlot(b []byte, kind string, s slot) error {
 	if len(s.value) > MaxValue || len(kind) > kindSize {
-		return nil, fmt.Errorf("slotfile: a value of %d bytes does not fit into %d", len(s.value), MaxValue)
+		return fmt.Errorf("slotfile: a value of %d bytes does not fit into %d", len(s.value), MaxValue)
 	}
-	b := make([]byte, blockSize)
 	copy(b, magic)
 	copy(b[8:16], kind)
 	binary.BigEndian.PutUint64(b[16:], s.generation)
@@ -74,7 +74,7 @@ func encodeSlot(kind string, s slot) ([]byte, error) {
 	copy(b[valueOffset:], s.value)
 	sum := sha256.Sum256(b[:sumOffset])
 	copy(b[sumOffset:], sum[:])
-	return b, nil
+	return nil
 }
 
 // decodeSlot returns false for anything but the exact bytes that encodeSlot gives. The value is a part of b.
@@ -119,31 +119,20 @@ func current(kind string, content []byte) (s slot, index int, err error) {
 
 // Create makes a file that must not exist yet (fs.ErrExist), 0600, with a first value.
 func Create(dir *safefile.Dir, name, kind string, value []byte) error {
-	content, err := first(kind, value)
-	if err != nil {
+	var content [fileSize]byte
+	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
 		return err
 	}
-	return dir.WriteNew(name, content, 0o600)
+	return dir.WriteNew(name, content[:], 0o600)
 }
 
 // CreateIn is Create as part of a batch, see safefile.WriteAll.
 func CreateIn(set *safefile.Set, dir *safefile.Dir, name, kind string, value []byte) error {
-	content, err := first(kind, value)
-	if err != nil {
+	var content [fileSize]byte
+	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
 		return err
 	}
-	return set.WriteNew(dir, name, content, 0o600)
-}
-
-// first is the content of a new file.
-func first(kind string, value []byte) ([]byte, error) {
-	slotA, err := encodeSlot(kind, slot{1, value})
-	if err != nil {
-		return nil, err
-	}
-	content := make([]byte, fileSize)
-	copy(content, slotA)
-	return content, nil
+	return set.WriteNew(dir, name, content[:], 0o600)
 }
 
 // Read returns the value without taking the lock: what was last written, or, while somebody is writing, one before.
@@ -184,8 +173,8 @@ func Acquire(dir *safefile.Dir, name, kind string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	content := make([]byte, fileSize+1)
-	n, err := unix.Pread(int(f.Fd()), content, 0)
+	var content [fileSize + 1]byte
+	n, err := unix.Pread(int(f.Fd()), content[:], 0)
 	if err != nil {
 		return nil, errors.Join(&os.PathError{Op: "read", Path: f.Name(), Err: err}, f.Close())
 	}
@@ -193,7 +182,7 @@ func Acquire(dir *safefile.Dir, name, kind string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
 	}
-	return &File{f: f, kind: kind, last: s, good: index}, nil
+	return &File{f: f, kind: kind, last: slot{s.generation, bytes.Clone(s.value)}, good: index}, nil
 }
 
 // Value returns the value as it was written last. The caller must not change it.
@@ -202,11 +191,11 @@ func (f *File) Value() []byte { return f.last.value }
 // Write puts a new value into the file, in place. It is visible to others at once and durable only after Sync.
 func (f *File) Write(value []byte) error {
 	next := slot{f.last.generation + 1, bytes.Clone(value)}
-	b, err := encodeSlot(f.kind, next)
-	if err != nil {
+	var b [blockSize]byte
+	if err := encodeSlot(b[:], f.kind, next); err != nil {
 		return err
 	}
-	n, err := unix.Pwrite(int(f.f.Fd()), b, int64((1-f.good)*blockSize))
+	n, err := unix.Pwrite(int(f.f.Fd()), b[:], int64((1-f.good)*blockSize))
 	if err == nil && n != len(b) {
 		err = unix.EIO
 	}

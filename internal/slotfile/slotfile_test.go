@@ -37,7 +37,7 @@ func exampleSlot(t testing.TB) []byte {
 
 func TestTheFormatIsThatOfThePackageComment(t *testing.T) {
 	want := exampleSlot(t)
-	got, err := encodeSlot("state", slot{7, []byte("value")})
+	got, err := encoded("state", slot{7, []byte("value")})
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%x, %v", got, err)
 	}
@@ -181,9 +181,9 @@ func TestWhatIsWrittenIsSeenAtOnceAndTheSynchronisedValueIsNeverOverwritten(t *t
 }
 
 func TestEveryByteOfASlotThatChangesIsSeenAndTheOtherSlotIsTaken(t *testing.T) {
-	older, err := encodeSlot(kind, slot{1, []byte("older")})
+	older, err := encoded(kind, slot{1, []byte("older")})
 	must(t, err)
-	newer, err := encodeSlot(kind, slot{2, []byte("newer")})
+	newer, err := encoded(kind, slot{2, []byte("newer")})
 	must(t, err)
 	for i, file := range [][]byte{
 		append(append(bytes.Clone(older), newer...), make([]byte, 4096)...),
@@ -411,7 +411,7 @@ func FuzzDecodeSlot(f *testing.F) {
 			}
 			return
 		}
-		if again, err := encodeSlot(kind, s); err != nil || !bytes.Equal(again, b) {
+		if again, err := encoded(kind, s); err != nil || !bytes.Equal(again, b) {
 			t.Errorf("comes out again as %x, %v", again, err)
 		}
 	})
@@ -435,7 +435,7 @@ func FuzzCurrent(f *testing.F) {
 			want(t, err, ErrCorrupt)
 			return
 		}
-		again, err := encodeSlot(kind, s)
+		again, err := encoded(kind, s)
 		if err != nil || !bytes.Equal(again, file[index*blockSize:(index+1)*blockSize]) {
 			t.Errorf("slot %d comes out again as %x, %v", index, again, err)
 		}
@@ -450,7 +450,7 @@ func slotSeeds(t testing.TB) [][]byte {
 	t.Helper()
 	seeds := [][]byte{exampleSlot(t), make([]byte, blockSize), nil, []byte(magic), exampleSlot(t)[:100]}
 	for _, s := range []slot{{1, nil}, {1<<64 - 1, []byte("value")}, {7, make([]byte, MaxValue)}} {
-		b, err := encodeSlot(kind, s)
+		b, err := encoded(kind, s)
 		must(t, err)
 		seeds = append(seeds, b)
 	}
@@ -461,4 +461,13 @@ func TestThereAreSeeds(t *testing.T) {
 	if n := len(slotSeeds(t)); n != 8 {
 		t.Errorf("%d seeds", n)
 	}
+}
+
+// encoded is a block of its own.
+func encoded(kind string, s slot) ([]byte, error) {
+	b := make([]byte, blockSize)
+	if err := encodeSlot(b, kind, s); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
