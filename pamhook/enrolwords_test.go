@@ -48,7 +48,7 @@ func TestAWrongCodeSaysHowFarTheClockIsOff(t *testing.T) {
 		steps int64
 		want  string
 	}{
-		"a minute and a half ahead": {3, "is 95 seconds ahead"}, "five minutes behind": {-10, "is 295 seconds behind"}, "a step": {1, "Type the one that the app shows now"},
+		"a minute and a half ahead": {3, "is 95 seconds ahead"}, "five minutes behind": {-10, "is 5 minutes behind"}, "summer time": {120, "is 60 minutes ahead"}, "two minutes": {-4, "is 115 seconds behind"}, "a step": {1, "Type the one that the app shows now"},
 	} {
 		w.reset()
 		announced(w)

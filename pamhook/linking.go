@@ -27,6 +27,9 @@ const (
 // clockOff is from where on somebody is told that the clock of his device is wrong: less is the time that he needs to type.
 const clockOff = 45 * time.Second
 
+// clockFarOff is from where on that is said in minutes.
+const clockFarOff = 2 * time.Minute
+
 // maxPicture is the longest picture that is shown, in bytes: what belongs to it has room beside it. That of an address with names of a usual
 // length has less than half of it.
 const maxPicture = wire.MaxText - 4096
@@ -222,13 +225,25 @@ const linesBelow = 2
 func (l *linking) tellWrong(answer string) {
 	typed := factor.ParseAnswer(answer)
 	off, found := device.Params(l.draft.Shown().Device).Offset(typed.Text, l.run.host.Now())
-	m := policy.MsgEnrollWrong
-	if found && typed.Kind == factor.Digits && off > clockOff {
-		m = policy.MsgEnrollFast
-	} else if found && typed.Kind == factor.Digits && off < -clockOff {
-		m = policy.MsgEnrollSlow
+	if !found || typed.Kind != factor.Digits {
+		off = 0
 	}
-	l.tell(m, "SECONDS", strconv.Itoa(int(off.Abs()/time.Second)))
+	l.tell(wrongClock(off), "SECONDS", strconv.Itoa(int(off.Abs()/time.Second)), "MINUTES", strconv.Itoa(int(off.Abs().Round(time.Minute)/time.Minute)))
+}
+
+// wrongClock is what is said of a wrong code and a clock that is off by so much.
+func wrongClock(off time.Duration) policy.Message {
+	switch {
+	case off >= clockFarOff:
+		return policy.MsgEnrollFastLong
+	case off > clockOff:
+		return policy.MsgEnrollFast
+	case off <= -clockFarOff:
+		return policy.MsgEnrollSlowLong
+	case off < -clockOff:
+		return policy.MsgEnrollSlow
+	}
+	return policy.MsgEnrollWrong
 }
 
 // note shows the recovery codes, two in a line.

@@ -133,9 +133,17 @@ func clockHint(whose string, off time.Duration, known bool) string {
 	case !known:
 		return ""
 	case off < 0:
-		return fmt.Sprintf(": the clock of %s is about %.0f s behind", whose, -off.Seconds())
+		return fmt.Sprintf(": the clock of %s is about %s behind", whose, roughly(-off))
 	}
-	return fmt.Sprintf(": the clock of %s is about %.0f s ahead", whose, off.Seconds())
+	return fmt.Sprintf(": the clock of %s is about %s ahead", whose, roughly(off))
+}
+
+// roughly says a time in seconds, or from two minutes on in minutes.
+func roughly(d time.Duration) string {
+	if d < 2*time.Minute {
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.0f minutes", d.Minutes())
 }
 
 func (h *host) tellCode(p person, f found) error {
