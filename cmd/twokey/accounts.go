@@ -10,25 +10,25 @@ import (
 // or named in the configuration, is looked up by name beside this.
 
 // loginNames lists the accounts that somebody can log in to.
-func loginNames() ([]string, error) { return accountNames(sysuser.Account.MayLogIn) }
+func loginNames() ([]string, error) {
+	all, err := sysuser.All()
+	return accountNames(all, sysuser.Account.MayLogIn), err
+}
 
 // allNames lists all accounts.
 func allNames() ([]string, error) {
-	return accountNames(func(sysuser.Account) bool { return true })
+	all, err := sysuser.All()
+	return accountNames(all, func(sysuser.Account) bool { return true }), err
 }
 
-func accountNames(keep func(sysuser.Account) bool) ([]string, error) {
-	all, err := sysuser.All()
-	if err != nil {
-		return nil, err
-	}
+func accountNames(all []sysuser.Account, keep func(sysuser.Account) bool) []string {
 	var names []string
 	for _, account := range all {
 		if keep(account) {
 			names = append(names, account.Name)
 		}
 	}
-	return names, nil
+	return names
 }
 
 // groupNames lists the accounts that the group's own list names; a group that does not exist has none.

@@ -30,10 +30,10 @@ func (h *host) lockedOut(was, is *policy.Config) (names []string, err error) {
 		return nil, err
 	}
 	now := time.Now()
+	earlier := newDecider(was, now)
 	for _, p := range people {
 		before := p
-		before.services = nil
-		before.decide(was, now)
+		earlier.decide(&before)
 		if p.refusedUnder(is, now) && !before.refusedUnder(was, now) {
 			names = append(names, p.name)
 		}

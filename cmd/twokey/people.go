@@ -3,10 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"maps"
-	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"twokey/enroll"
@@ -39,7 +36,7 @@ type service struct {
 
 // person looks one user up. It is an error when the name service does not answer, not when it does not know him.
 func (h *host) person(u *enroll.Users, name string) (person, error) {
-	p, err := readPerson(&sysuser.Directory{}, u, name)
+	p, err := readPerson(&sysuser.Directory{}, u, name, u.Secrets.Enrolled)
 	if err != nil {
 		return person{}, err
 	}
@@ -49,7 +46,7 @@ func (h *host) person(u *enroll.Users, name string) (person, error) {
 }
 
 // readPerson is what the name service and the files say.
-func readPerson(directory *sysuser.Directory, u *enroll.Users, name string) (person, error) {
+func readPerson(directory *sysuser.Directory, u *enroll.Users, name string, enrolled func(name string) (bool, error)) (person, error) {
 	p := person{name: name, directory: directory}
 	found, err := directory.Lookup(name)
 	if err == nil {
@@ -57,7 +54,7 @@ func readPerson(directory *sysuser.Directory, u *enroll.Users, name string) (per
 	} else if !errors.Is(err, sysuser.ErrUnknown) {
 		return person{}, err
 	}
-	if p.enrolled, err = u.Secrets.Enrolled(p.name); err != nil {
+	if p.enrolled, err = enrolled(p.name); err != nil {
 		return person{}, err
 	}
 	p.state, p.problem = u.State.Read(p.name)
@@ -105,36 +102,10 @@ func (p *person) facts(v visit) policy.Facts {
 	return f
 }
 
-// decide asks the policy for a login at this moment, for a service that nothing names and for each that something does, as if it
-// was switched on.
+// decide asks the policy about one user, as a decider does about many.
 func (p *person) decide(c *policy.Config, now time.Time) {
-	on := *c
-	on.Off, on.OffUntil = false, time.Time{} // who is missing has to be seen before twokey is switched on
-	p.outcome = on.Decide(p.facts(visit{at: now}))
-	for _, name := range namedServices(c) {
-		outcome := on.Decide(p.facts(visit{service: name, at: now}))
-		p.services = append(p.services, service{name, outcome})
-	}
-}
-
-// namedServices are those that an entry, a rule or the table of services names.
-func namedServices(c *policy.Config) []string {
-	names := maps.Clone(c.Services)
-	if names == nil {
-		names = map[string]policy.Way{}
-	}
-	add := func(services []string) {
-		for _, name := range services {
-			names[name] = c.WayOf(name)
-		}
-	}
-	for _, e := range slices.Concat(c.Require, c.Exempt) {
-		add(e.Services)
-	}
-	for _, r := range c.Rules {
-		add(r.Services)
-	}
-	return slices.Sorted(maps.Keys(names))
+	found := newDecider(c, now).ask(p)
+	p.outcome, p.services = found.outcome, found.services
 }
 
 // apart are the logins on which the decision is another than elsewhere.
@@ -255,105 +226,6 @@ func (p *person) throttled(now time.Time) bool {
 	return strangers || known
 }
 
-// people are all users of whom list has something to say, sorted: accounts with a login shell, whoever is enrolled or has to, and
-// whoever a requirement names.
-func (h *host) people(u *enroll.Users) ([]person, error) {
-	names, err := h.names(u)
-	if err != nil {
-		return nil, err
-	}
-	return h.lookUp(u, names)
-}
-
-// lookUp finds many users, each once, whatever he is called.
-func (h *host) lookUp(u *enroll.Users, names []string) ([]person, error) {
-	directory, err := sysuser.NewDirectory(len(names))
-	if err != nil {
-		return nil, err
-	}
-	all, failed := make([]person, len(names)), make([]error, len(names))
-	inParallel(len(names), func(i int) { all[i], failed[i] = readPerson(directory, u, names[i]) })
-	for i := range all {
-		if failed[i] != nil {
-			return nil, failed[i]
-		}
-		all[i].system = h.hasSystemAccount(&all[i]) // one after the other: it may warn
-	}
-	now := time.Now()
-	inParallel(len(all), func(i int) { all[i].decide(h.policy, now) })
-	return once(all), nil
-}
-
-// inParallel does something n times, on all processors. Each does a run of them, which lie beside each other on the disk too.
-func inParallel(n int, do func(i int)) {
-	var all sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
-		all.Go(func() {
-			for i := n * w / workers; i < n*(w+1)/workers; i++ {
-				do(i)
-			}
-		})
-	}
-	all.Wait()
-}
-
-// once has each user once.
-func once(people []person) []person {
-	seen := make(map[string]bool, len(people))
-	return slices.DeleteFunc(people, func(p person) bool {
-		before := seen[p.name]
-		seen[p.name] = true
-		return before
-	})
-}
-
-func (h *host) names(u *enroll.Users) ([]string, error) {
-	lists := []func() ([]string, error){loginNames, u.Secrets.Users, func() ([]string, error) { return pending(u) }}
-	for _, e := range h.policy.Require {
-		lists = append(lists, func() ([]string, error) { return e.Users, nil })
-		for _, group := range e.Groups {
-			lists = append(lists, func() ([]string, error) { return groupNames(group) })
-		}
-	}
-	return union(lists...)
-}
-
-// union joins lists of names, sorted, each name once.
-func union(lists ...func() ([]string, error)) ([]string, error) {
-	names := map[string]bool{}
-	for _, list := range lists {
-		found, err := list()
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range found {
-			names[name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names)), nil
-}
-
-// pending are the users who were reset and have to enrol, and those whose state cannot be read: they must not drop out of sight. Whoever
-// is enrolled is known by that, and his state is not read here.
-func pending(u *enroll.Users) ([]string, error) {
-	names, err := u.State.Users()
-	if err != nil {
-		return nil, err
-	}
-	enrolled, err := u.Secrets.Users()
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(names, func(name string) bool {
-		if _, found := slices.BinarySearch(enrolled, name); found {
-			return true
-		}
-		st, err := u.State.Read(name)
-		return errors.Is(err, fs.ErrNotExist) || err == nil && !st.MustEnroll
-	}), nil
-}
-
 // addMembers adds those of a group of whom there is something to end, to unlock or to adopt, and who are not among the people yet.
 func (h *host) addMembers(u *enroll.Users, group string, people []person) ([]person, error) {
 	if exists, err := sysuser.GroupExists(group); err != nil || !exists {
@@ -363,7 +235,7 @@ func (h *host) addMembers(u *enroll.Users, group string, people []person) ([]per
 	if err != nil {
 		return nil, err
 	}
-	waiting, err := pending(u)
+	waiting, err := pending(u, enrolled)
 	if err != nil {
 		return nil, err
 	}

@@ -22,11 +22,16 @@ func NewDirectory(questions int) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
+	return DirectoryOf(all), nil
+}
+
+// DirectoryOf answers questions about the accounts that [All] has listed, and about others.
+func DirectoryOf(all []Account) *Directory {
 	d := &Directory{listed: make(map[string]Account, len(all))}
 	for _, account := range all {
 		d.listed[account.Name] = account
 	}
-	return d, nil
+	return d
 }
 
 // Lookup is the package's Lookup. Who is not in the list is asked for by name: a directory service need not list whom it knows.
