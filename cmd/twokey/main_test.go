@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,31 +15,29 @@ import (
 // noRaceSleep keeps a program that was built with -race from sleeping a second at its end.
 const noRaceSleep = "atexit_sleep_ms=0"
 
-// The test binary is also the programs that the scripts call.
+// The test binary is also the program that tests call.
 func TestMain(m *testing.M) {
 	if err := os.Setenv("GORACE", noRaceSleep); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"twokey": main, "exits": exits})
+	testscript.Main(m, map[string]func(){"twokey": main})
 }
 
-// exits runs "exits STATUS PROGRAM ARGUMENT…" and succeeds if the program ends with that status.
-func exits() {
-	want, err := strconv.Atoi(os.Args[1])
+// inParallelInside are the scripts whose commands work on all processors: with -race they are watched at it.
+var inParallelInside = []string{"apply", "list", "status"}
+
+// setPath has the script find exits, and twokey as it is shipped: with -race the test binary takes ten times as long to start.
+func setPath(env *testscript.Env) error {
+	shipped, err := programs()
 	if err != nil {
-		panic(err)
+		return err
 	}
-	cmd := exec.Command(os.Args[2], os.Args[3:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		panic(err)
+	path := []string{shipped.dir, env.Getenv("PATH")}
+	if slices.Contains(inParallelInside, strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")) {
+		slices.Reverse(path)
 	}
-	if got := cmd.ProcessState.ExitCode(); got != want {
-		fmt.Fprintf(os.Stderr, "[exit status %d, want %d]\n", got, want)
-		os.Exit(1)
-	}
+	env.Setenv("PATH", strings.Join(path, ":"))
+	return nil
 }
 
 // TestScripts runs testdata/*.txtar, one for each command. Each has a host of its own: a configuration, etc/twokey.yaml, whose
@@ -59,6 +57,9 @@ func scratchHost(env *testscript.Env) error {
 	env.Setenv("H", "--config="+config)
 	env.Setenv("TZ", "UTC")
 	env.Setenv("GORACE", noRaceSleep)
+	if err := setPath(env); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(config), 0o755); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ var programs = sync.OnceValues(func() (built, error) {
 	for _, build := range []*exec.Cmd{
 		exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", dir+"/twokey", "twokey/cmd/twokey"),
 		exec.Command("make", "--no-print-directory", "-C", "../../pamhook/module", "OUT="+dir, "HELPER="+dir+"/twokey-verify", "all"),
+		exec.Command("install", "-m", "0755", "testdata/exits", dir),
 	} {
 		if out, err := build.CombinedOutput(); err != nil {
 			return built{}, fmt.Errorf("%s: %w\n%s", build, err, out)
