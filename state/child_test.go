@@ -34,6 +34,7 @@ func TestMain(m *testing.M) {
 		"late":      childLate,
 		"one login": childOneLogin,
 		"full disk": childFullDisk,
+		"texts":     childTexts,
 	}
 	if err := parts[part](os.Getenv(dataVariable)); err != nil {
 		fmt.Println("error:", err)

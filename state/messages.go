@@ -3,6 +3,7 @@ package state
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"twokey/internal/proc"
@@ -42,7 +43,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("too many texts to this user, the next at %s", e.Next.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
-// Messages is what was sent to a user's phone, and what is open of it.
+// Messages is what was sent to a user's phone, and what is open of it. A clock that was set back gives nobody more: a text that was sent at
+// a time that has not come yet counts as sent now, and a code that would be good for longer than MaxTextLife is not good.
 type Messages struct {
 	Texts     []time.Time // when texts were sent in the last 24 hours, the oldest first, at most 10
 	Code      *TextCode   // of the last text; nil: none is open
@@ -82,51 +84,124 @@ type Answered struct {
 	Time       time.Time
 }
 
-// Messages is what is open and counts at a time; empty, and not nil, for a user of whom there is nothing.
-func (t *Tx) Messages(now time.Time) (*Messages, error) { return t.store.Messages(t.User, now) }
+// Format prints which text it is without what its code is looked for by.
+func (c TextCode) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "text %x", c.ID) }
 
-// Messages is that of Tx for showing: decisions belong into Update.
-func (s *Store) Messages(user string, now time.Time) (*Messages, error) { return &Messages{}, nil }
+// open reports whether the code is good at a time.
+func (c *TextCode) open(now time.Time) bool {
+	return c.Left > 0 && now.Before(c.Until) && !c.Until.After(now.Add(MaxTextLife+clockSlack))
+}
 
-// SaveMessages keeps what is there now, synchronised when it returns nil.
-func (t *Tx) SaveMessages(m *Messages) error { return nil }
+// open reports whether somebody still waits for the answer: a process that was killed has left nothing to wait for.
+func (p *OpenPush) open(now time.Time) bool {
+	if !now.Before(p.Until) {
+		return false
+	}
+	running, err := proc.Of(int(p.Process.PID))
+	return err == nil && running == p.Process
+}
 
-// PrepareMessages makes the files that are written in place when a message is sent, if they are missing: on a full disk they could not be
-// made.
-func (t *Tx) PrepareMessages() error { return nil }
-
-// EndMessages ends what is open, and that a number is confirmed, also when the file cannot be read any more. What was sent still counts:
-// no change of a device buys more messages.
-func (t *Tx) EndMessages(now time.Time) error { return nil }
-
-// RemoveMessages takes away all that there is, for a user who is taken out.
-func (t *Tx) RemoveMessages() error { return nil }
-
-// UseText charges a try of the code that was sent for this connection and source, and then asks match whether the answer is right; match
-// gets the code as it is open. Right: the code is gone, and mark (factor.PhoneMark) says which number it came from. It is ErrNoText when
-// none is open, without a word to match, and ErrWrongText for a wrong answer; the third ends the code. When it returns nil, the use is on the
-// disk.
-func (t *Tx) UseText(now time.Time, connection ID, source string, mark [8]byte, match func(TextCode) bool) error {
-	return ErrNoText
+// at leaves out what is over at a time, and brings back what a clock has put ahead of it.
+func (m *Messages) at(now time.Time) {
+	var texts []time.Time
+	for _, sent := range m.Texts {
+		if sent.After(now) {
+			sent = now
+		}
+		if now.Sub(sent) < textsDay {
+			texts = append(texts, sent)
+		}
+	}
+	m.Texts = texts
+	if m.Code != nil && !m.Code.open(now) {
+		m.Code = nil
+	}
+	if m.Push != nil && !m.Push.open(now) {
+		m.Push = nil
+	}
+	m.Shut = slices.DeleteFunc(m.Shut, func(s ShutSource) bool { return !now.Before(s.Until) })
+	for i := range m.Shut {
+		if longest := now.Add(PushShut); m.Shut[i].Until.After(longest) {
+			m.Shut[i].Until = longest
+		}
+	}
+	if m.Answered != nil && now.Sub(m.Answered.Time).Abs() >= AnsweredFor {
+		m.Answered = nil
+	}
 }
 
 // MayText is nil when one more text may be sent to the user, and else a *LimitError.
-func (m *Messages) MayText(now time.Time) error { return nil }
+func (m *Messages) MayText(now time.Time) error {
+	next := time.Time{}
+	for _, limit := range []struct {
+		texts int
+		in    time.Duration
+	}{{maxSoonTexts, textsSoon}, {maxTexts, textsDay}} {
+		if len(m.Texts) < limit.texts {
+			continue
+		}
+		if free := m.Texts[len(m.Texts)-limit.texts].Add(limit.in); free.After(next) {
+			next = free
+		}
+	}
+	if now.Before(next) {
+		return &LimitError{next}
+	}
+	return nil
+}
 
-// AddText notes a text that is about to be sent, with its code, which ends the one before. Left is TextTries, whatever it was.
-func (m *Messages) AddText(code TextCode, now time.Time) {}
+// AddText notes a text that is about to be sent, with its code, which ends the one before. It allows TextTries answers.
+func (m *Messages) AddText(code TextCode, now time.Time) {
+	code.Left, code.Source = TextTries, SourceKey(code.Source)
+	m.NoteText(now)
+	m.Code = &code
+}
 
-// ShutPush shuts push for a source until then; of more than MaxShut the one that was shut first goes.
-func (m *Messages) ShutPush(source string, until time.Time) {}
+// NoteText notes a text that is about to be sent whose code is kept elsewhere: that of an enrolment.
+func (m *Messages) NoteText(now time.Time) {
+	m.Texts = append(m.Texts, now)
+	m.Texts = m.Texts[max(0, len(m.Texts)-maxTexts):]
+}
+
+// ShutPush shuts push for a source until then, PushShut from now at the longest; of more than MaxShut the one that was shut first goes.
+func (m *Messages) ShutPush(source string, until time.Time) {
+	source = SourceKey(source)
+	m.Shut = slices.DeleteFunc(m.Shut, func(s ShutSource) bool { return s.Source == source })
+	m.Shut = append(m.Shut, ShutSource{source, until})
+	m.Shut = m.Shut[max(0, len(m.Shut)-MaxShut):]
+}
 
 // PushShut reports whether push is shut for a source, and until when.
 func (m *Messages) PushShut(source string, now time.Time) (until time.Time, shut bool) {
+	for _, s := range m.Shut {
+		if s.Source == SourceKey(source) && now.Before(s.Until) {
+			return s.Until, true
+		}
+	}
 	return time.Time{}, false
 }
 
-// TakeText takes one text from the host's cap, 1 to 10000 in every hour: ErrHostLimit. It is called under the lock of a user's state, never
-// the other way round.
-func (s *Store) TakeText(now time.Time, perHour int) error { return nil }
-
-// TextsToday is how many texts this host has sent in the last 24 hours.
-func (s *Store) TextsToday(now time.Time) (int, error) { return 0, nil }
+// UseText charges a try of the code that was sent for this connection and source, and only then asks match whether the answer is right.
+// Right: the code is gone, and mark (factor.PhoneMark) says which number it came from. It is ErrNoText when none is open here, without a
+// word to match, and ErrWrongText for a wrong answer; the third ends the code. When it returns nil, the use is on the disk.
+func (t *Tx) UseText(now time.Time, connection ID, source string, mark [8]byte, match func(TextCode) bool) error {
+	m, err := t.Messages(now)
+	switch {
+	case err != nil:
+		return err
+	case m.Code == nil || m.Code.Connection != connection || m.Code.Source != SourceKey(source):
+		return ErrNoText
+	}
+	sent := *m.Code
+	if m.Code.Left--; m.Code.Left == 0 {
+		m.Code = nil
+	}
+	if err := t.SaveMessages(m); err != nil {
+		return err
+	}
+	if !match(sent) {
+		return ErrWrongText
+	}
+	m.Code, m.Confirmed = nil, mark
+	return t.SaveMessages(m)
+}

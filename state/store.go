@@ -241,12 +241,15 @@ func uidFile(uid uint32) string { return strconv.FormatUint(uint64(uid), 10) }
 
 // RemoveStale removes what writers that were killed more than an hour ago have left behind.
 func (s *Store) RemoveStale(now time.Time) error {
-	bypass, err := safefile.OpenDir(s.data + bypassFolder)
-	switch {
-	case err == nil:
-		err = errors.Join(bypass.RemoveStale(now, time.Hour), bypass.Close())
-	case errors.Is(err, fs.ErrNotExist):
-		err = nil
+	errs := []error{s.users.RemoveStale(now, time.Hour), s.uids.RemoveStale(now, time.Hour)}
+	for _, folder := range []string{bypassFolder, messagesFolder} {
+		dir, err := safefile.OpenDir(s.data + folder)
+		if err == nil {
+			err = errors.Join(dir.RemoveStale(now, time.Hour), dir.Close())
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
-	return errors.Join(err, s.users.RemoveStale(now, time.Hour), s.uids.RemoveStale(now, time.Hour))
+	return errors.Join(errs...)
 }
