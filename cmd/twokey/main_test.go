@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 // inParallelInside are the scripts whose commands work on all processors: with -race they are watched at it.
 var inParallelInside = []string{"apply", "list", "status"}
 
-// setPath has the script find exits, and twokey as it is shipped: with -race the test binary takes ten times as long to start.
+// setPath has the script find exits, and twokey as it is shipped: with -race the test binary takes four times the processor time to start.
 func setPath(env *testscript.Env) error {
 	shipped, err := programs()
 	if err != nil {
