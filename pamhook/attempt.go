@@ -33,7 +33,12 @@ func (e turnError) Error() string { return errThrottled.Error() }
 // try looks at an answer, and lets in if it is right.
 func (r *run) try(given reply) Verdict {
 	used, stateErr := r.consume(given)
-	if stateErr != nil {
+	switch {
+	case errors.Is(stateErr, errChosen) && !isWriteFault(stateErr):
+		return r.follow()
+	case errors.Is(stateErr, errAskFirst):
+		return r.goOn(r.prompt())
+	case stateErr != nil:
 		used, stateErr = r.despiteFault(given, used, stateErr)
 	}
 	r.noteClockBack()
@@ -132,15 +137,35 @@ func (r *run) look(l ledger, record *secrets.Record, given reply) (device.Used, 
 	if err != nil {
 		return device.Used{}, err
 	}
+	if word := r.chosen(given, set); word != "" {
+		return device.Used{}, r.prepare(l, record, set, word, given, now)
+	}
+	if given.unasked {
+		return device.Used{}, errAskFirst
+	}
 	r.trial = r.newTrial(l, set, given, now)
+	r.trial.number = record.Phone
 	used, err := r.trial.run()
 	if err != nil {
-		return device.Used{}, err
+		return device.Used{}, r.orPasscode(r.trial, err)
 	}
-	r.succeeded(l.State)
-	r.remember(l.State, used.Method, now)
-	r.leaveSuccess(l.State, used, now)
-	return used, nil
+	r.settle(l.State, r.trial.attempt, used, now)
+	if used.Method == device.SMS {
+		err = r.keepAnswered(l, used.Method, now)
+	}
+	return used, err
+}
+
+// attempt is what this login takes of the user's tries.
+func (r *run) attempt(now time.Time) state.Attempt {
+	return state.Attempt{Source: r.source, Connection: connectionOf(r.hello, r.host.Application), Now: now}
+}
+
+// settle is what every right answer leaves in the user's state.
+func (r *run) settle(st *state.State, attempt state.Attempt, used device.Used, now time.Time) {
+	r.succeeded(st, attempt)
+	r.remember(st, used.Method, now)
+	r.leaveSuccess(st, used, now)
 }
 
 // succeeded settles what the attempt took. In one field the code stands before the password, which is still to be looked at; and in a
@@ -148,12 +173,12 @@ func (r *run) look(l ledger, record *secrets.Record, given reply) (device.Used, 
 //
 // Attack: send a code that one has seen, with any password, from an address of one's own, so that it becomes known and has a bucket of its
 // own, or so that what the same connection has tried before costs nothing. Or do it with a program of the user's that one controls.
-func (r *run) succeeded(st *state.State) {
+func (r *run) succeeded(st *state.State, attempt state.Attempt) {
 	if r.way == policy.Appended || r.host.Own {
-		st.GiveBack(r.trial.attempt)
+		st.GiveBack(attempt)
 		return
 	}
-	st.Succeeded(r.trial.attempt)
+	st.Succeeded(attempt)
 }
 
 // join checks that the state and the secrets are this user's and belong together, and says what he can answer with.

@@ -55,7 +55,13 @@ func (r *run) prompted(s subject, action policy.Action) Verdict {
 	if verdict, in := r.remembered(action); in {
 		return verdict
 	}
-	return r.judge(s, action, r.prompt())
+	answered, onlyPhones := r.lookAhead(action)
+	if answered {
+		if verdict, in := r.secondRun(); in {
+			return verdict
+		}
+	}
+	return r.judge(s, action, r.first(onlyPhones))
 }
 
 // closed is a login at a service that cannot ask, and lets in whom nothing would be asked of.
@@ -107,6 +113,7 @@ func (r *run) decoyLine(s subject) Verdict {
 	switch r.way {
 	case policy.Prompt:
 		r.lookAtDecoy()
+		r.lookAhead(policy.AskThenDeny)
 		given := r.prompt()
 		r.tryDecoy(given)
 		return r.deny(errors.Join(errPassword, given.err))

@@ -41,6 +41,7 @@ var errFault = errors.New("a fault that the test has made")
 type world struct {
 	t       testing.TB
 	now     time.Time
+	end     time.Time // of the phase; zero: not known
 	states  *state.Store
 	record  *secrets.Record // of alice; nil: not enrolled
 	decoy   *secrets.Record
@@ -54,7 +55,13 @@ type world struct {
 	process int32 // added to the number of the application's
 	hello   wire.Hello
 
-	enrol  enrolments
+	enrol enrolments
+	phone *phone // of alice; nil: nothing can be sent
+	reads []any  // the answers to questions that were read: a string, or a function of the question; after the last one the person has gone
+	gone  bool   // the client has gone
+	waits func() // what happens while something is waited for
+	quiet []int  // for how many seconds the module was told to wait
+
 	script []string // the answers, in their order; after the last one the person has gone
 	texts  []string // all that the person saw, in its order
 
@@ -229,13 +236,15 @@ func (w *world) host() *Host {
 			}
 			return err
 		},
+		Messenger:   func(*inforce.Policy) (Messenger, error) { return w.phone, w.call("Messenger") },
 		Enrolment:   func(*inforce.Policy) (Enrolment, error) { return fakeEnrolment{w}, w.call("Enrolment") },
 		Name:        "web1",
 		System:      func(uint32, string) (bool, error) { return w.system, w.call("System") },
 		Warn:        func(message string) { w.warnings = append(w.warnings, message) },
 		Now:         func() time.Time { return w.now },
 		Sleep:       w.sleep,
-		Application: proc.ID{PID: 200 + w.process, Start: 2}, Parent: proc.ID{PID: 100, Start: 1},
+		Application: proc.ID{PID: 200 + w.process, Start: 2}, Parent: proc.ID{PID: 100, Start: 1}, Self: w.self(), End: w.end,
+		Gone: func() bool { return w.gone },
 	}
 }
 
@@ -288,6 +297,9 @@ func (w *world) Prompt(text string, _ bool) ([]byte, wire.NoAnswer, error) {
 	w.answered = w.now
 	if err != nil {
 		return nil, 0, err
+	}
+	if w.reads != nil {
+		return w.readAnswer(text)
 	}
 	if w.script != nil {
 		return w.nextAnswer()
@@ -447,4 +459,18 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (f fakeStates) Messages(user string, now time.Time) (*state.Messages, error) {
+	if err := f.w.call("Messages"); err != nil {
+		return nil, err
+	}
+	return f.w.states.Messages(user, now)
+}
+
+func (f fakeStates) TakeText(now time.Time, perHour int) error {
+	if err := f.w.call("TakeText"); err != nil {
+		return err
+	}
+	return f.w.states.TakeText(now, perHour)
 }

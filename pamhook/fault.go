@@ -70,6 +70,19 @@ func (noBypasses) UseBypass(time.Time, func(state.Bypass) bool) (state.Bypass, e
 	return state.Bypass{}, state.ErrNoBypass
 }
 
+// noPhones are those of a state that cannot be written: nothing is sent, and no code that was sent is good.
+type noPhones struct{ phones }
+
+// Messages cannot be kept.
+func (noPhones) Messages(time.Time) (*state.Messages, error) { return nil, errNotKept }
+
+// UseText finds none.
+func (noPhones) UseText(time.Time, state.ID, string, [8]byte, func(state.TextCode) bool) error {
+	return state.ErrNoText
+}
+
+var errNotKept = errors.New("nothing is sent while the user's state cannot be written")
+
 // lookWithoutWriting compares the answer by the state as it can be read. A bucket that is empty refuses it as ever; what it charges is
 // forgotten.
 func (r *run) lookWithoutWriting(given reply) (device.Used, error) {
@@ -89,5 +102,5 @@ func (r *run) lookWithoutWriting(given reply) (device.Used, error) {
 	if err != nil {
 		return device.Used{}, err
 	}
-	return r.look(ledger{st, func() error { return nil }, noBypasses{}}, record, given)
+	return r.look(ledger{st, func() error { return nil }, noBypasses{}, noPhones{}}, record, given)
 }

@@ -86,6 +86,8 @@ type Conversation interface {
 	CutAuthtok(n int) error
 	Info(text string, isError bool) error
 	LookupGroup(name string) (wire.Membership, error)
+	// Wait tells the module that nothing will be said for so many seconds, 1 to 90.
+	Wait(seconds int) error
 }
 
 // Secrets opens users' secret files; *secrets.Store does.
@@ -102,6 +104,8 @@ type States interface {
 	Update(user string, change func(*state.Tx) error) error
 	New(*state.State) error
 	Bind(uid uint32, user string) error
+	Messages(user string, now time.Time) (*state.Messages, error)
+	TakeText(now time.Time, perHour int) error
 }
 
 // Host is where a login happens: all that it needs and does not have from the module. What cannot be opened is an error when
@@ -113,6 +117,8 @@ type Host struct {
 	Append  func(policy *inforce.Policy, record audit.Record) error // to the audit log
 	// Enrolment gives users their first device.
 	Enrolment func(policy *inforce.Policy) (Enrolment, error)
+	// Messenger sends something to users' phones.
+	Messenger func(policy *inforce.Policy) (Messenger, error)
 	// System reports whether an account is a system account: a low user id and no login shell, never root.
 	System func(uid uint32, shell string) (bool, error)
 	// Warn says something that an administrator should see although the audit log may be what is broken.
@@ -121,12 +127,16 @@ type Host struct {
 	Now func() time.Time
 	// Sleep waits for the next turn of a pair, and before a refusal.
 	Sleep func(time.Duration)
+	// Gone reports whether the module has ended the conversation, as it does when the client has gone.
+	Gone func() bool
 	// End is when the application, or the module, ends this phase without a word; zero: nobody knows.
 	End time.Time
 	// Name is that of the machine, as its users know it.
 	Name string
 	// Application is the process that the module runs in, and its parent.
 	Application, Parent proc.ID
+	// Self is this process, with which whatever it waits for ends.
+	Self proc.ID
 	// Own says that the application belongs to the user himself and not to root, as a screen locker does: whatever lets him in there opens
 	// nothing else.
 	Own bool
@@ -173,8 +183,14 @@ type run struct {
 	outcome policy.Outcome
 
 	long      bool      // the answer is as long as two codes can be
+	passcode  bool      // the answer may be looked at by a provider on the network
 	answered  time.Time // when the person had answered; before that, when the phase began
 	trial     *trial    // of the answer that was looked at; nil: none was
+	message   *message  // what is to be sent next; nil: nothing
+	choices   int       // how often something was to be sent
+	failed    []string  // methods by which nothing could be sent
+	how       string    // how the user has succeeded, if not by a code of his own; ""
+	byServer  bool      // the application, and no person, answers
 	enrolling bool      // this login is to give the user a device: nothing is forgiven
 	elsewhere bool      // another service could
 	clockBack bool      // times in the user's state lie in the future

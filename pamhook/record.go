@@ -96,6 +96,10 @@ func (r *run) recordOf(u device.Used) audit.Record {
 	switch {
 	case u.Method == device.Bypass:
 		reason = "bypass code"
+	case r.how != "":
+		reason = r.how
+	case u.Method == device.SMS:
+		reason = "right code of a text message"
 	case u.Left >= 0:
 		reason = fmt.Sprintf("recovery code; %d left", u.Left)
 	}

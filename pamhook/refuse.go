@@ -77,8 +77,11 @@ func (r *run) deny(reason error) Verdict {
 // roundUp waits until the time since the answer is a multiple of what refusals are rounded up to.
 func (r *run) roundUp() {
 	step := refusalStep
-	if r.long {
+	switch {
+	case r.long:
 		step = pairStep
+	case r.passcode:
+		step = passcodeStep
 	}
 	r.host.Sleep(step - r.host.Now().Sub(r.answered)%step)
 }
@@ -88,6 +91,10 @@ func (r *run) roundUp() {
 func (r *run) words(reason error) string {
 	if r.elsewhere {
 		return r.policy.Text(policy.MsgEnrollElsewhere)
+	}
+	var told toldError
+	if errors.As(reason, &told) {
+		return told.text
 	}
 	var replayed device.ReplayedError
 	if !errors.As(reason, &replayed) || replayed.From != state.SourceKey(r.source) {

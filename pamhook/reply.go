@@ -22,13 +22,24 @@ var (
 // reply is what a person gave.
 type reply struct {
 	answer factor.Answer // to a question of ours
+	word   string        // the choice that was typed, of those that the question offers; "": none
 	field  []byte        // password and code, where they are typed into one field; to be wiped
 	err    error         // why there is nothing
+
+	first   bool // it is to the first question
+	unasked bool // nothing was asked: the user has nothing but his phone
 }
 
-// prompt puts the question, the same for everybody, and understands the answer.
+// prompt puts the first question, the same for everybody, and understands the answer.
 func (r *run) prompt() reply {
-	typed, reason, err := r.conv.Prompt(r.policy.Text(policy.MsgPrompt), false)
+	given := r.ask(r.question())
+	given.first = true
+	return given
+}
+
+// ask puts a question.
+func (r *run) ask(question string) reply {
+	typed, reason, err := r.conv.Prompt(question, false)
 	r.answered = r.host.Now()
 	defer clear(typed)
 	if err = noAnswer(reason, err); err != nil {
@@ -36,7 +47,8 @@ func (r *run) prompt() reply {
 	}
 	answer := factor.ParseAnswer(string(typed))
 	r.long = answer.Kind == factor.Digits && len(answer.Text) >= 2*factor.MinDigits
-	return reply{answer: answer}
+	r.passcode = answer.Kind == factor.Digits && r.takesPasscodes()
+	return reply{answer: answer, word: wordIn(r.offered(), typed)}
 }
 
 // field gets what was typed into the one field of the service, from the person or from the module that has asked before us.

@@ -8,6 +8,7 @@ import (
 
 	"twokey/device"
 	"twokey/factor"
+	"twokey/policy"
 	"twokey/state"
 )
 
@@ -16,10 +17,19 @@ type ledger struct {
 	*state.State
 	write    func() error
 	bypasses device.BypassUser
+	phones   phones
+}
+
+// phones is what was sent to a user's phones, and what else he may be let in by; *state.Tx is.
+type phones interface {
+	Messages(now time.Time) (*state.Messages, error)
+	SaveMessages(*state.Messages) error
+	UseText(now time.Time, connection state.ID, source string, mark [8]byte, match func(state.TextCode) bool) error
+	Bypasses(now time.Time) ([]state.Bypass, error)
 }
 
 // ledgerOf is that of a user whose lock is had.
-func ledgerOf(tx *state.Tx) ledger { return ledger{tx.State, tx.Flush, tx} }
+func ledgerOf(tx *state.Tx) ledger { return ledger{tx.State, tx.Flush, tx, tx} }
 
 // trial is one answer being looked at under the lock.
 type trial struct {
@@ -30,12 +40,13 @@ type trial struct {
 	unread  error // the reason for an answer that nothing can be made of
 	now     time.Time
 	attempt state.Attempt
+	texts   bool   // a code by SMS can have been sent
+	number  string // to this number; "": the user has none
 }
 
 func (r *run) newTrial(l ledger, set *device.Set, given reply, now time.Time) *trial {
-	connection := connectionOf(r.hello, r.host.Application)
-	t := &trial{ledger: l, set: set, now: now, unread: set.Refusal(),
-		attempt: state.Attempt{Source: r.source, Connection: connection, Now: now}}
+	t := &trial{ledger: l, set: set, now: now, unread: set.Refusal(), attempt: r.attempt(now),
+		texts: given.field == nil && slices.Contains(r.offered(), policy.WordSMS)}
 	t.answer, t.cut = given.understood(set)
 	if given.field != nil && t.cut == 0 {
 		t.unread = errNotDivided
@@ -89,6 +100,9 @@ func (t *trial) nothing(reason error) (device.Used, error) {
 // digits tries the answer as a pair, whose turn it has to be, and as one code, which has to be paid for. Twelve digits can be both;
 // the pair comes first, because one that has to wait is looked at again, and a code would be paid for twice.
 func (t *trial) digits() (device.Used, error) {
+	if used, err := t.text(); err == nil || !isRefusal(err) {
+		return used, err
+	}
 	one, two := t.set.Fits(t.answer)
 	if two {
 		used, err := t.pair()
@@ -105,7 +119,7 @@ func (t *trial) digits() (device.Used, error) {
 // isRefusal tells an answer that was looked at and refused from a fault, and from one whose turn it is not.
 func isRefusal(err error) bool {
 	refusals := []error{device.ErrWrong, device.ErrReplayed, device.ErrRestored, device.ErrEnded, device.ErrMethod, device.ErrExpired, errThrottled,
-		errEmpty, errNotDivided}
+		errEmpty, errNotDivided, state.ErrNoText, state.ErrWrongText}
 	return slices.ContainsFunc(refusals, func(refusal error) bool { return errors.Is(err, refusal) })
 }
 

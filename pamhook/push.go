@@ -1,0 +1,292 @@
+package pamhook
+
+import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"twokey/audit"
+	"twokey/device"
+	"twokey/factor"
+	"twokey/policy"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+// A push
+//
+//   - MUST NOT be sent but behind a right password, nor while another of the user's is open, nor to a source for which one was denied a short
+//     while ago.
+//   - MUST let in only the login for which it was sent, and only if that is still open when the answer is looked at: a reset in between ends it.
+//   - MUST NOT let in whom the number that was to be pressed was not shown.
+//   - MUST end with the login: nobody waits for a client that has gone, nor longer than push.wait or than the phase may take.
+//   - MUST count as a failed try when it is denied, or another number is pressed, whatever was typed meanwhile.
+
+// The reasons for which a push lets nobody in.
+var (
+	errDenied     = errors.New("denied by the user")
+	errWrong      = errors.New("a wrong number was pressed on the phone")
+	errDeniedThen = errors.New("a push was denied from this source a short while ago")
+	errPushOpen   = errors.New("another push to the user is open")
+	errPushLate   = errors.New("nobody has answered the push in time")
+	errPushEnded  = errors.New("what was allowed has been ended meanwhile")
+	errUnseen     = errors.New("the application answered with the password: the number to press was shown to nobody")
+	errByProvider = errors.New("the provider's policy lets the user not in")
+	errNoPhone    = errors.New("the user has no device with the provider")
+)
+
+// glance is how long it is waited for an answer that must have come already.
+const glance = 50 * time.Millisecond
+
+// preparePush writes down that a push is open.
+func (r *run) preparePush(l ledger, sent *state.Messages, m *message, now time.Time) error {
+	if _, shut := sent.PushShut(r.source, now); shut {
+		m.line, m.reason = r.policy.Text(policy.MsgPushShut), errDeniedThen
+		return nil
+	}
+	if sent.Push != nil {
+		m.line, m.reason = r.policy.Text(policy.MsgPushOpen), errPushOpen
+		return nil
+	}
+	m.id = newID()
+	if r.policy.Push.MatchNumber {
+		m.right, m.wrong = factor.NewNumbers()
+	}
+	sent.Push = &state.OpenPush{ID: m.id, Process: r.host.Self, Until: now.Add(longestPush)}
+	return l.phones.SaveMessages(sent)
+}
+
+// longestPush is how long a push can be open: as long as a phase. Before that it ends with the process that waits for it.
+const longestPush = 2 * time.Minute
+
+// sendPush asks the phone, and waits for its answer while the person sees what is to be pressed there.
+func (r *run) sendPush(m *message) Verdict {
+	delivery, report, err := r.start(r.policy.Push.Timeout, func(by Messenger) (Delivery, error) { return by.Push(r.pushQuestion(m)) })
+	defer r.end(delivery)
+	r.noteSent(m, report, err)
+	switch {
+	case err != nil || report.State == ReportFailed:
+		return r.notPushed(m, report, err)
+	case report.State != ReportSent: // the provider has decided without the phone
+		return r.pushed(m, report)
+	}
+	until := r.host.Now().Add(r.policy.Push.Wait)
+	given := r.ask(r.pushPrompt(m))
+	unseen := r.unseen(m, given)
+	if report, err = r.answerOf(m, delivery, r.host.Now().Add(glance)); err == nil {
+		return r.decided(m, report, unseen)
+	}
+	switch {
+	case unseen != nil:
+		r.drop(m)
+		return r.refuse(unseen)
+	case given.err == nil && !isEnter(given):
+		r.drop(m)
+		return r.try(given)
+	}
+	if report, err = r.answerOf(m, delivery, until.Add(slack)); err != nil {
+		return r.unanswered(m, err)
+	}
+	return r.pushed(m, report)
+}
+
+// decided is a push whose answer has come when the person had answered the question. What he has typed does not count any more; that he has
+// gone, or that the question was shown to nobody, does, but never against a no.
+func (r *run) decided(m *message, report Report, unseen error) Verdict {
+	if unseen != nil && report.State != ReportDenied && report.State != ReportWrong {
+		r.drop(m)
+		return r.refuse(unseen)
+	}
+	return r.pushed(m, report)
+}
+
+// unseen is why nobody can have seen the question, or will hear more; nil: somebody has. What sshd's "password" method gives for an answer is
+// the password, and the question is shown to nobody: that is enough where there is nothing to be seen.
+//
+// Attack: have the number pressed by somebody who has to guess it.
+func (r *run) unseen(m *message, given reply) error {
+	if !errors.Is(given.err, errIsPassword) {
+		return given.err
+	}
+	r.byServer = true
+	if m.right != 0 {
+		return errUnseen
+	}
+	return nil
+}
+
+// isEnter reports whether nothing was typed.
+func isEnter(given reply) bool { return given.word == "" && given.answer.Kind == factor.Empty }
+
+// answerOf waits for the answer of the phone. Forged ones are recorded, and the waiting goes on.
+func (r *run) answerOf(m *message, delivery Delivery, until time.Time) (Report, error) {
+	for {
+		report, err := r.await(delivery, until)
+		if err != nil || report.State != ReportForged {
+			return report, err
+		}
+		rec := r.record(actionForged, audit.Failure, "an answer to a push came from somebody who does not have it")
+		r.append(r.ofMessage(rec, m, report))
+	}
+}
+
+// pushed is a push that is decided.
+func (r *run) pushed(m *message, report Report) Verdict {
+	switch report.State {
+	case ReportAllowed:
+		return r.allowed(m, report)
+	case ReportDenied:
+		if report.Problem != "" {
+			r.drop(m)
+			return r.refuse(errByProvider)
+		}
+		return r.denied(m, errDenied)
+	case ReportWrong:
+		return r.denied(m, errWrong)
+	case ReportFailed:
+		return r.notPushed(m, report, nil)
+	}
+	return r.unanswered(m, ErrNothingYet)
+}
+
+// allowed lets in. The user must still have the device, and the push be open.
+func (r *run) allowed(m *message, report Report) Verdict {
+	r.how = "allowed on the phone"
+	if report.Detail != "" {
+		r.how += ": " + report.Detail
+	}
+	return r.letInBy(func(then ending) error { return r.closePush(m, then) })
+}
+
+// ending is what is done at the end of what was sent, under the user's lock.
+type ending func(*state.Tx, *device.Set, *state.Messages, time.Time) error
+
+// letInBy lets in whose phone has said yes, if that could be written down.
+func (r *run) letInBy(update func(ending) error) Verdict {
+	var used device.Used
+	err := update(func(tx *state.Tx, set *device.Set, sent *state.Messages, now time.Time) (err error) {
+		if used, err = set.UseOutOfBand(device.Push, now, r.source); err != nil {
+			return err
+		}
+		r.leaveAnswered(sent, device.Push, now)
+		r.settle(tx.State, r.attempt(now), used, now)
+		return nil
+	})
+	if err != nil {
+		return r.refuse(err)
+	}
+	return r.letIn(err, r.recordOf(used))
+}
+
+// denied ends the login. The try is charged like that of a wrong code, and this source sends no push for a while.
+//
+// Attack: send one push after the other, until the user presses Allow to have peace.
+func (r *run) denied(m *message, reason error) Verdict {
+	err := r.closePush(m, func(tx *state.Tx, _ *device.Set, sent *state.Messages, now time.Time) error {
+		attempt := r.attempt(now)
+		attempt.Cost = state.One
+		tx.Charge(attempt) // with an empty bucket there is nothing left to take
+		sent.ShutPush(r.source, now.Add(state.PushShut))
+		return nil
+	})
+	if err != nil && !errors.Is(err, errPushEnded) {
+		reason = errors.Join(reason, err)
+	}
+	return r.refuse(reason)
+}
+
+// notPushed goes on after a push that the provider has not sent, or of which it can tell no more.
+func (r *run) notPushed(m *message, report Report, err error) Verdict {
+	r.drop(m)
+	switch {
+	case errors.Is(err, errGone):
+		return r.refuse(err)
+	case report.Enroll != "":
+		return r.refuse(toldError{errNoPhone, r.policy.Text(policy.MsgPushEnroll, "ADDRESS", report.Enroll)})
+	case err == nil:
+		err = errors.New("the push was not answered: " + report.Problem)
+	}
+	return r.another(m, r.policy.Text(policy.MsgNotSent), err)
+}
+
+// unanswered ends a login for whose push nobody has pressed anything.
+func (r *run) unanswered(m *message, err error) Verdict {
+	r.drop(m)
+	if !errors.Is(err, ErrNothingYet) {
+		return r.refuse(err)
+	}
+	return r.refuse(toldError{errPushLate, r.policy.Text(policy.MsgPushLate)})
+}
+
+// closePush takes the open push away, with what is to be done at its end; errPushEnded when it was not open any more.
+func (r *run) closePush(m *message, then ending) error {
+	return r.withPhones(func(tx *state.Tx, set *device.Set, sent *state.Messages, now time.Time) error {
+		if sent.Push == nil || sent.Push.ID != m.id {
+			return errPushEnded
+		}
+		sent.Push = nil
+		return then(tx, set, sent, now)
+	})
+}
+
+// withPhones changes what was sent to the user's phones.
+func (r *run) withPhones(then ending) error {
+	return r.withUser(func(tx *state.Tx, record *secrets.Record) error {
+		set, now, err := r.join(tx.State, tx.Flush, record)
+		if err != nil {
+			return err
+		}
+		sent, err := tx.Messages(now)
+		if err != nil {
+			return err
+		}
+		if err := then(tx, set, sent, now); err != nil {
+			return err
+		}
+		return tx.SaveMessages(sent)
+	})
+}
+
+// drop takes the open push away. One that stays is over when this process is.
+func (r *run) drop(m *message) {
+	err := r.closePush(m, func(*state.Tx, *device.Set, *state.Messages, time.Time) error { return nil })
+	if err != nil && !errors.Is(err, errPushEnded) {
+		r.host.Warn("a push to " + r.hello.Name + " stays open for a moment: " + err.Error())
+	}
+}
+
+// pushPrompt says what is to be done on the phone. It is a question, since OpenSSH before 10.3 shows other texts no sooner than the next one.
+func (r *run) pushPrompt(m *message) string {
+	switch {
+	case m.factor == FactorPhone:
+		return r.policy.Text(policy.MsgCallPrompt)
+	case m.right == 0:
+		return r.policy.Text(policy.MsgAllowPrompt)
+	}
+	return r.policy.Text(policy.MsgNumberPrompt, "NUMBER", strconv.Itoa(m.right))
+}
+
+// pushQuestion is what the phone is asked.
+func (r *run) pushQuestion(m *message) PushQuestion {
+	q := PushQuestion{ID: m.id, Secret: m.secret, User: r.hello.Name, Factor: m.factor, Right: m.right, Wrong: m.wrong, Passcode: m.typed,
+		Wait: r.policy.Push.Wait, Title: r.policy.Text(policy.MsgPhoneTitle, "HOST", r.host.Name),
+		Allow: r.policy.Text(policy.MsgPhoneAllow), Deny: r.policy.Text(policy.MsgPhoneDeny)}
+	if addr, err := netip.ParseAddr(r.hello.RHost); err == nil {
+		q.From = addr.Unmap().String()
+	}
+	from := r.hello.RHost
+	if from == "" {
+		from = r.hello.TTY
+	}
+	for _, fact := range []struct {
+		name  policy.Message
+		value string
+	}{
+		{policy.MsgPhoneUser, r.hello.Name}, {policy.MsgPhoneFrom, from}, {policy.MsgPhoneHost, r.host.Name},
+		{policy.MsgPhoneService, r.hello.Service}, {policy.MsgPhoneTime, r.host.Now().Format("2006-01-02 15:04:05 MST")},
+	} {
+		q.Facts = append(q.Facts, Fact{r.policy.Text(fact.name), fact.value})
+	}
+	return q
+}
