@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -126,7 +127,7 @@ func decodeRecord(line []byte, version string) (*Record, error) {
 		return nil, ErrCorrupt
 	}
 	r, ok := j.toRecord()
-	if !ok || r.Check() != nil {
+	if !ok || r.Check() != nil || version == version1 && slices.ContainsFunc(r.Devices, Device.sent) {
 		return nil, ErrCorrupt
 	}
 	again, err := encodeRecord(r, version)

@@ -17,7 +17,7 @@ import (
 
 // contentVectors and fileVectors are how many testdata/make.py has written.
 const (
-	contentVectors = 225
+	contentVectors = 247
 	fileVectors    = 17
 )
 
@@ -80,8 +80,8 @@ func TestMustAcceptOneSpellingOfEachRecordOnly(t *testing.T) {
 			}
 		})
 	}
-	if accepted != 14 {
-		t.Errorf("%d vectors accepted, want 14", accepted)
+	if accepted != 17 {
+		t.Errorf("%d vectors accepted, want 17", accepted)
 	}
 }
 
@@ -160,6 +160,16 @@ func TestTheLargestRecordFits(t *testing.T) {
 	}
 }
 
+// sent is a device of sms or push.
+func sent(method string) Device {
+	return Device{ID: ID{1}, Name: method, Method: method, Secret: make([]byte, PhoneSecret), Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+}
+
+func renamed(d Device) Device {
+	d.ID, d.Name = ID{2}, "other"
+	return d
+}
+
 // Check is what an administrator sees before anything is written; the vectors show the same limits when reading.
 func TestCheckNamesWhatIsWrong(t *testing.T) {
 	device := func(change func(*Device)) func(*Record) {
@@ -175,7 +185,12 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"same name":        func(r *Record) { r.Devices = append(r.Devices, r.Devices[0]) },
 		"no id":            device(func(d *Device) { d.ID = ID{} }),
 		"device name":      device(func(d *Device) { d.Name = "" }),
-		"unknown method":   device(func(d *Device) { d.Method = "push" }),
+		"unknown method":   device(func(d *Device) { d.Method = "fax" }),
+		"want 32 for push": device(func(d *Device) { d.Method = "push" }),
+		"push has no":      device(func(d *Device) { d.Method, d.Secret = "push", make([]byte, PhoneSecret) }),
+		"no phone number":  func(r *Record) { r.Phone, r.PhoneConfirmed, r.Devices = "", false, []Device{sent("sms")} },
+		"both of sms":      func(r *Record) { r.Devices = []Device{sent("sms"), renamed(sent("sms"))} },
+		"both of push":     func(r *Record) { r.Devices = []Device{sent("push"), renamed(sent("push"))} },
 		"0 bytes, want 10": device(func(d *Device) { d.Secret = nil }),
 		"3 digits":         device(func(d *Device) { d.Digits = 3 }),
 		"period of 0":      device(func(d *Device) { d.Period = 0 }),

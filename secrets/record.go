@@ -22,15 +22,15 @@ type Record struct {
 	Recovery       *Recovery // nil: none
 }
 
-// Device makes codes.
+// Device makes codes, or is sent something: then its secret is PhoneSecret random bytes, by which what is sent is made.
 type Device struct {
 	ID        ID
 	Name      string
-	Method    string // "totp", "hotp"
+	Method    string // "totp", "hotp"; "sms", "push", of which a user has one each
 	Secret    []byte
-	Digits    int    // 4 to 12
-	Period    int    // seconds; 0 for hotp
-	Algorithm string // "SHA1", "SHA256", "SHA512"
+	Digits    int    // 4 to 12; 0 for sms and push
+	Period    int    // seconds; 0 for all but totp
+	Algorithm string // "SHA1", "SHA256", "SHA512"; "" for sms and push
 	Counter   uint64 // hotp: the first that is good
 	Issuer    string
 	Label     string
@@ -70,9 +70,15 @@ func (r *Record) Check() error {
 			return err
 		}
 		for _, other := range r.Devices[:i] {
-			if other.Name == d.Name || other.ID == d.ID {
+			switch {
+			case other.Name == d.Name || other.ID == d.ID:
 				return fmt.Errorf("devices %q and %q have the same name or id", other.Name, d.Name)
+			case other.Method == d.Method && d.sent():
+				return fmt.Errorf("devices %q and %q are both of %s, and a user has one", other.Name, d.Name, d.Method)
 			}
+		}
+		if d.Method == methodSMS && r.Phone == "" {
+			return fmt.Errorf("device %q of %s: no phone number", d.Name, d.Method)
 		}
 	}
 	if r.Recovery != nil {
@@ -82,12 +88,46 @@ func (r *Record) Check() error {
 }
 
 func (d Device) check() error {
-	hotp := d.Method == "hotp"
 	switch created := d.Created.UTC(); {
 	case d.Name == "" || !printable(d.Name, maxName):
 		return fmt.Errorf("device name %q: want 1 to %d bytes of printable UTF-8", d.Name, maxName)
 	case d.ID == ID{}:
 		return fmt.Errorf("device %q: no id", d.Name)
+	case !printable(d.Issuer, maxText) || !printable(d.Label, maxText):
+		return fmt.Errorf("device %q: issuer %q or label %q is not up to %d bytes of printable UTF-8", d.Name, d.Issuer, d.Label, maxText)
+	case !writable(created):
+		return fmt.Errorf("device %q: created at %v, want whole seconds from 1970 to 9999", d.Name, created)
+	case !d.Until.IsZero() && !writable(d.Until.UTC()):
+		return fmt.Errorf("device %q: good until %v, want whole seconds from 1970 to 9999", d.Name, d.Until)
+	case d.sent():
+		return d.checkSent()
+	}
+	return d.checkCodes()
+}
+
+// The methods of devices that are sent something.
+const (
+	methodSMS  = "sms"
+	methodPush = "push"
+)
+
+func (d Device) sent() bool { return d.Method == methodSMS || d.Method == methodPush }
+
+// checkSent is for a device that makes no codes: what would make some is refused, as it would be a second spelling.
+func (d Device) checkSent() error {
+	switch {
+	case len(d.Secret) != PhoneSecret:
+		return fmt.Errorf("device %q: secret of %d bytes, want %d for %s", d.Name, len(d.Secret), PhoneSecret, d.Method)
+	case d.Digits != 0 || d.Period != 0 || d.Counter != 0 || d.Algorithm != "":
+		return fmt.Errorf("device %q: %s has no digits, period, counter or algorithm", d.Name, d.Method)
+	}
+	return nil
+}
+
+// checkCodes is for a device that makes codes.
+func (d Device) checkCodes() error {
+	hotp := d.Method == "hotp"
+	switch {
 	case d.Method != "totp" && !hotp:
 		return fmt.Errorf("device %q: unknown method %q", d.Name, d.Method)
 	case len(d.Secret) < minSecret || len(d.Secret) > maxSecret:
@@ -100,12 +140,6 @@ func (d Device) check() error {
 		return fmt.Errorf("device %q: counter %d, want 0, and for hotp up to 2^53-1", d.Name, d.Counter)
 	case d.Algorithm != "SHA1" && d.Algorithm != "SHA256" && d.Algorithm != "SHA512":
 		return fmt.Errorf("device %q: unknown algorithm %q", d.Name, d.Algorithm)
-	case !printable(d.Issuer, maxText) || !printable(d.Label, maxText):
-		return fmt.Errorf("device %q: issuer %q or label %q is not up to %d bytes of printable UTF-8", d.Name, d.Issuer, d.Label, maxText)
-	case !writable(created):
-		return fmt.Errorf("device %q: created at %v, want whole seconds from 1970 to 9999", d.Name, created)
-	case !d.Until.IsZero() && !writable(d.Until.UTC()):
-		return fmt.Errorf("device %q: good until %v, want whole seconds from 1970 to 9999", d.Name, d.Until)
 	}
 	return nil
 }

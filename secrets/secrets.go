@@ -81,12 +81,12 @@
 //	devices    an array of 0 to 10:
 //	             id         16 hexadecimal digits, small letters, random, not all 0; never used for another device
 //	             name       1 to 32 bytes of printable UTF-8, unique for the user
-//	             method     "totp" or "hotp"
-//	             secret     10 to 128 bytes in base64
-//	             digits     4 to 12
-//	             period     seconds, 10 to 300; 0 for hotp
-//	             algorithm  "SHA1", "SHA256" or "SHA512"
-//	             counter    of hotp, the first that is good, up to 2^53-1; 0 for totp
+//	             method     "totp" or "hotp"; "sms" or "push", each once at most, and "sms" only beside a phone number
+//	             secret     10 to 128 bytes in base64; of sms and push 32 random bytes
+//	             digits     4 to 12; 0 for sms and push
+//	             period     seconds, 10 to 300; 0 for all but totp
+//	             algorithm  "SHA1", "SHA256" or "SHA512"; "" for sms and push
+//	             counter    of hotp, the first that is good, up to 2^53-1; 0 for all others
 //	             issuer     what the app shows, up to 256 bytes of printable UTF-8
 //	             label      likewise
 //	             created    RFC 3339 in UTC and whole seconds, as above; from 1970 to 9999
@@ -101,8 +101,8 @@
 // escaped, by a backslash; all other characters stand for themselves. Printable is what Go's unicode.IsPrint says: letters,
 // marks, numbers, punctuation, symbols and the ASCII space; nothing that moves a cursor or turns the direction of writing.
 //
-// Version 1, whose first line is "twokey user 1", has neither phone, phone_confirmed nor until. It is read and not written. A later
-// version may add fields: it will write another first line then, and still read these.
+// Version 1, whose first line is "twokey user 1", has neither phone, phone_confirmed nor until, nor devices of sms and push. It is read
+// and not written. A later version may add fields: it will write another first line then, and still read these.
 //
 // # Notes
 //
@@ -121,6 +121,9 @@ import "errors"
 const (
 	MaxDevices       = 10
 	MaxRecoveryCodes = 20
+
+	// PhoneSecret is the size of the secret of a device of sms or push, in bytes.
+	PhoneSecret = 32
 
 	maxName   = 32  // bytes
 	maxText   = 256 // bytes

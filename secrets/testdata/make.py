@@ -131,6 +131,15 @@ def codes(**changes):
     return text(record(recovery=recovery(**changes)))
 
 
+def sent(method, **changes):
+    """A device that is sent something."""
+    return device(id="2222222222222222", name=method, method=method, secret=b64(32), digits=0, period=0, algorithm="") | changes
+
+
+def beside(*devices):
+    return text(record(devices=[device(), *devices]))
+
+
 GOOD = text(record())
 HOTP = dict(method="hotp", period=0)
 VECTORS = []  # name, expectation, content
@@ -165,6 +174,10 @@ accepted("as little as there can be", one(id="0000000000000001", name="n", secre
                                           created="1970-01-01T00:00:00Z"))
 accepted("a counting device", one(**HOTP, counter=2**53 - 1, algorithm="SHA256", digits=8))
 accepted("characters that other encoders escape", one(name="<phone> & co/\"\\'", issuer="\u00fcml\u00e4ut \U0001f511", label="<&>"))
+
+accepted("a phone to which texts are sent", beside(sent("sms")))
+accepted("a phone to which pushes are sent", text(record(phone="", phone_confirmed=False, devices=[sent("push")])))
+accepted("a phone of both", beside(sent("sms"), sent("push", id="3333333333333333")))
 
 for key in record():
     damaged(f"without {key}", text(without(record(), key)))
@@ -233,7 +246,7 @@ damaged("a label that runs backwards", one(label="\u202ealice"))
 damaged("an issuer with a line separator", one(issuer="a\u2028b"))
 damaged("an issuer of 257 bytes", one(issuer="i" * 257))
 damaged("a label of 257 bytes", one(label="l" * 257))
-damaged("method unknown", one(method="sms"))
+damaged("method unknown", one(method="fax"))
 damaged("method in capitals", one(method="TOTP"))
 damaged("no method", one(method=""))
 damaged("a secret of 9 bytes", one(secret=b64(9)))
@@ -290,6 +303,18 @@ damaged("a phone number with an extension", text(record(phone="+442079460958;ext
 damaged("a plus sign", text(record(phone="+")))
 damaged("a confirmation of no phone number", text(record(phone="")))
 damaged("a confirmation as text", text(record(phone_confirmed="true")))
+damaged("texts to no phone number", text(record(phone="", phone_confirmed=False, devices=[device(), sent("sms")])))
+damaged("two phones to which texts are sent", beside(sent("sms"), sent("sms", id="3333333333333333", name="other")))
+damaged("two phones to which pushes are sent", beside(sent("push"), sent("push", id="3333333333333333", name="other")))
+for method in "sms", "push":
+    damaged(f"{method} with a secret of 31 bytes", beside(sent(method, secret=b64(31))))
+    damaged(f"{method} with a secret of 33 bytes", beside(sent(method, secret=b64(33))))
+    damaged(f"{method} without a secret", beside(sent(method, secret="")))
+    damaged(f"{method} with digits", beside(sent(method, digits=6)))
+    damaged(f"{method} with a period", beside(sent(method, period=30)))
+    damaged(f"{method} with an algorithm", beside(sent(method, algorithm="SHA1")))
+    damaged(f"{method} with a counter", beside(sent(method, counter=1)))
+damaged("method of texts in capitals", beside(sent("SMS")))
 damaged("a confirmation null", text(record(phone_confirmed=None)))
 damaged("recovery without a code", codes(hashes=[]))
 damaged("recovery with codes null", codes(hashes=None))
@@ -359,6 +384,7 @@ raw("signed what is no record", "damaged", b"twokey user 2\n{}\n" + sig(b"twokey
 raw("signed what is of another version", "another version", b"twokey user 3\n" + sig(b"twokey user 3\n"))
 raw("of version 1 with the MAC of version 2", "not written here", content(GOOD).replace(b"user 2", b"user 1"))
 raw("of version 2 with the MAC of version 1", "not written here", content(text(old_record()), FIRST).replace(b"user 1", b"user 2"))
+raw("of version 1 with pushes", "damaged", content(text(old_record() | {"devices": [without(sent("push"), "until")]}), FIRST))
 raw("of version 1 with a phone number", "damaged", content(text(old_record() | {"phone": "+442079460958"}), FIRST))
 raw("of version 1 as version 2 has it", "damaged", content(GOOD, FIRST))
 raw("of version 2 as version 1 had it", "damaged", content(text(old_record())))
