@@ -91,8 +91,15 @@ default: optional
 # deny: required users do not get in by an SSH key alone.
 # ssh_keys_alone: deny
 
-# What counts as a second factor, in the order offered.
-# methods: [totp, recovery]
+# What counts as a second factor, in the order offered. methods_default: last lets an
+# empty answer take push or SMS, if that is what worked last.
+# methods: [totp, push, sms, recovery]
+# methods_default: last
+
+# Codes by SMS, the weakest of all, and questions on the phone; only behind a right
+# password. "twokey sms setup" and "twokey push setup" write these.
+# sms: {provider: command, command: [/usr/local/bin/send-sms]}
+# push: {provider: ntfy, url: 'https://ntfy.example.org', token_file: ntfy.token, answer_token_file: ntfy-answer.token}
 
 # Who is required and has no device enrols at his next login: with-code, with the
 # enrolment code that "twokey policy require", "reset" or "enroll --code" has printed;

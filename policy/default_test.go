@@ -25,7 +25,7 @@ func TestDefaultIsSwitchedOnAndOptional(t *testing.T) {
 func TestDefaultIsRightWithItsExamplesSwitchedOn(t *testing.T) {
 	var lines []string
 	switchedOn := 0
-	example := regexp.MustCompile(`^# ((off_until|language|messages|issuer|contact|help_url|open_within|remember|shared|ssh_keys_alone|methods|enroll|mail|` +
+	example := regexp.MustCompile(`^# ((off_until|language|messages|issuer|contact|help_url|open_within|remember|shared|ssh_keys_alone|methods|methods_default|sms|push|enroll|mail|` +
 		`new_devices|discrepancy|bypass|roles|provisioners|on_fault|managed_by|paths|require|exempt|rules|services):|  - \{|  [a-z-]+: \{)`)
 	for _, line := range strings.Split(string(Default()), "\n") {
 		if example.MatchString(line) {
@@ -38,10 +38,11 @@ func TestDefaultIsRightWithItsExamplesSwitchedOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if switchedOn != 35 || len(c.Require) != 2 || len(c.Exempt) != 2 || len(c.Rules) != 3 || len(c.Services) != 3 {
+	if switchedOn != 38 || len(c.Require) != 2 || len(c.Exempt) != 2 || len(c.Rules) != 3 || len(c.Services) != 3 {
 		t.Errorf("%d examples switched on, got %+v", switchedOn, c)
 	}
-	if w := c.Warnings(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)); len(w) != 2 || !strings.HasPrefix(w[0], "off_until: ") || !strings.HasPrefix(w[1], "on_fault ") {
-		t.Errorf("warnings %q, want that it is switched off, and lets the console in, alone", w)
+	if w := c.Warnings(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)); len(w) != 3 || !strings.HasPrefix(w[0], "off_until: ") ||
+		!strings.HasPrefix(w[1], "on_fault ") || !strings.HasPrefix(w[2], "sms is the weakest") {
+		t.Errorf("warnings %q, want that it is switched off, lets the console in and sends SMS, alone", w)
 	}
 }

@@ -222,6 +222,49 @@ func TestTheDocumentHasEveryKeyAndItsDefault(t *testing.T) {
 	}
 }
 
+func TestTheDocumentHasEveryKeyOfWhatIsSent(t *testing.T) {
+	for section, sources := range map[string]map[string]string{
+		"sms": {"": commandSMS, "twilio": twilio[len("version: 1\n"):] + "  sender: Example\n", "command": commandSMS,
+			"smtp": "sms: {provider: smtp, from: a@example.org, to: '%USER%@example.org'}"},
+		"push": {"": numberedNtfy, "ntfy": numberedNtfy, "duo": "push: {provider: duo, api_host: api-1.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}"},
+	} {
+		var got, want []string
+		for _, key := range settingKeys() {
+			if below, found := strings.CutPrefix(key, section+"."); found {
+				want = append(want, below)
+			}
+		}
+		for _, row := range tableRows(readDocument(t), "| key of `"+section+"` | provider | default | what it is |") {
+			for _, key := range strings.Split(strings.Trim(row[0], "`"), "`, `") {
+				got = append(got, key)
+				checkDefault(t, section+"."+key, "version: 1\n"+sources[row[1]]+"\n", row[2])
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("the table of %s has\n%v\nthe file has\n%v", section, got, want)
+		}
+	}
+}
+
+// checkDefault compares what the document says of a key with what counts where it is left out.
+func checkDefault(t *testing.T, key, source, says string) {
+	t.Helper()
+	s, err := SettingOf([]byte(source), key)
+	if err != nil {
+		t.Errorf("%s: %v", key, err)
+		return
+	}
+	text := strings.Trim(s.Text, "'")
+	if text == "1m" {
+		text = "60s"
+	}
+	if usual := strings.Trim(says, "`"); usual != says && strings.Count(says, "`") == 2 && (usual != text || s.InFile) {
+		t.Errorf("%s: the document says %s, it is %q", key, says, s.Text)
+	}
+}
+
 func TestTheDocumentHasEveryMessage(t *testing.T) {
 	got := map[string]string{}
 	for _, row := range tableRows(readDocument(t), "| key | filled in | where it is shown |") {

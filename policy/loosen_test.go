@@ -7,6 +7,9 @@ import (
 
 func TestOnlyWhatMayLetInWithLessIsLoosening(t *testing.T) {
 	const lists = "require: [{users: [alice, bob]}, {groups: [wheel], services: [sshd]}, {users: [dora], by: 2027-06-30}]\nexempt: [{users: [carol], until: 2027-06-30}, {users: [alice], services: [cron]}, {from: [192.0.2.7]}]\n"
+	const smsBy = "sms: {provider: command, command: [/bin/send]}\n"
+	const smsTwilio = "sms: {provider: twilio, " + anAccount + ", auth_token_file: token, sender: Example}\n"
+	const pushBy = "push: {provider: ntfy, url: 'https://ntfy.example.org', token_file: t}\n"
 	for what, c := range map[string]struct{ was, is, says string }{
 		"nothing":                      {lists, lists, ""},
 		"another text":                 {"", "issuer: x\ncontact: y\nhelp_url: https://example.org\nlanguage: de\nmessages: {prompt: 'Code: '}\nenroll: {notice: false}\n", ""},
@@ -69,6 +72,28 @@ func TestOnlyWhatMayLetInWithLessIsLoosening(t *testing.T) {
 		"whose files are accepted, another":     {"provisioners: [twokey-signer1Ahj-4QKmah9yS6JVo1lzky6hsKqdNLiMrCbpYMzy3uY]\n", "provisioners: [twokey-signer1Ahj-4QKmah9yS6JVo1lzky6hsKqdNLiMrCbpYMzy3uY, twokey-signer1k7vPYNBxlL0sKWA1v8J7dzUK35I_ZwGdZkOslN1x7E4]\n", "provisioners: "},
 		"whose files are not accepted any more": {"provisioners: [twokey-signer1Ahj-4QKmah9yS6JVo1lzky6hsKqdNLiMrCbpYMzy3uY, twokey-signer1k7vPYNBxlL0sKWA1v8J7dzUK35I_ZwGdZkOslN1x7E4]\n", "provisioners: [twokey-signer1Ahj-4QKmah9yS6JVo1lzky6hsKqdNLiMrCbpYMzy3uY]\n", ""},
 
+		"SMS":                                {"", smsBy, "sms.provider: command"},
+		"SMS no longer":                      {smsBy, "", ""},
+		"SMS by others":                      {smsBy, "sms: {provider: smtp, from: a@example.org, to: '%USER%@example.org'}\n", "sms.provider: command → smtp"},
+		"SMS by another program":             {smsBy, "sms: {provider: command, command: [/bin/other]}\n", "sms.command: [/bin/send] → [/bin/other]"},
+		"shorter codes by SMS":               {"sms: {provider: command, command: [/bin/send], digits: 8}\n", smsBy, "sms.digits: 8 → 6"},
+		"longer codes by SMS":                {smsBy, "sms: {provider: command, command: [/bin/send], digits: 8}\n", ""},
+		"codes by SMS that live longer":      {smsBy, "sms: {provider: command, command: [/bin/send], valid_for: 10m}\n", "sms.valid_for: 5m → 10m"},
+		"codes by SMS that die earlier":      {smsBy, "sms: {provider: command, command: [/bin/send], valid_for: 1m}\n", ""},
+		"another text, and more time":        {smsBy, "sms: {provider: command, command: [/bin/send], message: '%CODE%', per_hour: 7, connect: 1s, timeout: 9s}\n", ""},
+		"another account of Twilio":          {smsTwilio, strings.Replace(smsTwilio, "AC0", "AC1", 1), "sms.account_sid: AC0"},
+		"another sender and another token":   {smsTwilio, strings.Replace(strings.Replace(smsTwilio, "Example", "Sample", 1), ": token,", ": token2,", 1), ""},
+		"Twilio somewhere else":              {smsTwilio, strings.Replace(smsTwilio, "{", "{url: 'https://example.org', ", 1), "sms.url: https://api.twilio.com → https://example.org"},
+		"push":                               {"", pushBy, "push.provider: ntfy"},
+		"push no longer":                     {pushBy, "", ""},
+		"push without a number to match":     {pushBy, strings.Replace(pushBy, "{", "{match_number: false, ", 1), "push.match_number: true → false"},
+		"push with a number to match":        {strings.Replace(pushBy, "{", "{match_number: false, ", 1), pushBy, ""},
+		"push by another server":             {pushBy, strings.Replace(pushBy, "ntfy.example", "push.example", 1), "push.url: https://ntfy.example.org → https://push.example.org"},
+		"push by others":                     {pushBy, "push: {provider: duo, api_host: api-1.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}\n", "push.match_number: no longer true; push.provider: ntfy → duo"},
+		"push by other others":               {"push: {provider: duo, api_host: api-1.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}\n", pushBy, "push.provider: duo → ntfy"},
+		"another token and another deadline": {pushBy, strings.Replace(pushBy, "{", "{wait: 90s, timeout: 9s, connect: 1s, answer_token_file: x, ", 1), ""},
+		"what an empty answer takes":         {"", "methods_default: last\n", ""},
+
 		"another is required":                    {lists, lists + "", ""},
 		"one is required no longer":              {lists, strings.Replace(lists, "alice, bob", "bob", 1), "not required as before: {users: [alice]}"},
 		"a group on a service no longer":         {lists, strings.Replace(lists, "{groups: [wheel], services: [sshd]}, ", "", 1), "{groups: [wheel], services: [sshd]}"},
@@ -106,5 +131,13 @@ func TestOnlyWhatMayLetInWithLessIsLoosening(t *testing.T) {
 func TestASettingThatIsNotKnownToBeHarmlessIsLoosening(t *testing.T) {
 	if !lets("a_key_of_a_later_version", &Config{}, &Config{}) {
 		t.Error("it is not asked about")
+	}
+}
+
+// A section that is new is one thing, whatever stands in it.
+func TestANewSectionIsNamedOnce(t *testing.T) {
+	got := Loosened(mustParse(t, "version: 1\n"), mustParse(t, twilio+"  sender: Example\n  digits: 7\n  valid_for: 15m\n"))
+	if len(got) != 1 || got[0] != "sms.provider: twilio" {
+		t.Errorf("%q", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 )
 
 func TestSetKey(t *testing.T) {
+	const commandLine, pushLines = "version: 1\n" + commandSMS + "\n", "version: 1\npush:\n  provider: ntfy\n  url: https://ntfy.example.org\n  token_file: ntfy.token\n"
 	const nested = "version: 1\nnew_devices:   # phones\n  digits: 6 # six\n  period: 30s\npaths: {data: /srv/twokey} # big disk\nmethods:\n  - totp\n  - recovery\n# end\n"
 	set := func(key, value string) Change { return SetKey{Key: key, Value: value} }
 	unset := func(key string) Change { return SetKey{Key: key, Unset: true} }
@@ -64,7 +65,24 @@ func TestSetKey(t *testing.T) {
 		{"in JSON", `{"version":1,"discrepancy":1}`, set("discrepancy", "3"), `y":1}`, `y":3}`},
 		{"in JSON where nothing is said", `{"version":1}`, set("new_devices.digits", "8"), `1}`, `1, new_devices: {digits: 8}}`},
 		{"managed by", "version: 1\n", set("managed_by", "ansible"), "1\n", "1\nmanaged_by: ansible\n"},
+		{"what an empty answer takes", "version: 1\n", set("methods_default", "last"), "1\n", "1\nmethods_default: last\n"},
+		{"the text of an SMS", commandLine, set("sms.message", "Code: %CODE%, from %HOST%"), "send-sms]}", "send-sms], message: 'Code: %CODE%, from %HOST%'}"},
+		{"how long its code is good", commandLine, set("sms.valid_for", "2m"), "send-sms]}", "send-sms], valid_for: 2m}"},
+		{"how long, as it is already", commandLine, set("sms.valid_for", "300s"), "send-sms]}", "send-sms], valid_for: 300s}"},
+		{"a number that messages come from", twilio + "  sender: Example # for now\n", set("sms.sender", "+15005550006"), "Example #", "'+15005550006' #"},
+		{"another account", twilio + "  sender: Example\n", set("sms.account_sid", "ACffffffffffffffffffffffffffffffff"), "AC" + hex32, "ACffffffffffffffffffffffffffffffff"},
+		{"a program", commandLine, set("sms.command", "[/bin/send, -q]"), "[/usr/local/bin/send-sms]", "[/bin/send, '-q']"},
+		{"all of SMS", "version: 1\n", set("sms", "{provider: command, command: [/bin/send]}"), "1\n", "1\nsms: {provider: command, command: [/bin/send]}\n"},
+		{"all of push in the place of another", pushLines, set("push", "{provider: duo, api_host: api-1.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}"),
+			"push:\n  provider: ntfy\n  url: https://ntfy.example.org\n  token_file: ntfy.token\n", "push: {provider: duo, api_host: api-1.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}\n"},
+		{"a number to match no longer", pushLines, set("push.match_number", "false"), "ntfy.token\n", "ntfy.token\n  match_number: false\n"},
+		{"how long push waits", pushLines, set("push.wait", "30s"), "ntfy.token\n", "ntfy.token\n  wait: 30s\n"},
+		{"where ntfy is", pushLines, set("push.url", "https://ntfy.example.net:8443"), "https://ntfy.example.org", "https://ntfy.example.net:8443"},
+		{"Duo's host, of which the address is made", "version: 1\npush: {provider: duo, api_host: api-1.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}\n",
+			set("push.api_host", "api-2.duosecurity.com"), "api-1", "api-2"},
 
+		{"push taken out", pushLines, unset("push"), "push:\n  provider: ntfy\n  url: https://ntfy.example.org\n  token_file: ntfy.token\n", ""},
+		{"a text of an SMS taken out", strings.Replace(commandLine, "]}", "], message: '%CODE%'}", 1), unset("sms.message"), ", message: '%CODE%'", ""},
 		{"taken out", "version: 1\ndiscrepancy: 1 # narrow\nissuer: x\n", unset("discrepancy"), "discrepancy: 1 # narrow\n", ""},
 		{"taken out where it does not stand", site, unset("discrepancy"), "", ""},
 		{"taken out of a mapping", nested, unset("new_devices.digits"), "  digits: 6 # six\n", ""},
@@ -128,6 +146,16 @@ func TestSetKeyRefuses(t *testing.T) {
 		{"a number with blanks", "version: 1\n", "discrepancy", "2 ", at(2, 14, ""), "want a whole number"},
 		{"a text with blanks", "version: 1\n", "issuer", "x ", at(2, 9, ""), "blanks around the text"},
 		{"the sign of a text on the next lines", "version: 1\n", "help_url", ">", at(2, 11, ""), "https://"},
+
+		{"a key of SMS without a provider", "version: 1\n", "sms.digits", "8", at(2, 6, ""), "provider is missing: it is one of twilio, command, smtp"},
+		{"a provider without its keys", "version: 1\n", "sms.provider", "twilio", at(2, 6, ""), "provider twilio needs account_sid"},
+		{"a message without the code", "version: 1\nsms: {provider: command, command: [/bin/send]}\n", "sms.message", "hello", at(2, 57, ""), "the message has no %CODE%"},
+		{"a key of another provider", "version: 1\nsms: {provider: command, command: [/bin/send]}\n", "sms.sender", "Example", at(2, 48, ""), "sender belongs to provider twilio"},
+		{"another provider for what is there", "version: 1\nsms: {provider: command, command: [/bin/send]}\n", "sms.provider", "smtp", at(2, 23, ""), "command belongs to provider command, and provider is smtp here"},
+		{"a misspelt key of SMS", "version: 1\n", "sms.mesage", "x", nil, `did you mean "sms.message"?`},
+		{"a misspelt key of push", "version: 1\n", "push.match_numbr", "x", nil, `did you mean "push.match_number"?`},
+		{"a key of push without push", "version: 1\n", "match_number", "false", nil, `did you mean "push.match_number"?`},
+		{"the token itself", "version: 1\npush: {provider: ntfy, url: 'https://ntfy.example.org', token_file: a}\n", "push.token_file", "tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2", at(2, 69, ""), "looks like the secret itself"},
 
 		{"an unknown key", "version: 1\n", "discrepanci", "1", nil, `unknown key "discrepanci" (did you mean "discrepancy"?)`},
 		{"at_login as a truth value", "version: 1\n", "enroll.at_login", "true", at(2, 20, ""), "put the word in quotes"},
@@ -289,6 +317,7 @@ func FuzzSetKey(f *testing.F) {
 	seeds := []struct{ key, value string }{
 		{"discrepancy", "3"}, {"issuer", "a: b # c"}, {"methods", "[totp, recovery]"}, {"new_devices.digits", "8"}, {"services.sshd.ask", "never"},
 		{"messages.prompt", "'Code: '"}, {"off_until", "2026-11-21T23:30:00Z"}, {"paths", "{data: /a}"}, {"enroll.notice", "false"}, {"exempt", "[{users: [a]}]"},
+		{"sms.message", "%CODE%"}, {"sms", "{provider: command, command: [/bin/send]}"}, {"push.match_number", "false"}, {"push.wait", "30s"},
 	}
 	for i, src := range sources() {
 		seed := seeds[i%len(seeds)]

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -20,12 +21,12 @@ type SetPush Push
 
 func (s SetSMS) check() error {
 	want := SMS(s)
-	return checkSection("sms", want, func(c *Config) bool { return sameJSON(c.SMS, want) })
+	return checkSection("sms", want, func(c *Config) bool { return reflect.DeepEqual(*c.SMS, want) })
 }
 
 func (s SetPush) check() error {
 	want := Push(s)
-	return checkSection("push", want, func(c *Config) bool { return sameJSON(c.Push, want) })
+	return checkSection("push", want, func(c *Config) bool { return reflect.DeepEqual(*c.Push, want) })
 }
 
 // checkSection asks the parser what it thinks of the section alone.
@@ -37,8 +38,8 @@ func checkSection(key string, section json.Marshaler, same func(*Config) bool) e
 		return fmt.Errorf("%s: %s", key, wrong.Msg)
 	case err != nil:
 		return err
-	case !same(c): // what another provider has is not written
-		return fmt.Errorf("%s: there is something in it that its provider does not have", key)
+	case !same(c): // a time below a second, a text that is not UTF-8, match_number where there is none
+		return fmt.Errorf("%s: this cannot be written into a configuration", key)
 	}
 	return nil
 }
