@@ -253,9 +253,12 @@ func TestHowOftenSomebodyMayAnswerWrongly(t *testing.T) {
 		"a computer":        {[]string{enrolCode, "3", "", code, ""}, true},
 		"nonsense for ever": {append([]string{enrolCode}, slices.Repeat([]string{"7"}, choiceTries+1)...), false},
 		"four wrong codes of the app, then a right": {[]string{enrolCode, "2", "", wrong, "", "x", wrong, code, ""}, true},
-		"five wrong ones":                   {[]string{enrolCode, "2", "", wrong, wrong, wrong, wrong, wrong, code, ""}, false},
-		"the key as text, the wide picture": {[]string{enrolCode, "2", "", "t", "w", "T", code, ""}, true},
-		"pictures for ever":                 {append([]string{enrolCode, "2", ""}, slices.Repeat([]string{"w"}, appRounds+1)...), false},
+		"empty lines, which are no codes":           {append(append([]string{"", "", "", enrolCode, "2", ""}, slices.Repeat([]string{""}, emptyTries-1)...), wrong, wrong, wrong, wrong, "", code, ""), true},
+		"empty lines for ever":                      {append([]string{enrolCode, "2", ""}, slices.Repeat([]string{""}, emptyTries*appRounds)...), false},
+		"no enrolment code for ever":                {slices.Repeat([]string{""}, 100), false},
+		"five wrong ones":                           {[]string{enrolCode, "2", "", wrong, wrong, wrong, wrong, wrong, code, ""}, false},
+		"the key as text, the wide picture":         {[]string{enrolCode, "2", "", "t", "w", "T", code, ""}, true},
+		"pictures for ever":                         {append([]string{enrolCode, "2", ""}, slices.Repeat([]string{"w"}, appRounds+1)...), false},
 	} {
 		w.reset()
 		announced(w)

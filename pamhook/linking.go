@@ -22,6 +22,7 @@ const (
 	choiceTries = 6 // of what will hold the codes; a token, and a phone without apps, lead back to that question
 	appTries    = 5 // of the app's first code
 	appRounds   = 20
+	emptyTries  = 10 // nothing, where there has to be a code
 )
 
 // clockOff is from where on somebody is told that the clock of his device is wrong: less is the time that he needs to type.
@@ -127,11 +128,22 @@ func (l *linking) ask(m policy.Message, echo bool) (string, error) {
 	return answer, nil
 }
 
+// filled is ask until something is typed: an empty line is no wrong code, and costs no try.
+func (l *linking) filled(m policy.Message, echo bool) (string, error) {
+	for range emptyTries {
+		answer, err := l.ask(m, echo)
+		if err != nil || answer != "" {
+			return answer, err
+		}
+	}
+	return "", errTries
+}
+
 // code asks for the enrolment code.
 func (l *linking) code() error {
 	l.tell(policy.MsgEnrollBegin)
 	for range codeTries {
-		answer, err := l.ask(policy.MsgEnrollCodePrompt, false)
+		answer, err := l.filled(policy.MsgEnrollCodePrompt, false)
 		if err != nil {
 			return err
 		}
@@ -184,7 +196,7 @@ func (l *linking) confirm() error {
 	l.show(policy.MsgEnrollShow, l.draft.Shown().Picture)
 	wrong := 0
 	for range appRounds {
-		answer, err := l.ask(policy.MsgEnrollAppPrompt, true)
+		answer, err := l.filled(policy.MsgEnrollAppPrompt, true)
 		switch {
 		case err != nil:
 			return err

@@ -241,7 +241,7 @@ func (e *enrolment) confirmAndCommit() error {
 // firstCode asks until the app shows what it should. The code is used up by it.
 func (e *enrolment) firstCode() error {
 	for range confirmTries {
-		answer, err := e.ui.ask("The code that the app shows now: ", false)
+		answer, err := e.ui.askCode("The code that the app shows now: ", false)
 		if err != nil {
 			return err
 		}

@@ -218,6 +218,20 @@ func (u *ui) ask(question string, hidden bool) (string, error) {
 	return answer, err
 }
 
+// emptyTries is how often nothing may be typed where a code is asked for.
+const emptyTries = 10
+
+// askCode is ask until something is typed: an empty line is no wrong code, and costs no try.
+func (u *ui) askCode(question string, hidden bool) (string, error) {
+	for range emptyTries {
+		answer, err := u.ask(question, hidden)
+		if err != nil || strings.TrimSpace(answer) != "" {
+			return answer, err
+		}
+	}
+	return "", failed("nothing was typed %d times; nothing was changed", emptyTries)
+}
+
 // confirm asks before something is done that cannot be undone. Where nobody can be asked it is wrong usage.
 func (u *ui) confirm(yes bool, question string, args ...any) error {
 	if yes {

@@ -213,7 +213,7 @@ func (g *gate) askCode() error {
 		return errors.Join(err, about(him.Name, p.problem))
 	}
 	for range codeTries {
-		answer, err := g.ui.ask("Enrolment code: ", true)
+		answer, err := g.ui.askCode("Enrolment code: ", true)
 		if err != nil {
 			return err
 		}

@@ -375,8 +375,16 @@ func TestMustLetNobodyWhoWasResetEnrolByThePasswordAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for sentence, answers := range map[string]string{"no code": h.Password + "\n\n\n\n", "a wrong code": h.Password + strings.Repeat("\n"+wrong[0], 3) + "\n"} {
-		if out, complaint, status := h.as("alice", answers, "enroll"); status != exitNo || out != "" || !strings.Contains(complaint, "wrong enrolment code") {
+	three := strings.Repeat("\n"+wrong[0], 3)
+	for sentence, c := range map[string]struct {
+		answers, complaint string
+		status             int
+	}{
+		"no code":      {strings.Repeat("\n", 50), "nothing was typed 10 times", exitFailed},
+		"a wrong code": {three + "\n", "wrong enrolment code", exitNo},
+		"empty lines between, and the right one too late": {"\n\n" + three + "\n" + code + "\n", "wrong enrolment code", exitNo},
+	} {
+		if out, complaint, status := h.as("alice", h.Password+c.answers, "enroll"); status != c.status || out != "" || !strings.Contains(complaint, c.complaint) {
 			t.Errorf("%s: status %d, %s, %s", sentence, status, out, complaint)
 		}
 	}
