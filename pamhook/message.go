@@ -242,6 +242,8 @@ func (r *run) noteSent(m *message, report Report, err error) {
 		rec.Outcome, rec.Reason = audit.Failure, "not sent: "+strings.ReplaceAll(err.Error(), "\n", "; ")
 	case report.State == ReportFailed:
 		rec.Outcome, rec.Reason = audit.Failure, "not sent: "+report.Problem
+	case report.State != ReportSent:
+		rec.Reason = "decided by the provider"
 	}
 	r.append(r.ofMessage(rec, m, report))
 	if rec.Outcome == audit.Failure && m.line == "" {

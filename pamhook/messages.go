@@ -63,7 +63,7 @@ var ErrNothingYet = errors.New("nothing has come from the provider yet")
 // Report is what has become of a message. Its texts are one line each, for the audit log, with nothing secret in it.
 type Report struct {
 	State   ReportState
-	Problem string // one word, of ReportFailed and of a ReportDenied that the provider has decided
+	Problem string // one word, of ReportFailed
 	Detail  string
 	Advice  string // what an administrator can do
 	Enroll  string // address where the user gets a device with the provider; "": he has one

@@ -32,7 +32,7 @@ var (
 	errPushLate   = errors.New("nobody has answered the push in time")
 	errPushEnded  = errors.New("what was allowed has been ended meanwhile")
 	errUnseen     = errors.New("the application answered with the password: the number to press was shown to nobody")
-	errByProvider = errors.New("the provider's policy lets the user not in")
+	errByProvider = errors.New("the provider's policy does not let the user in")
 	errNoPhone    = errors.New("the user has no device with the provider")
 )
 
@@ -68,7 +68,10 @@ func (r *run) sendPush(m *message) Verdict {
 	switch {
 	case err != nil || report.State == ReportFailed:
 		return r.notPushed(m, report, err)
-	case report.State != ReportSent: // the provider has decided without the phone
+	case report.State == ReportDenied: // by the provider, without the phone: nobody has said no
+		r.drop(m)
+		return r.refuse(errByProvider)
+	case report.State != ReportSent:
 		return r.pushed(m, report)
 	}
 	until := r.host.Now().Add(r.policy.Push.Wait)
@@ -137,10 +140,6 @@ func (r *run) pushed(m *message, report Report) Verdict {
 	case ReportAllowed:
 		return r.allowed(m, report)
 	case ReportDenied:
-		if report.Problem != "" {
-			r.drop(m)
-			return r.refuse(errByProvider)
-		}
 		return r.denied(m, errDenied)
 	case ReportWrong:
 		return r.denied(m, errWrong)

@@ -15,7 +15,7 @@ import (
 )
 
 // host gives a login what it needs of this machine, each thing when it is asked for.
-func host(application, parent proc.ID) *pamhook.Host {
+func host(application, parent, self proc.ID) *pamhook.Host {
 	return &pamhook.Host{
 		Policy: func(config string) (*inforce.Policy, error) { return inforce.LoadAt(config, time.Now()) },
 		Secrets: func(p *inforce.Policy) (pamhook.Secrets, error) {
@@ -25,6 +25,8 @@ func host(application, parent proc.ID) *pamhook.Host {
 		State:       func(p *inforce.Policy) (pamhook.States, error) { return state.Open(p.Paths.Data) },
 		Append:      func(p *inforce.Policy, r audit.Record) error { return audit.Append(p.Paths.Audit, r) },
 		Enrolment:   openEnrolment,
+		Messenger:   openMessenger,
+		Gone:        moduleGone,
 		System:      logindefs.System,
 		Warn:        func(message string) { syslog.Send(syslog.Critical, "twokey", message) },
 		Now:         time.Now,
@@ -32,6 +34,7 @@ func host(application, parent proc.ID) *pamhook.Host {
 		Name:        hostName(),
 		Application: application,
 		Parent:      parent,
+		Self:        self,
 	}
 }
 

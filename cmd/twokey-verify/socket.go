@@ -135,7 +135,11 @@ func (p peer) login(conn *wire.Conn) (*pamhook.Host, pamhook.Conversation, error
 	if err != nil {
 		parent = proc.ID{} // a process without a parent that we can see, in a container of its own
 	}
-	h := host(application, parent)
+	self, err := proc.Self()
+	if err != nil {
+		return nil, nil, err
+	}
+	h := host(application, parent, self)
 	if p.isRoot() {
 		return h, conn, nil
 	}

@@ -34,15 +34,16 @@ var mayImport = []struct {
 	{[]string{"deliver"}, []string{"internal/..."}},
 	{[]string{"deliver/provider", "deliver/sandbox"}, []string{"deliver", "internal/..."}},
 	{[]string{"policy/inforce"}, []string{"policy", "internal/..."}},
+	{[]string{"messenger"}, []string{"policy", "factor", "deliver", "internal/..."}},
 	{[]string{"device"}, []string{"secrets", "factor", "state"}},
 	{[]string{"doctor"}, []string{"policy", "policy/inforce", "secrets", "state", "audit", "internal/..."}},
 	{[]string{"pamhook"}, []string{"policy", "policy/inforce", "secrets", "factor", "state", "audit", "device", "pamhook/wire", "internal/..."}},
 	// What a misspelt field was meant to be is found as in the configuration.
 	{[]string{"enroll/batch"}, []string{"policy", "secrets", "factor", "state", "audit", "device", "enroll/...", "internal/..."}},
 	{[]string{"enroll/..."}, []string{"secrets", "factor", "state", "audit", "device", "enroll/...", "internal/..."}},
-	{[]string{"cmd/twokey-verify"}, []string{"pamhook", "pamhook/wire", "policy/inforce", "secrets", "state", "audit", "enroll", "enroll/qr", "factor", "deliver", "internal/..."}},
+	{[]string{"cmd/twokey-verify"}, []string{"pamhook", "pamhook/wire", "policy/inforce", "secrets", "state", "audit", "enroll", "enroll/qr", "factor", "deliver", "messenger", "internal/..."}},
 	{[]string{"cmd/twokey-notify"}, []string{"deliver/...", "internal/..."}},
-	{[]string{"cmd/twokey"}, []string{"enroll/...", "device", "doctor", "factor", "policy", "policy/inforce", "secrets", "state", "audit", "deliver/...", "internal/..."}},
+	{[]string{"cmd/twokey"}, []string{"enroll/...", "device", "doctor", "factor", "policy", "policy/inforce", "secrets", "state", "audit", "deliver/...", "messenger", "internal/..."}},
 }
 
 func importTable(tr *tree) (found []string) {
@@ -80,7 +81,7 @@ var mustNotReach = []struct {
 	{[]string{"enroll/..."}, []string{"net/http", cliLibrary, module + "/pamhook", module + "/pamhook/wire"}},
 	{[]string{"deliver/..."}, []string{module + "/secrets", module + "/state", module + "/policy", module + "/audit"}},
 	// A login links it.
-	{[]string{"deliver"}, []string{"net", "net/http", "os/exec", module + "/deliver/provider"}},
+	{[]string{"deliver", "messenger"}, []string{"net", "net/http", "os/exec", module + "/deliver/provider"}},
 	// It only looks: no network, no login, nothing that enrols or prints.
 	{[]string{"doctor"}, []string{"net", "net/http", "log/syslog", cliLibrary, pamLibrary, module + "/pamhook", module + "/enroll"}},
 	// It runs as root in every login: no network, and as little as can be that somebody could make it do.

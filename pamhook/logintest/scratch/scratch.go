@@ -19,11 +19,23 @@ import (
 
 // BuildHelper builds twokey-verify into dir, as it is shipped, and returns its path. It is for TestMain, which has no test yet.
 func BuildHelper(dir string) (string, error) {
-	path := filepath.Join(dir, "twokey-verify")
-	build := exec.Command("go", "build", "-o", path, "twokey/cmd/twokey-verify")
+	return build(dir, "twokey-verify", "-ldflags", "-X twokey/deliver.helper="+filepath.Join(dir, notify))
+}
+
+const notify = "twokey-notify"
+
+// BuildNotify builds twokey-notify to where the helper of BuildHelper finds it. The user that it runs as must get to dir.
+func BuildNotify(dir string) error {
+	_, err := build(dir, notify)
+	return err
+}
+
+func build(dir, program string, flags ...string) (string, error) {
+	path := filepath.Join(dir, program)
+	build := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), "twokey/cmd/"+program)...)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build twokey-verify: %w\n%s", err, out)
+		return "", fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
 	return path, nil
 }
