@@ -17,14 +17,14 @@ const maxText = 200
 
 var (
 	codes   = regexp.MustCompile(`[0-9]{4,}`)
-	numbers = regexp.MustCompile(`\+?[0-9][0-9 ().-]{5,}[0-9]`)
+	numbers = regexp.MustCompile(`\+[0-9][0-9 ().-]{4,}[0-9]|[0-9](?:[-.]?[0-9]){6,}`)
 	keys    = regexp.MustCompile(`[A-Za-z0-9+=_-]{24,}`)
 )
 
 // clean makes every text of an answer a line that may stand in a log and on a terminal. It is the one way out of this package.
 func (j *job) clean(a deliver.Answer) deliver.Answer {
 	hidden := secrets(j.req)
-	tidy := func(text *string) { *text = cut(hide(oneLine(*text), hidden)) }
+	tidy := func(text *string) { *text = cut(hide(j.hideOwnNumber(oneLine(*text)), hidden)) }
 	tidy(&a.Detail)
 	tidy(&a.Advice)
 	tidy(&a.Status)
@@ -77,6 +77,17 @@ func secrets(req *deliver.Request) []string {
 		}
 	}
 	return all
+}
+
+// hideOwnNumber leaves the last three digits of the number that a text goes to, in whatever way it is written: its last seven digits tell it.
+func (j *job) hideOwnNumber(line string) string {
+	if j.req.Text == nil || len(j.req.Text.Number) < 8 {
+		return line
+	}
+	number := j.req.Text.Number
+	last := strings.Split(number[len(number)-7:], "")
+	written := regexp.MustCompile(`[+0-9 ().-]*` + strings.Join(last, `[ ().-]*`))
+	return written.ReplaceAllString(line, " …"+number[len(number)-3:])
 }
 
 // hide takes secrets out of a line, all that looks like a key, and of what looks like a telephone number all but the last three digits.

@@ -37,8 +37,9 @@ const maxAnswer = 64 << 10
 
 // network is what a test puts in place of the real one. Its zero value is the real one.
 type network struct {
-	roots *x509.CertPool                                                       // nil: those of the system
-	dial  func(ctx context.Context, network, address string) (net.Conn, error) // nil: over the network
+	roots     *x509.CertPool                                                       // nil: those of the system
+	dial      func(ctx context.Context, network, address string) (net.Conn, error) // nil: over the network
+	transport http.RoundTripper                                                    // nil: as web makes it
 }
 
 // web is a client of one service.
@@ -53,16 +54,25 @@ func (j *job) web(address string) (*web, error) {
 	if err != nil {
 		return nil, &failure{problem: deliver.ProblemSettings, detail: err.Error(), advice: "use the https address of the service"}
 	}
-	dial := j.net.dial
+	transport := j.net.transport
+	if transport == nil {
+		transport = j.transport(base.Scheme == "http")
+	}
+	notFollowed := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &web{base, &http.Client{Transport: transport, CheckRedirect: notFollowed}}, nil
+}
+
+// transport makes connections as the rules say.
+func (j *job) transport(plain bool) *http.Transport {
+	connect, dial := j.req.Connect, j.net.dial
 	if dial == nil {
-		dialer := net.Dialer{Timeout: j.req.Connect}
-		if base.Scheme == "http" {
+		dialer := net.Dialer{Timeout: connect}
+		if plain {
 			dialer.Control = loopbackOnly
 		}
 		dial = dialer.DialContext
 	}
-	connect := j.req.Connect
-	transport := &http.Transport{
+	return &http.Transport{
 		Proxy: nil,
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, connect)
@@ -75,8 +85,6 @@ func (j *job) web(address string) (*web, error) {
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: maxAnswer,
 	}
-	notFollowed := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &web{base, &http.Client{Transport: transport, CheckRedirect: notFollowed}}, nil
 }
 
 // parseBase reads the address of a service: https, or http to this host itself, without anything behind the path.
