@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -67,13 +69,30 @@ func enrolmentCodesAction(c *cli.Context, ui *ui) error {
 		return ui.object([]enrolmentCode{})
 	}
 	made, err := h.makeCodes(u, people, good)
-	tellErr := h.tellCodes(made)
+	next := ""
+	if slices.ContainsFunc(people, func(p person) bool { return p.codeUnasked() == "" }) {
+		next = nextLoginAsks
+	}
+	tellErr := h.tellCodes(made, next)
 	for _, p := range people {
-		if !p.required() && !p.mustEnroll() {
-			ui.warn("%s is not required, so no login asks for the code: twokey policy require %s", p.name, p.name)
+		if why := p.codeUnasked(); why != "" {
+			ui.warn("%s", why)
 		}
 	}
 	return errors.Join(tellErr, ui.object(made), err)
+}
+
+// codeUnasked says why no login asks somebody without a device for his enrolment code; "": the next one does.
+func (p *person) codeUnasked() string {
+	switch {
+	case p.mustEnroll():
+		return ""
+	case !p.required():
+		return fmt.Sprintf("%s is not required, so no login asks for the code: twokey policy require %s", p.name, p.name)
+	case p.lastDay() != "":
+		return fmt.Sprintf("%s is let in without a device until %s, and no login asks for the code before", p.name, p.lastDay())
+	}
+	return ""
 }
 
 // asksForCodes reports whether a login takes enrolment codes.
@@ -168,15 +187,17 @@ func (e enrolmentCode) change() audit.Change {
 	return audit.Change{Field: "enrolment_code", New: "good until " + e.Until.Format(time.RFC3339)}
 }
 
-// tellCodes shows the codes, and what to do with them.
-func (h *host) tellCodes(made []enrolmentCode) error {
+// nextLoginAsks is what to do with a code.
+const nextLoginAsks = "The next login, by ssh or at the console, asks for it and shows how to link a phone."
+
+// tellCodes shows the codes, and what to do with them next.
+func (h *host) tellCodes(made []enrolmentCode, next string) error {
 	if len(made) == 0 {
 		return nil
 	}
-	const next = "The next login, by ssh or at the console, asks for it and shows how to link a phone."
 	if len(made) == 1 {
 		h.ui.say("Enrolment code of %s, good until %s: %s", visible(made[0].User), at(made[0].Until), made[0].Code)
-		h.ui.say("It is not shown again. " + next)
+		h.ui.say("%s", strings.TrimSpace("It is not shown again. "+next))
 		return nil
 	}
 	rows := [][]string{{"USER", "ENROLMENT CODE", "GOOD UNTIL"}}
@@ -186,6 +207,6 @@ func (h *host) tellCodes(made []enrolmentCode) error {
 	if err := h.ui.table(rows); err != nil {
 		return err
 	}
-	h.ui.say("They are not shown again. " + next)
+	h.ui.say("%s", strings.TrimSpace("They are not shown again. "+next))
 	return nil
 }

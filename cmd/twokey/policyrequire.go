@@ -32,7 +32,7 @@ func (h *host) require(e *configEdit, w wording, r required) error {
 	}
 	h.policy = e.is
 	codes, err := h.lockedOutBy(r)
-	return errors.Join(h.tellCodes(codes), h.ui.object(requiredNow{result, codes}), err)
+	return errors.Join(h.tellCodes(codes, nextLoginAsks), h.ui.object(requiredNow{result, codes}), err)
 }
 
 // lockedOutBy makes codes for the users who are named and for the members of the groups, and names those who are left without.

@@ -124,5 +124,5 @@ func (h *host) tellReset(made []enrolmentCode) error {
 	if len(made) == 1 {
 		h.ui.say("%s has no second factor any more, and links a new one at the next login.", visible(made[0].User))
 	}
-	return h.tellCodes(made)
+	return h.tellCodes(made, nextLoginAsks)
 }
