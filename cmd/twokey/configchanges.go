@@ -32,6 +32,9 @@ func (e *configEdit) changes() []audit.Change {
 	if more := len(all) - mostSettings; more > 0 {
 		all = append(all[:mostSettings], audit.Change{Field: "settings", New: fmt.Sprintf("%d more", more)})
 	}
+	if e.isSwitch && e.was.ManagedBy != "" {
+		all = append(all, audit.Change{Field: "managed_by", New: e.was.ManagedBy + ", edited all the same"})
+	}
 	return append(append(all, e.digests()...), hunks(diffLines(textLines(e.before), textLines(e.after)))...)
 }
 

@@ -30,6 +30,7 @@ type configEdit struct {
 	before, after []byte
 	was, is       *policy.Config
 	lastSeen      [sha256.Size]byte // digest of the policy that was in force until it was written; zero: none, or not written
+	isSwitch      bool              // it switches twokey off or on, the way out of an emergency: a file that another program writes is edited too
 }
 
 // planEdit makes the changes in a copy of the configuration file, whose comments stay.
@@ -74,7 +75,7 @@ func (e *configEdit) loosens() bool { return len(e.loosened()) > 0 }
 
 // allowed refuses to edit a file that another program writes: what is changed here would be gone with its next run.
 func (e *configEdit) allowed() error {
-	if e.was.ManagedBy == "" {
+	if e.was.ManagedBy == "" || e.isSwitch {
 		return nil
 	}
 	return failed("%s is managed by %s (managed_by), nothing was changed", e.path, e.was.ManagedBy).
@@ -98,6 +99,7 @@ func (e *configEdit) renew(now []byte) error {
 	if fresh.was.Paths != e.was.Paths || fresh.was.Default != e.was.Default || len(missing(fresh.loosened(), e.loosened())) > 0 {
 		return errChangedMeanwhile
 	}
+	fresh.isSwitch = e.isSwitch
 	*e = *fresh
 	return nil
 }

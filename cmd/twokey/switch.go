@@ -39,7 +39,7 @@ func enableAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	e, err := h.planEdit(policy.SetEnabled(true))
+	e, err := h.planSwitch(policy.SetEnabled(true))
 	if err != nil {
 		return err
 	}
@@ -80,12 +80,25 @@ func disableAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	e, err := h.planEdit(change)
+	e, err := h.planSwitch(change)
 	if err != nil {
 		return err
 	}
 	w.always = !e.was.SwitchedOff(time.Now())
 	return h.commit(e, w)
+}
+
+// planSwitch plans an edit that is made in a file that another program writes, too: when nobody gets in there is no time to find that one.
+func (h *host) planSwitch(change policy.Change) (*configEdit, error) {
+	e, err := h.planEdit(change)
+	if err != nil {
+		return nil, err
+	}
+	e.isSwitch = true
+	if by := e.was.ManagedBy; by != "" && !e.empty() {
+		h.ui.warn("%s is managed by %s (managed_by), whose next run writes it anew and may undo this: set enabled or off_until there too", h.config, by)
+	}
+	return e, nil
 }
 
 // The limits of disable --for: shorter is over before anybody logs in, longer is forgotten.
