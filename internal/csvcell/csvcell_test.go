@@ -28,8 +28,23 @@ func TestNoCellIsAFormula(t *testing.T) {
 	}
 }
 
+// unescapeSeeds are what FuzzUnescape begins with: what is escaped, what looks like it was, and separators.
+var unescapeSeeds = []string{"", "=1", "'=1", "''=", "a;'-", " \"'@", "＠;", "\xff;+"}
+
+func TestSeeds(t *testing.T) {
+	escaped := 0
+	for _, seed := range unescapeSeeds {
+		if Escape(seed) != seed {
+			escaped++
+		}
+	}
+	if len(unescapeSeeds) != 8 || escaped != 7 {
+		t.Errorf("%d seeds, of which %d are escaped", len(unescapeSeeds), escaped)
+	}
+}
+
 func FuzzUnescape(f *testing.F) {
-	for _, seed := range []string{"", "=1", "'=1", "''=", "a;'-", " \"'@", "＠;", "\xff;+"} {
+	for _, seed := range unescapeSeeds {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, cell string) {
