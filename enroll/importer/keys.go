@@ -190,11 +190,37 @@ func macHash(algorithm string) func() hash.Hash {
 	return nil
 }
 
+// fit refuses a key of which no secret of the file has the MAC. Of what is decrypted only the last byte is known, so that one wrong key in
+// sixteen gives a MAC key: that would be told of each token as if it had been changed, and not of the file.
+func (k *keys) fit(packages []*node) error {
+	var wrong error
+	for _, p := range packages {
+		secret, err := p.one("Key", "Data", "Secret")
+		if err != nil || len(secret.all("EncryptedValue")) != 1 {
+			continue // is told of that token
+		}
+		if _, err := k.authentic(secret); !errors.Is(err, ErrWrongKey) {
+			return nil
+		}
+		wrong = ErrWrongKey
+	}
+	return wrong
+}
+
 // open gives what is in an element with an EncryptedValue and its ValueMAC.
 func (k *keys) open(n *node) ([]byte, error) {
 	if !k.encrypted {
 		return nil, errors.New("it is encrypted, and the file does not say how")
 	}
+	sealed, err := k.authentic(n)
+	if err != nil {
+		return nil, err
+	}
+	return k.decrypt(sealed)
+}
+
+// authentic gives the EncryptedValue of an element whose ValueMAC is right.
+func (k *keys) authentic(n *node) (*node, error) {
 	sealed, err := n.one("EncryptedValue")
 	if err != nil {
 		return nil, err
@@ -212,7 +238,7 @@ func (k *keys) open(n *node) ([]byte, error) {
 	if !hmac.Equal(mac.Sum(nil), given) {
 		return nil, ErrWrongKey
 	}
-	return k.decrypt(sealed)
+	return sealed, nil
 }
 
 // decrypt is AES-CBC as XML Encryption has it: the initialisation vector first, and the last byte says how many are filling.

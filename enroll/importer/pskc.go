@@ -50,6 +50,11 @@ func readPSKC(c *collector, r io.Reader) error {
 	if len(packages) == 0 {
 		return c.whole(errors.New("there is no key in it"))
 	}
+	if keys.encrypted {
+		if err := keys.fit(packages); err != nil {
+			return c.whole(err)
+		}
+	}
 	unused := map[string]bool{}
 	for serial := range c.options.Owners {
 		unused[serial] = true

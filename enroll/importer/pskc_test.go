@@ -94,9 +94,13 @@ func TestAnEncryptedFileThatWasChanged(t *testing.T) {
 		"half a MAC":              altered(t, 6, mac, "Su+NvtQfmvfJzF6b"),
 		"a shorter ciphertext":    altered(t, 6, cipherText, cipherText[:44]),
 	} {
-		file := read(t, PSKC, content, Options{User: "alice", Unlock: opens(figure6Key)})
-		if len(file.Users) > 0 || len(file.Wrong) != 1 || !errors.Is(file.Wrong[0], ErrWrongKey) {
-			t.Errorf("%s:\n%s", name, text(file))
+		if _, err := Read(PSKC, "file", strings.NewReader(content), Options{User: "alice", Unlock: opens(figure6Key)}); !errors.Is(err, ErrWrongKey) {
+			t.Errorf("%s: %v", name, err)
+		}
+		beside := strings.Replace(figure(t, 6), "</KeyContainer>", packageOf(t, content)+"</KeyContainer>", 1)
+		file := read(t, PSKC, beside, Options{User: "alice", Unlock: opens(figure6Key)})
+		if len(file.Users) != 1 || len(file.Wrong) != 1 || !errors.Is(file.Wrong[0], ErrWrongKey) {
+			t.Errorf("%s, beside one that was not changed:\n%s", name, text(file))
 		}
 	}
 	for name, test := range map[string]struct{ content, key, want string }{
@@ -119,6 +123,27 @@ func TestAnEncryptedFileThatWasChanged(t *testing.T) {
 	}
 	if _, err := Read(PSKC, "file", strings.NewReader(figure(t, 6)), Options{User: "alice"}); !errors.Is(err, ErrLocked) {
 		t.Errorf("without anybody to ask: %v", err)
+	}
+}
+
+// packageOf is the token of an example.
+func packageOf(t *testing.T, content string) string {
+	t.Helper()
+	begin, end := strings.Index(content, "<KeyPackage>"), strings.Index(content, "</KeyPackage>")
+	if begin < 0 || end < begin {
+		t.Fatal("there is no token")
+	}
+	return content[begin : end+len("</KeyPackage>")]
+}
+
+// Of a wrong key the file is told, whatever its key opens by chance.
+func TestAWrongKeyIsToldOfTheFile(t *testing.T) {
+	for n := range 256 {
+		key := fmt.Sprintf("%032x", n)
+		file, err := Read(PSKC, "file", strings.NewReader(figure(t, 6)), Options{User: "alice", Unlock: opens(key)})
+		if file != nil || !errors.Is(err, ErrWrongKey) {
+			t.Fatalf("the key %s: %v, %v", key, file, err)
+		}
 	}
 }
 
