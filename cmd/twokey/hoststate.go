@@ -146,6 +146,16 @@ func (s *hostState) lookAtPolicy(h *host, root bool) {
 		if found.LastGood {
 			s.problem(limited, "the last good policy is in force", found.Problem)
 		}
+		s.lookAtSigners(h)
+	}
+}
+
+// lookAtSigners names the provisioners for whom anybody can sign. A login passes them over, so that nobody finds out otherwise why a file of
+// theirs is refused.
+func (s *hostState) lookAtSigners(h *host) {
+	for _, signer := range secrets.BadSigners(h.policy.Provisioners) {
+		s.Problems = append(s.Problems, problem{limited, fmt.Sprintf("no file is accepted by %q of provisioners, for which anybody can sign", signer),
+			fmt.Sprintf("take it out of provisioners in %s; \"twokey key new-signer\" prints what belongs there", h.config)})
 	}
 }
 
