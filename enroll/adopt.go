@@ -144,7 +144,7 @@ func (u *Users) move(tx *state.Tx, a Account) error {
 			return err
 		}
 	}
-	if err := tx.EndBypasses(); err != nil {
+	if err := errors.Join(tx.EndBypasses(), tx.RemoveMessages()); err != nil {
 		return err
 	}
 	return u.removeSecrets(tx.User)

@@ -32,7 +32,11 @@ func (u *Users) Alter(a Account, c Alteration) error {
 		case len(c.Add) > 0 && tx.Restored:
 			return device.ErrRestored // it would open what is closed
 		}
+		was := phonesOf(record)
 		if err := c.change(record); err != nil {
+			return err
+		}
+		if err := u.settle(tx, was, record, false); err != nil {
 			return err
 		}
 		record.Serial = secrets.NextSerial(record.Serial, u.Now())
@@ -82,7 +86,7 @@ func (c Alteration) change(record *secrets.Record) error {
 	if c.Phone != nil && *c.Phone != record.Phone {
 		record.Phone, record.PhoneConfirmed = *c.Phone, false
 	}
-	return nil
+	return phoneNeeded(record)
 }
 
 // tell gives the state what it cannot know of a new device by the secret file.

@@ -70,8 +70,11 @@ func (u *Users) stillOpen(n *unfinished, a Account, code string) error {
 }
 
 // Finish is Commit for a draft of Begin: only if the unfinished enrolment still is this one (ErrEnded), so that of two exactly one wins.
-// The enrolment code is used up with it.
+// The enrolment code is used up with it. A draft of sms or push must be confirmed (ErrUnconfirmed): whoever enrols himself has to have the phone.
 func (u *Users) Finish(d *Draft) error {
+	if device.IsOutOfBand(d.Device.Method) && !d.confirmed {
+		return ErrUnconfirmed
+	}
 	return u.ending(d.Account.Name, func() error {
 		n, err := u.readUnfinished(d.Account.Name)
 		switch {
@@ -158,14 +161,20 @@ func (u *Users) openKept(k *kept, a Account) (*Draft, error) {
 		return nil, fmt.Errorf("%w: another draft's", errUnfinished)
 	}
 	d := &Draft{Account: a, Device: plain.Device, phone: plain.Phone, from: plain.From, RecoveryCodes: plain.Codes, consumed: plain.Device.Counter}
+	if device.IsOutOfBand(d.Device.Method) {
+		return d.withRecovery(plain)
+	}
 	if d.URI, err = factor.URI(d.Device.Label, d.Device.Issuer, device.Params(d.Device), d.Device.Counter); err != nil {
 		return nil, err
 	}
+	return d.withRecovery(plain)
+}
+
+func (d *Draft) withRecovery(plain keptDraft) (_ *Draft, err error) {
 	if len(plain.Codes) > 0 {
-		d.recovery, err = plain.recovery()
-	}
-	if err != nil {
-		return nil, err
+		if d.recovery, err = plain.recovery(); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
 }

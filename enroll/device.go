@@ -71,14 +71,6 @@ func wholeSeconds(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Second)
 }
 
-// SetPhone notes a user's telephone number, in the form of E.164 ("+" and 7 to 15 digits), or "" for none. It is not confirmed by that.
-func (u *Users) SetPhone(user, phone string) error {
-	return u.edit(user, func(r *secrets.Record) error {
-		r.Phone, r.PhoneConfirmed = phone, false
-		return nil
-	})
-}
-
 // find is the place of a device.
 func find(r *secrets.Record, name string) (int, error) {
 	i := slices.IndexFunc(r.Devices, func(d secrets.Device) bool { return d.Name == name })
@@ -99,7 +91,11 @@ func (u *Users) edit(user string, change func(*secrets.Record) error) error {
 		case record.Serial < tx.Serial:
 			return device.ErrRolledBack
 		}
+		was := phonesOf(record)
 		if err := change(record); err != nil {
+			return err
+		}
+		if err := u.settle(tx, was, record, false); err != nil {
 			return err
 		}
 		record.Serial = secrets.NextSerial(record.Serial, u.Now())

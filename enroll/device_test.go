@@ -85,7 +85,7 @@ func TestNothingIsAddedToOrTakenFromAnOldFile(t *testing.T) {
 	d, err := u.Draft(alice, adding("token"))
 	must(t, err)
 	for name, err := range map[string]error{"added": u.Commit(d), "removed": u.RemoveDevice("alice", "phone"), "renamed": u.RenameDevice("alice", "phone", "other"),
-		"ended": u.SetUntil("alice", "phone", time.Time{}), "numbered": u.SetPhone("alice", "")} {
+		"ended": u.SetUntil("alice", "phone", time.Time{}), "numbered": u.ChangePhone("alice", "", false)} {
 		if !errors.Is(err, device.ErrRolledBack) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -183,19 +183,19 @@ func TestADeviceExpiresAndItsUserStaysEnrolled(t *testing.T) {
 	}
 }
 
-func TestSetPhone(t *testing.T) {
+func TestChangePhone(t *testing.T) {
 	u, _ := scratch(t)
-	want(t, u.SetPhone("alice", "+442079460948"), ErrNotEnrolled)
+	want(t, u.ChangePhone("alice", "+442079460948", false), ErrNotEnrolled)
 	enrolled(t, u, alice, usual())
 	for _, number := range []string{"+442079460948", ""} {
-		must(t, u.SetPhone("alice", number))
+		must(t, u.ChangePhone("alice", number, false))
 		record, err := u.Secrets.Load("alice")
 		if err != nil || record.Phone != number || record.PhoneConfirmed {
 			t.Errorf("%q: %q, %v, %v", number, record.Phone, record.PhoneConfirmed, err)
 		}
 	}
 	for _, number := range []string{"0207", "+", "442079460948", "+44 20 7946 0948"} {
-		if err := u.SetPhone("alice", number); err == nil {
+		if err := u.ChangePhone("alice", number, false); err == nil {
 			t.Errorf("%q was taken", number)
 		}
 	}

@@ -19,6 +19,8 @@
 //   - MUST NOT take a user's last device away by the name of it, whatever happens at once (TestDevicesRemovedAtOnceLeaveOne).
 //   - MUST NOT build on a secret file that is older than one seen before (TestNothingIsAddedToOrTakenFromAnOldFile).
 //   - MUST end bypass codes with the devices (TestWhatEndsABypassCode).
+//   - MUST take a number for confirmed only when a code that was sent there has come back (TestANumberCountsWhenItsCodeHasComeBack).
+//   - MUST end what is open of a phone with the phone, the number and the user (TestWhatEndsWhatIsOpenOnAPhone).
 //   - MUST NOT keep a code in clear, nor a draft without the host key (TestNoCodeAndNoSecretStandsInClear).
 package enroll
 
@@ -108,24 +110,41 @@ type Draft struct {
 	confirmed     bool       // of sms and push: what was sent has come back
 }
 
+// codes is what the device makes its codes of, or what is sent to it.
+func (r *Request) codes() (factor.Params, error) {
+	p, size := r.Params, secretSize
+	if device.IsOutOfBand(string(p.Method)) {
+		size = secrets.PhoneSecret
+	}
+	if p.Secret == nil {
+		p.Secret = make([]byte, size)
+		if _, err := io.ReadFull(rand.Reader, p.Secret); err != nil {
+			return factor.Params{}, err
+		}
+	}
+	if device.IsOutOfBand(string(p.Method)) {
+		return p, r.checkPhone(p)
+	}
+	if err := p.Check(); err != nil && !(r.AllowShort && errors.Is(err, factor.ErrShortSecret)) {
+		return factor.Params{}, err
+	}
+	return p, nil
+}
+
 // secretSize is 160 bits, the length that RFC 4226 section 4 recommends and every app takes.
 const secretSize = 20
 
 // Draft makes a device without writing anything.
 func (u *Users) Draft(a Account, r Request) (*Draft, error) {
-	p := r.Params
-	if p.Secret == nil {
-		p.Secret = make([]byte, secretSize)
-		if _, err := io.ReadFull(rand.Reader, p.Secret); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.Check(); err != nil && !(r.AllowShort && errors.Is(err, factor.ErrShortSecret)) {
-		return nil, err
-	}
-	uri, err := factor.URI(r.Label, r.Issuer, p, r.Counter)
+	p, err := r.codes()
 	if err != nil {
 		return nil, err
+	}
+	uri := ""
+	if !device.IsOutOfBand(string(p.Method)) {
+		if uri, err = factor.URI(r.Label, r.Issuer, p, r.Counter); err != nil {
+			return nil, err
+		}
 	}
 	d := &Draft{Account: a, URI: uri, replace: r.Replace, add: r.Add, phone: r.Phone, by: r.By, from: r.From, consumed: r.Counter}
 	d.Device = secrets.Device{Name: r.Device, Method: string(p.Method), Secret: p.Secret, Digits: p.Digits, Period: p.Period,
@@ -169,8 +188,12 @@ func newRecovery(n int) (*secrets.Recovery, []string, error) {
 	return set, codes, nil
 }
 
-// Confirm reports whether the code is right for the draft, and uses it up: it is not good for a login any more.
+// Confirm reports whether the code is right for the draft, and uses it up: it is not good for a login any more. For a draft of sms it is
+// the code of Challenge; for one of push there is none.
 func (u *Users) Confirm(d *Draft, answer string, discrepancy int) bool {
+	if device.IsOutOfBand(d.Device.Method) {
+		return d.answer(answer, u.Now())
+	}
 	p, typed := device.Params(d.Device), factor.ParseAnswer(answer)
 	if typed.Kind != factor.Digits {
 		return false
@@ -228,7 +251,11 @@ func (u *Users) commit(tx *state.Tx, d *Draft) error {
 	if err != nil {
 		return err
 	}
+	was := phonesOf(record)
 	if err := d.putInto(record); err != nil {
+		return err
+	}
+	if err := u.settle(tx, was, record, d.replace); err != nil {
 		return err
 	}
 	record.Serial = secrets.NextSerial(max(record.Serial, tx.Serial), u.Now())
@@ -261,6 +288,8 @@ func (d *Draft) putInto(record *secrets.Record) error {
 			return ErrSameSecret
 		case d.add && old.Name == d.Device.Name:
 			return ErrDeviceName
+		case d.add && old.Method == d.Device.Method && device.IsOutOfBand(old.Method):
+			return ErrSamePhone
 		}
 	}
 	if d.add && len(record.Devices) >= secrets.MaxDevices {
@@ -275,6 +304,9 @@ func (d *Draft) putInto(record *secrets.Record) error {
 	}
 	if d.phone != "" && d.phone != record.Phone {
 		record.Phone, record.PhoneConfirmed = d.phone, false
+	}
+	if d.confirmed && d.Device.Method == device.SMS {
+		record.PhoneConfirmed = true
 	}
 	return nil
 }

@@ -1,13 +1,19 @@
 package enroll
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"slices"
 	"time"
 
 	"twokey/device"
 	"twokey/factor"
+	"twokey/secrets"
+	"twokey/state"
 )
 
 // A number counts only when a code that was sent to it has come back: whoever mistypes it, or names another's, would have the codes of
@@ -20,7 +26,8 @@ const challengeTries = 3
 var (
 	ErrNoPhone     = errors.New("no telephone number to which texts could be sent")
 	ErrUnconfirmed = errors.New("nothing that was sent to the phone has come back")
-	ErrNotOfPhone  = errors.New("nothing is sent to a device of this method")
+	ErrNotOfPhone  = errors.New("nothing that has to come back is sent to a device of this method")
+	ErrSamePhone   = errors.New("the user has a device of this method: no user has two of sms, or two of push")
 )
 
 // challenge is the code that was sent to the number of a draft.
@@ -79,9 +86,93 @@ func (d *Draft) ConfirmPush() error {
 func (d *Draft) Confirmed() bool { return d.confirmed }
 
 // TakeText takes one text to an account from the caps of the user and of the host (1 to 10000 in an hour), before a code is sent for a
-// draft: *state.LimitError, state.ErrHostLimit. It also counts for who has no device yet, and so for who begins again and again.
-func (u *Users) TakeText(a Account, perHour int) error { return nil }
+// draft: *state.LimitError, state.ErrHostLimit. Of who has no state yet it is kept with his unfinished enrolment.
+//
+// Attack: begin to enrol again and again, with numbers at the other end of the world, at the owner's cost.
+func (u *Users) TakeText(a Account, perHour int) error {
+	err := u.State.Update(a.Name, func(tx *state.Tx) error {
+		m, err := tx.Messages(u.Now())
+		if err != nil {
+			return err
+		}
+		if err := m.TakeText(u.State, u.Now(), perHour); err != nil {
+			return err
+		}
+		return tx.SaveMessages(m)
+	})
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var refused error
+	err = u.change(a, func(n *unfinished) error {
+		m := state.Messages{Texts: n.texts}
+		refused = m.TakeText(u.State, u.Now(), perHour)
+		n.texts = m.Texts
+		return nil
+	})
+	return cmp.Or(err, refused)
+}
 
 // ChangePhone gives a user another telephone number, in the form of E.164 ("+" and 7 to 15 digits), or "" for none (ErrNoPhone for who has
 // a device of sms). Confirmed is for a number to which a code was sent that has come back (see Challenge). What was open of the old one ends.
-func (u *Users) ChangePhone(user, number string, confirmed bool) error { return nil }
+func (u *Users) ChangePhone(user, number string, confirmed bool) error {
+	return u.edit(user, func(r *secrets.Record) error {
+		r.Phone, r.PhoneConfirmed = number, confirmed && number != ""
+		return phoneNeeded(r)
+	})
+}
+
+// phoneNeeded is ErrNoPhone for a record whose texts would go nowhere.
+func phoneNeeded(r *secrets.Record) error {
+	if r.Phone == "" && slices.ContainsFunc(r.Devices, func(d secrets.Device) bool { return d.Method == device.SMS }) {
+		return ErrNoPhone
+	}
+	return nil
+}
+
+// checkPhone is for a request of sms or push.
+func (r *Request) checkPhone(p factor.Params) error {
+	switch {
+	case p.Method == device.SMS && r.Phone == "":
+		return ErrNoPhone
+	case len(p.Secret) != secrets.PhoneSecret:
+		return fmt.Errorf("secret of %d bytes, want %d for %s", len(p.Secret), secrets.PhoneSecret, p.Method)
+	case p.Digits != 0 || p.Period != 0 || p.Algorithm != "" || r.Counter != 0:
+		return fmt.Errorf("%s has no digits, period, algorithm or counter", p.Method)
+	}
+	return nil
+}
+
+// phones is to what a user is sent something.
+type phones struct {
+	number    string
+	sms, push secrets.ID
+}
+
+func phonesOf(r *secrets.Record) phones {
+	p := phones{number: r.Phone}
+	for _, d := range r.Devices {
+		switch d.Method {
+		case device.SMS:
+			p.sms = d.ID
+		case device.Push:
+			p.push = d.ID
+		}
+	}
+	return p
+}
+
+// settle is called before a record takes the place of one with other phones: what was sent to those ends, and for new ones there is room to
+// write. It ends first: killed in between, a user has to ask for another code.
+func (u *Users) settle(tx *state.Tx, was phones, record *secrets.Record, replaced bool) error {
+	now := phonesOf(record)
+	if now != was || replaced {
+		if err := tx.EndMessages(u.Now()); err != nil {
+			return err
+		}
+	}
+	if now.sms == (secrets.ID{}) && now.push == (secrets.ID{}) {
+		return nil
+	}
+	return tx.PrepareMessages()
+}

@@ -47,7 +47,7 @@ func (u *Users) end(user string, mustEnroll bool) error {
 // endDevices is what happens under the lock. The user id is freed last: before that, an account of another name is not taken for
 // somebody who never enrolled.
 func (u *Users) endDevices(tx *state.Tx, mustEnroll bool) error {
-	if err := tx.EndBypasses(); err != nil {
+	if err := errors.Join(tx.EndBypasses(), u.endMessages(tx, mustEnroll)); err != nil {
 		return err
 	}
 	tx.Serial = u.serialBehind(tx.Serial, tx.User)
@@ -64,6 +64,14 @@ func (u *Users) endDevices(tx *state.Tx, mustEnroll bool) error {
 		return nil
 	}
 	return u.unbindFrom(tx.UID, tx.User)
+}
+
+// endMessages ends what is open on the user's phones. Who is reset may be back in a minute: what he was sent still counts.
+func (u *Users) endMessages(tx *state.Tx, stays bool) error {
+	if stays {
+		return tx.EndMessages(u.Now())
+	}
+	return tx.RemoveMessages()
 }
 
 func (u *Users) removeSecrets(user string) error {

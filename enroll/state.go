@@ -61,7 +61,7 @@ func (u *Users) dropUnused(tx *state.Tx) error {
 	if err != nil || enrolled || tx.Serial != 0 || tx.MustEnroll {
 		return err
 	}
-	return errors.Join(u.unbindFrom(tx.UID, tx.User), u.State.Remove(tx.User))
+	return errors.Join(tx.RemoveMessages(), u.unbindFrom(tx.UID, tx.User), u.State.Remove(tx.User))
 }
 
 // otherOwner is the name to which the account's user id is bound, when it is not the account's, and whether anything depends on it:

@@ -21,7 +21,7 @@ func TestNothingIsChangedForSomebodyWhoseProofIsOfBefore(t *testing.T) {
 		"a name":        func(u *Users) error { return u.RenameDevice("alice", "phone", "other") },
 		"an end":        func(u *Users) error { return u.SetUntil("alice", "phone", u.Now().AddDate(1, 0, 0)) },
 		"a removal":     func(u *Users) error { return u.RemoveDevice("alice", "laptop") },
-		"a number":      func(u *Users) error { return u.SetPhone("alice", "+442079460958") },
+		"a number":      func(u *Users) error { return u.ChangePhone("alice", "+442079460958", false) },
 		"the throttle":  func(u *Users) error { return u.Unlock("alice") },
 		"bypass codes":  func(u *Users) error { _, _, err := u.NewBypass("alice", Bypass{}); return err },
 		"known sources": func(u *Users) error { _, _, err := u.Forget("alice"); return err },

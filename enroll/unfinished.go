@@ -23,6 +23,7 @@ type unfinished struct {
 	draft   *kept
 	waiting []Announcement
 	lacking []lacking
+	texts   []time.Time // that were sent to numbers which were to be enrolled, the oldest first
 }
 
 // codeHash is what is kept of an enrolment code, or of a bypass code that is made.
@@ -46,7 +47,7 @@ type lacking struct {
 }
 
 func (n *unfinished) empty() bool {
-	return n.code == nil && n.draft == nil && len(n.waiting) == 0 && len(n.lacking) == 0
+	return n.code == nil && n.draft == nil && len(n.waiting) == 0 && len(n.lacking) == 0 && len(n.texts) == 0
 }
 
 // folder opens the folder of unfinished enrolments; fs.ErrNotExist when there never was one.

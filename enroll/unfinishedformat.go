@@ -25,6 +25,7 @@ import (
 //	0x05  announcement  repeats, at most 4: process and its start (4 and 8 bytes), its parent and its start, time, whether the
 //	                    password was right before it (1 byte: 1, or 0), service (text of at most 64 bytes)
 //	0x06  lacking       repeats, at most 8: since when (time), a service whose PAM stack has no account line of ours (text of at most 64 bytes)
+//	0x07  texts         may be missing: times at which texts were sent for the enrolment of a number, 1 to 10, the oldest first
 //
 // # Example
 //
@@ -46,6 +47,7 @@ const (
 	tagDraft
 	tagAnnouncement
 	tagLacking
+	tagTexts
 )
 
 const (
@@ -54,6 +56,7 @@ const (
 	maxSealed  = 2560 // bytes
 	maxWaiting = 4
 	maxLacking = 8
+	maxTexts   = 10
 	stampSize  = 6
 )
 
@@ -79,6 +82,13 @@ func (n *unfinished) encode() ([]byte, error) {
 	}
 	for _, l := range n.lacking {
 		b = appendSection(b, tagLacking, appendText(appendStamp(nil, l.since), l.service))
+	}
+	if len(n.texts) > 0 {
+		var content []byte
+		for _, sent := range n.texts {
+			content = appendStamp(content, sent)
+		}
+		b = appendSection(b, tagTexts, content)
 	}
 	if _, err := decodeUnfinished(b); err != nil {
 		return nil, err
@@ -116,8 +126,8 @@ func decodeUnfinished(b []byte) (*unfinished, error) {
 			return nil, errUnfinished
 		}
 		tag, size := b[0], int(binary.BigEndian.Uint16(b[1:]))
-		repeats := tag == last && tag >= tagAnnouncement
-		if size > len(b)-3 || tag <= last && !repeats || tag > tagLacking || last < tagUID && tag != last+1 {
+		repeats := tag == last && (tag == tagAnnouncement || tag == tagLacking)
+		if size > len(b)-3 || tag <= last && !repeats || tag > tagTexts || last < tagUID && tag != last+1 {
 			return nil, errUnfinished
 		}
 		r := reader{b: b[3 : 3+size]}
@@ -153,6 +163,11 @@ func (n *unfinished) read(tag byte, r *reader) {
 	case tagLacking:
 		n.lacking = append(n.lacking, lacking{since: r.time(), service: r.text()})
 		r.must(len(n.lacking) <= maxLacking)
+	case tagTexts:
+		r.must(len(r.b) > 0 && len(r.b) <= maxTexts*stampSize)
+		for len(r.b) > 0 && !r.bad {
+			n.texts = append(n.texts, r.time())
+		}
 	}
 }
 

@@ -101,10 +101,11 @@ func (p *OpenPush) open(now time.Time) bool {
 	return err == nil && running == p.Process
 }
 
-// at leaves out what is over at a time, and brings back what a clock has put ahead of it.
-func (m *Messages) at(now time.Time) {
+// at leaves out what is over at a time, and brings back what a clock has put ahead of it; it reports whether that was far ahead.
+func (m *Messages) at(now time.Time) (ahead bool) {
 	var texts []time.Time
 	for _, sent := range m.Texts {
+		ahead = ahead || sent.After(now.Add(clockSlack))
 		if sent.After(now) {
 			sent = now
 		}
@@ -122,12 +123,28 @@ func (m *Messages) at(now time.Time) {
 	m.Shut = slices.DeleteFunc(m.Shut, func(s ShutSource) bool { return !now.Before(s.Until) })
 	for i := range m.Shut {
 		if longest := now.Add(PushShut); m.Shut[i].Until.After(longest) {
+			ahead = ahead || m.Shut[i].Until.After(longest.Add(clockSlack))
 			m.Shut[i].Until = longest
 		}
 	}
 	if m.Answered != nil && now.Sub(m.Answered.Time).Abs() >= AnsweredFor {
 		m.Answered = nil
 	}
+	return ahead
+}
+
+// TakeText takes one text from the caps of the user (*LimitError) and of the host (see Store.TakeText), for a text whose code is kept
+// elsewhere: that of an enrolment.
+func (m *Messages) TakeText(s *Store, now time.Time, perHour int) error {
+	m.at(now)
+	if err := m.MayText(now); err != nil {
+		return err
+	}
+	if err := s.TakeText(now, perHour); err != nil {
+		return err
+	}
+	m.noteText(now)
+	return nil
 }
 
 // MayText is nil when one more text may be sent to the user, and else a *LimitError.
@@ -153,12 +170,11 @@ func (m *Messages) MayText(now time.Time) error {
 // AddText notes a text that is about to be sent, with its code, which ends the one before. It allows TextTries answers.
 func (m *Messages) AddText(code TextCode, now time.Time) {
 	code.Left, code.Source = TextTries, SourceKey(code.Source)
-	m.NoteText(now)
+	m.noteText(now)
 	m.Code = &code
 }
 
-// NoteText notes a text that is about to be sent whose code is kept elsewhere: that of an enrolment.
-func (m *Messages) NoteText(now time.Time) {
+func (m *Messages) noteText(now time.Time) {
 	m.Texts = append(m.Texts, now)
 	m.Texts = m.Texts[max(0, len(m.Texts)-maxTexts):]
 }

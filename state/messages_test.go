@@ -202,12 +202,13 @@ func TestAClockThatIsSetBackGivesNoMoreTexts(t *testing.T) {
 	for range 3 {
 		must(t, text(s, 1, noon))
 	}
-	for _, back := range []time.Duration{time.Second, time.Hour, 30 * time.Hour, 24 * 365 * time.Hour} {
+	for _, back := range []time.Duration{time.Second, time.Hour, 30 * time.Hour, 24 * 365 * time.Hour} { // one behind the other
 		var limit *LimitError
 		if err := text(s, 1, noon.Add(-back)); !errors.As(err, &limit) || limit.Next != noon.Add(15*time.Minute-back) {
 			t.Errorf("%v back: %v, want a quarter of an hour from then on", back, err)
 		}
 	}
+	wantErr(t, "a quarter of an hour later", text(s, 1, noon.Add(15*time.Minute-24*365*time.Hour)), nil)
 }
 
 func TestTheLimitNamesWhenTheNextTextMayBeSent(t *testing.T) {

@@ -15,8 +15,20 @@ const (
 	messagesFolder = "/messages"
 )
 
-// Messages is what is open and counts at a time; empty, and not nil, for a user of whom there is nothing.
-func (t *Tx) Messages(now time.Time) (*Messages, error) { return t.store.Messages(t.User, now) }
+// Messages is what is open and counts at a time; empty, and not nil, for a user of whom there is nothing. What a clock has put far ahead is
+// written anew: it would else count as of now until the clock is there again.
+func (t *Tx) Messages(now time.Time) (*Messages, error) {
+	m, err := t.store.readMessages(t.User)
+	if err != nil {
+		return nil, err
+	}
+	if m.at(now) {
+		if err := t.SaveMessages(m); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
 
 // Messages is that of Tx for showing: decisions belong into Update.
 func (s *Store) Messages(user string, now time.Time) (*Messages, error) {
@@ -78,8 +90,13 @@ func (t *Tx) SaveMessages(m *Messages) error {
 }
 
 // PrepareMessages makes the files that are written in place when a message is sent, if they are missing: on a full disk they could not be
-// made.
+// made. A file that cannot be read any more is made anew.
 func (t *Tx) PrepareMessages() error {
+	if _, err := t.store.readMessages(t.User); IsDamaged(err) {
+		if err := t.RemoveMessages(); err != nil {
+			return err
+		}
+	}
 	there, err := t.hasMessages()
 	if err == nil && !there {
 		err = t.SaveMessages(&Messages{})

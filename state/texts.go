@@ -52,11 +52,21 @@ func (s *Store) TakeText(now time.Time, perHour int) error {
 		if err != nil {
 			return err
 		}
+		ahead := len(all) > 0 && all[len(all)-1].piece > pieceOf(now.Add(clockSlack))
 		all = textsAt(all, now)
-		if sum(all, now, textsHour) >= min(perHour, perHourMax) {
+		full := sum(all, now, textsHour) >= min(perHour, perHourMax)
+		switch {
+		case full && !ahead:
 			return ErrHostLimit
+		case !full:
+			all = oneMore(all, now)
 		}
-		return errors.Join(file.Write(encodeTexts(oneMore(all, now))), file.Sync())
+		// Also when it is full: what a clock has put ahead would else count as of now until the clock is there again.
+		err = errors.Join(file.Write(encodeTexts(all)), file.Sync())
+		if full {
+			err = errors.Join(ErrHostLimit, err)
+		}
+		return err
 	})
 }
 

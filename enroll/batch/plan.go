@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sync"
 	"time"
 
 	"twokey/audit"
@@ -16,7 +17,7 @@ import (
 	"twokey/state"
 )
 
-// Job makes users what a file says. It plans for one goroutine at a time.
+// Job makes users what a file says. Several goroutines may plan with it.
 type Job struct {
 	Users      *enroll.Users
 	Usual      Usual
@@ -24,6 +25,7 @@ type Job struct {
 	AllowShort bool
 	Lookup     func(name string) (enroll.Account, error) // of the name service; a user whom it does not know is an error
 
+	lock  sync.Mutex // of usual and last
 	usual *Device
 	last  described
 }
@@ -306,6 +308,8 @@ func (j *Job) noteNew(p *Plan, d *Device, old string) error {
 
 // usualDevice is one for all who have no wish.
 func (j *Job) usualDevice() *Device {
+	j.lock.Lock()
+	defer j.lock.Unlock()
 	if j.usual == nil {
 		j.usual = &Device{Name: UsualDevice}
 	}
@@ -323,6 +327,8 @@ type described struct {
 }
 
 func (j *Job) describe(name string, p factor.Params) string {
+	j.lock.Lock()
+	defer j.lock.Unlock()
 	last := &j.last
 	if last.text == "" || last.name != name || last.method != p.Method || last.digits != p.Digits || last.period != p.Period || last.algorithm != p.Algorithm {
 		*last = described{name, p.Method, p.Digits, p.Period, p.Algorithm, describe(name, p)}

@@ -12,7 +12,7 @@ import (
 
 // atOnce is how many users are carried out together: enough that waiting for the disk costs little, few enough that what is lost by a
 // kill, and the memory for it, stay small.
-const atOnce = 1000
+const atOnce = 2000
 
 // Steps are what the caller does around each of these many plans.
 type Steps struct {
