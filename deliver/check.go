@@ -124,7 +124,7 @@ func (p *Push) wrongNtfy() string {
 		switch {
 		case b.Label == "" || !line(b.Label, 40):
 			return "push.buttons: label"
-		case b.Body == "" || !ascii(b.Body, 128) || again:
+		case b.Body == "" || !ascii(b.Body, 128) || strings.TrimSpace(b.Body) != b.Body || again:
 			return "push.buttons: body"
 		case b.Means != StateAllow && b.Means != StateDeny && b.Means != StateWrong:
 			return "push.buttons: means"

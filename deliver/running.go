@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"twokey/internal/localfiles"
 )
@@ -83,42 +86,68 @@ func (r *Running) hand(line []byte) error {
 		return err
 	}
 	_, err := r.stdin.Write(line)
+	if errors.Is(err, syscall.EPIPE) {
+		return nil // it is gone already: Next says so, or what it said before
+	}
 	return err
 }
 
 func start(helper string, uid, gid uint32) (*Running, error) {
-	var child, ours []*os.File
-	drop := func(files []*os.File) {
-		for _, f := range files {
-			f.Close() // a pipe that nothing was written to
+	r := new(Running)
+	child, err := r.pipes()
+	defer closeAll(child)
+	if err == nil {
+		err = closeOthers()
+	}
+	if err == nil {
+		r.process, err = os.StartProcess(helper, []string{helper}, &os.ProcAttr{
+			Dir:   "/",
+			Env:   []string{},
+			Files: child,
+			Sys: &syscall.SysProcAttr{
+				Setsid:     true, // no terminal, and a process group that can be killed as one
+				Credential: &syscall.Credential{Uid: uid, Gid: gid, Groups: []uint32{}},
+			},
+		})
+	}
+	if err != nil {
+		closeAll([]*os.File{r.stdin, r.stdout})
+		return nil, err
+	}
+	return r, nil
+}
+
+// pipes opens what stands between the two, and gives the child's ends as its descriptors 0, 1 and 2; also with an error, to be closed.
+func (r *Running) pipes() ([]*os.File, error) {
+	child := make([]*os.File, 3)
+	var err error
+	if child[0], r.stdin, err = os.Pipe(); err != nil {
+		return child, err
+	}
+	if r.stdout, child[1], err = os.Pipe(); err != nil {
+		return child, err
+	}
+	child[2], err = os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	return child, err
+}
+
+// closeAll closes what was opened and not written to.
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close() // nothing was written that could be lost
 		}
 	}
-	defer func() { drop(child) }()
-	in, stdin, err := os.Pipe()
-	if err != nil {
-		return nil, err
+}
+
+// closeOthers keeps descriptors from twokey-notify that this process has not opened itself: a shell or a service may have left some open. Kernels
+// before 5.11 cannot; the module closes all before it starts a login's helper.
+func closeOthers() error {
+	err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) {
+		return nil
 	}
-	child, ours = append(child, in), append(ours, stdin)
-	stdout, out, err := os.Pipe()
-	if err != nil {
-		drop(ours)
-		return nil, err
-	}
-	child, ours = append(child, out), append(ours, stdout)
-	process, err := os.StartProcess(helper, []string{helper}, &os.ProcAttr{
-		Dir:   "/",
-		Env:   []string{},
-		Files: []*os.File{in, out, nil},
-		Sys: &syscall.SysProcAttr{
-			Setsid:     true, // no terminal, and a process group that can be killed as one
-			Credential: &syscall.Credential{Uid: uid, Gid: gid, Groups: []uint32{}},
-		},
-	})
-	if err != nil {
-		drop(ours)
-		return nil, err
-	}
-	return &Running{process: process, stdin: stdin, stdout: stdout}, nil
+	return err
 }
 
 // Next gives the next answer, waiting for it until then. ErrNotYet: nothing has come, and Next may be called again. io.EOF: the last one has
