@@ -61,8 +61,8 @@ func listAction(c *cli.Context, ui *ui) error {
 }
 
 // listGarbage is how much garbage, in percent of what is kept, list lets lie: it keeps all users, a hundred thousand of them in about
-// 150 MB, and would else take twice that.
-const listGarbage = 30
+// 100 MB, and would else take twice that.
+const listGarbage = 50
 
 // filter keeps whoever all of its conditions hold for.
 type filter struct {

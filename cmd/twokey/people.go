@@ -48,9 +48,9 @@ func (h *host) person(u *enroll.Users, name string) (person, error) {
 // readPerson is what the name service and the files say.
 func readPerson(directory *sysuser.Directory, u *enroll.Users, name string, enrolled func(name string) (bool, error)) (person, error) {
 	p := person{name: name, directory: directory}
-	found, err := directory.Lookup(name)
+	found, err := directory.Find(name)
 	if err == nil {
-		p.name, p.account = found.Name, &found
+		p.name, p.account = found.Name, found
 	} else if !errors.Is(err, sysuser.ErrUnknown) {
 		return person{}, err
 	}

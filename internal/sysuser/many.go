@@ -7,7 +7,7 @@ const few = 64
 
 // Directory looks up many users.
 type Directory struct {
-	listed map[string]Account
+	listed map[string]*Account
 	lock   sync.Mutex // of groups
 	groups map[string]*membership
 }
@@ -27,19 +27,32 @@ func NewDirectory(questions int) (*Directory, error) {
 
 // DirectoryOf answers questions about the accounts that [All] has listed, and about others.
 func DirectoryOf(all []Account) *Directory {
-	d := &Directory{listed: make(map[string]Account, len(all))}
-	for _, account := range all {
-		d.listed[account.Name] = account
+	d := &Directory{listed: make(map[string]*Account, len(all))}
+	for i := range all {
+		d.listed[all[i].Name] = &all[i]
 	}
 	return d
 }
 
 // Lookup is the package's Lookup. Who is not in the list is asked for by name: a directory service need not list whom it knows.
 func (d *Directory) Lookup(name string) (Account, error) {
-	if account, listed := d.listed[name]; listed {
+	found, err := d.Find(name)
+	if err != nil {
+		return Account{}, err
+	}
+	return *found, nil
+}
+
+// Find is Lookup without a copy of what is in the list: nobody may change it.
+func (d *Directory) Find(name string) (*Account, error) {
+	if account := d.listed[name]; account != nil {
 		return account, nil
 	}
-	return Lookup(name)
+	found, err := Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	return &found, nil
 }
 
 // GroupID is the number of a group. One that does not exist is ErrUnknown.
