@@ -142,6 +142,7 @@ var phoneRefusals = []refusal{
 	{"duo's host of somebody else", duoHost + "api-1a2b3c4d.duosecurity.com.example.org}\n", 2, 98, "want a name such as api-1a2b3c4d.duosecurity.com, in small letters and without https://"},
 	{"duo's host as an address", duoHost + "'https://api-1a2b3c4d.duosecurity.com'}\n", 2, 98, "without https://"},
 	{"duo's host in capitals", duoHost + "api-1A2B3C4D.duosecurity.com}\n", 2, 98, "in small letters"},
+	{"duo's host without its domain", duoHost + "api-1a2b3c4d}\n", 2, 98, "want a name such as"},
 	{"duo's host without api", duoHost + "admin-1a2b3c4d.duosecurity.com}\n", 2, 98, "want a name such as"},
 	{"duo's host without a name", duoHost + "api-.duosecurity.com}\n", 2, 98, "want a name such as"},
 	{"duo's host with a dot", duoHost + "api-1.2.duosecurity.com}\n", 2, 98, "want a name such as"},
