@@ -133,6 +133,9 @@ func outOfBand(id byte, method string) secrets.Device {
 	return secrets.Device{ID: secrets.ID{id}, Name: "my " + method, Method: method, Secret: slices.Repeat([]byte{id}, 32), Created: noon.Add(-time.Hour)}
 }
 
+// types lets the person give these answers, each to a question that he has read.
+func (w *world) types(answers ...any) { w.reads = append([]any{}, answers...) }
+
 // readAnswer is the person's answer to a question that he has read.
 func (w *world) readAnswer(question string) ([]byte, wire.NoAnswer, error) {
 	if len(w.reads) == 0 {

@@ -1,11 +1,13 @@
 package pamhook
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -55,12 +57,14 @@ type world struct {
 	process int32 // added to the number of the application's
 	hello   wire.Hello
 
-	enrol enrolments
-	phone *phone // of alice; nil: nothing can be sent
-	reads []any  // the answers to questions that were read: a string, or a function of the question; after the last one the person has gone
-	gone  bool   // the client has gone
-	waits func() // what happens while something is waited for
-	quiet []int  // for how many seconds the module was told to wait
+	enrol               enrolments
+	phone               *phone  // of alice; nil: nothing can be sent
+	reads               []any   // the answers to questions that were read: a string, or a function of the question; after the last one the person has gone
+	application, parent proc.ID // zero: some
+	own                 bool    // the application belongs to the user
+	gone                bool    // the client has gone
+	waits               func()  // what happens while something is waited for
+	quiet               []int   // for how many seconds the module was told to wait
 
 	script []string // the answers, in their order; after the last one the person has gone
 	texts  []string // all that the person saw, in its order
@@ -127,6 +131,9 @@ func (w *world) reset() {
 		if err := w.states.Remove(user); !errors.Is(err, fs.ErrNotExist) {
 			must(w.t, err)
 		}
+	}
+	for _, sent := range []string{"messages", "texts", "bypass"} {
+		must(w.t, os.RemoveAll(filepath.Join(w.states.Data(), sent)))
 	}
 	must(w.t, w.states.New(&state.State{User: "alice", UID: aliceUID}))
 	must(w.t, w.states.Bind(aliceUID, "alice"))
@@ -243,7 +250,7 @@ func (w *world) host() *Host {
 		Warn:        func(message string) { w.warnings = append(w.warnings, message) },
 		Now:         func() time.Time { return w.now },
 		Sleep:       w.sleep,
-		Application: proc.ID{PID: 200 + w.process, Start: 2}, Parent: proc.ID{PID: 100, Start: 1}, Self: w.self(), End: w.end,
+		Application: cmp.Or(w.application, proc.ID{PID: 200 + w.process, Start: 2}), Parent: cmp.Or(w.parent, proc.ID{PID: 100, Start: 1}), Self: w.self(), End: w.end, Own: w.own,
 		Gone: func() bool { return w.gone },
 	}
 }
