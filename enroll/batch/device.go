@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"twokey/device"
 	"twokey/enroll"
 	"twokey/factor"
 	"twokey/secrets"
@@ -25,20 +26,7 @@ type Usual struct {
 
 // Request is what the device is made from. AllowShort lets a given secret of 10 to 15 bytes through.
 func (d *Device) Request(user string, usual Usual) enroll.Request {
-	p := factor.Params{Method: d.Method, Secret: d.Secret, Digits: d.Digits, Period: d.Period, Algorithm: d.Algorithm}
-	if p.Method == "" {
-		p.Method = usual.Params.Method
-	}
-	if p.Digits == 0 {
-		p.Digits = usual.Params.Digits
-	}
-	if p.Period == 0 && p.Method == factor.TOTP {
-		p.Period = usual.Params.Period
-	}
-	if p.Algorithm == "" {
-		p.Algorithm = usual.Params.Algorithm
-	}
-	r := enroll.Request{Device: d.Name, Params: p, Issuer: d.Issuer, Label: d.Label}
+	r := enroll.Request{Device: d.Name, Params: d.params(usual.Params), Issuer: d.Issuer, Label: d.Label}
 	if r.Issuer == "" {
 		r.Issuer = usual.Issuer
 	}
@@ -50,6 +38,50 @@ func (d *Device) Request(user string, usual Usual) enroll.Request {
 	}
 	return r
 }
+
+// params is what the device makes its codes of; nothing but the method, where it makes none.
+func (d *Device) params(usual factor.Params) factor.Params {
+	p := factor.Params{Method: d.Method, Secret: d.Secret, Digits: d.Digits, Period: d.Period, Algorithm: d.Algorithm}
+	if d.sent() {
+		return p
+	}
+	if p.Method == "" {
+		p.Method = usual.Method
+	}
+	if p.Digits == 0 {
+		p.Digits = usual.Digits
+	}
+	if p.Period == 0 && p.Method == factor.TOTP {
+		p.Period = usual.Period
+	}
+	if p.Algorithm == "" {
+		p.Algorithm = usual.Algorithm
+	}
+	return p
+}
+
+// sent reports whether something is sent to the device.
+func (d *Device) sent() bool { return device.IsOutOfBand(string(d.Method)) }
+
+// CheckRequest checks what a device is to be made of, before anything is made of it. AllowShort lets a given secret of 10 to 15 bytes through.
+func CheckRequest(r enroll.Request, allowShort bool) error {
+	if device.IsOutOfBand(string(r.Params.Method)) {
+		if r.Params.Method == device.SMS && r.Phone == "" {
+			return errNoPhone
+		}
+		return nil
+	}
+	if r.Params.Secret == nil {
+		r.Params.Secret = make([]byte, factor.MinSecret)
+	}
+	if err := r.Params.Check(); err != nil && !(allowShort && errors.Is(err, factor.ErrShortSecret)) {
+		return err
+	}
+	_, err := factor.URI(r.Label, r.Issuer, r.Params, r.Counter)
+	return err
+}
+
+var errNoPhone = fmt.Errorf("%w: give phone", enroll.ErrNoPhone)
 
 // check looks at what several fields say together.
 func (d *Device) check() error {
@@ -65,6 +97,8 @@ func (d *Device) together() error {
 	switch {
 	case d.Absent && given:
 		return errors.New("present is false, so nothing else can be given")
+	case d.sent() && (d.Digits != 0 || d.Period != 0 || d.Algorithm != "" || d.Secret != nil || d.Counter != nil):
+		return fmt.Errorf("%s makes no codes: no secret, digits, period, algorithm or counter can be given", d.Method)
 	case d.Method == factor.HOTP && d.Period != 0:
 		return errors.New("hotp has no period")
 	case d.Method != factor.HOTP && d.Counter != nil:

@@ -43,7 +43,8 @@
 //	name       1 to 32 bytes of printable UTF-8; phone if it is not given
 //	present    true or false
 //	secret     base32, of 16 to 128 bytes, with --allow-short from 10 bytes on; with spaces, hyphens or padding, in any case
-//	method     totp or hotp
+//	method     totp or hotp; sms or push, to which codes or requests are sent: of each a user has one, sms needs his phone, and neither
+//	           has any of the next four, nor a secret
 //	digits     4 to 12
 //	period     10 to 300 seconds: 30s or 30; not for hotp
 //	algorithm  SHA1, SHA256 or SHA512, in any spelling of these

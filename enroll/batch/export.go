@@ -3,6 +3,7 @@ package batch
 import (
 	"fmt"
 
+	"twokey/device"
 	"twokey/enroll"
 	"twokey/factor"
 	"twokey/secrets"
@@ -35,7 +36,7 @@ func exportDevice(d secrets.Device, st *state.State, withSecret bool) Device {
 	if !d.Until.IsZero() {
 		e.Until = &d.Until
 	}
-	if !withSecret {
+	if !withSecret || device.IsOutOfBand(d.Method) { // a row of theirs cannot give one: it is in nobody's app
 		return e
 	}
 	e.Secret = d.Secret

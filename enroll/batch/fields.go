@@ -66,8 +66,8 @@ func (d *Device) set(field, text string, o Options) (known bool, err error) {
 	case "secret":
 		d.Secret, err = secret(text, o.AllowShort)
 	case "method":
-		if d.Method = factor.Method(text); d.Method != factor.TOTP && d.Method != factor.HOTP {
-			err = fmt.Errorf("want totp or hotp, not %s", shown(text))
+		if d.Method = factor.Method(text); d.Method != factor.TOTP && d.Method != factor.HOTP && !d.sent() {
+			err = fmt.Errorf("want totp, hotp, sms or push, not %s", shown(text))
 		}
 	case "digits":
 		d.Digits, err = number(text, factor.MinDigits, factor.MaxDigits)

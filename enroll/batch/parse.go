@@ -6,6 +6,9 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+
+	"twokey/device"
+	"twokey/enroll"
 )
 
 // parser builds a File.
@@ -132,9 +135,15 @@ func (u *User) check() error {
 			staying++
 		}
 		for _, other := range u.Devices[:i] {
-			if other.Name == d.Name {
+			switch {
+			case other.Name == d.Name:
 				return fmt.Errorf("the device %q is there twice, in the lines %d and %d", d.Name, other.Line, d.Line)
+			case d.sent() && other.Method == d.Method:
+				return fmt.Errorf("%w, in the lines %d and %d", enroll.ErrSamePhone, other.Line, d.Line)
 			}
+		}
+		if d.Method == device.SMS && u.Phone != nil && *u.Phone == "" {
+			return errNoPhone
 		}
 	}
 	if staying > MaxDevices {

@@ -46,9 +46,9 @@ type Plan struct {
 	Done   []audit.Change  // of the changes, those that were made
 	Err    error           // why it could not be planned, or not be done, or not all of it
 
-	isNew  bool // has no device
-	codes  int  // recovery codes to make
-	phone  string
+	isNew  bool   // has no device
+	codes  int    // recovery codes to make
+	phone  string // with new devices, for those to which texts are sent; with the first, where nothing was before
 	add    []*Device
 	alter  *enroll.Alteration // of who has devices; nil: nothing
 	learn  *secrets.Record    // newer than the state
@@ -170,6 +170,9 @@ func (j *Job) planNew(p *Plan) error {
 	case len(p.add) == 0:
 		p.add = []*Device{j.usualDevice()}
 	}
+	if phone := p.User.Phone; phone != nil && *phone != "" {
+		p.phone = *phone
+	}
 	for i, d := range p.add {
 		if other := sameSecret(p.add[:i], d); other != "" {
 			return fmt.Errorf("device %q: %w: that of %q", d.Name, enroll.ErrSameSecret, other)
@@ -182,9 +185,8 @@ func (j *Job) planNew(p *Plan) error {
 	if p.User.Recovery != nil {
 		p.codes = *p.User.Recovery
 	}
-	if phone := p.User.Phone; phone != nil && *phone != "" {
-		p.phone = *phone
-		p.note(PhoneField, "", *phone)
+	if p.phone != "" {
+		p.note(PhoneField, "", p.phone)
 	}
 	p.noteCodes()
 	return nil
@@ -209,12 +211,18 @@ func sameSecret(others []*Device, d *Device) string {
 
 // compare is for a user who has devices.
 func (j *Job) compare(p *Plan, st *state.State, record *secrets.Record) error {
+	if p.phone = record.Phone; p.User.Phone != nil {
+		p.phone = *p.User.Phone
+	}
 	for i := range p.User.Devices {
 		if err := j.compareDevice(p, &p.User.Devices[i], record); err != nil {
 			return err
 		}
 	}
 	left := len(record.Devices) - len(p.alteration().Remove) + len(p.add)
+	if err := p.checkPhones(record); err != nil {
+		return err
+	}
 	switch {
 	case left == 0:
 		return ErrNoneLeft
@@ -231,6 +239,25 @@ func (j *Job) compare(p *Plan, st *state.State, record *secrets.Record) error {
 		p.codes = *p.User.Recovery
 	}
 	p.noteCodes()
+	return nil
+}
+
+// checkPhones refuses a second device of sms or push, and one of sms without a number.
+func (p *Plan) checkPhones(record *secrets.Record) error {
+	there := map[string]bool{}
+	for _, d := range record.Devices {
+		if device.IsOutOfBand(d.Method) && !slices.Contains(p.alter.Remove, d.Name) {
+			there[d.Method] = true
+		}
+	}
+	for _, d := range p.add {
+		if d.sent() && there[string(d.Method)] {
+			return fmt.Errorf("device %q: %w", d.Name, enroll.ErrSamePhone)
+		}
+	}
+	if there[device.SMS] && p.phone == "" {
+		return errNoPhone
+	}
 	return nil
 }
 
@@ -285,18 +312,13 @@ func (p *Plan) compareUntil(want *Device, there secrets.Device) {
 // noteNew checks what a device is to be made of, before anything is made of it.
 func (j *Job) noteNew(p *Plan, d *Device, old string) error {
 	r := d.Request(p.User.Name, j.Usual)
-	p.Secret = p.Secret || d.Secret == nil
-	if d.Secret == nil {
-		r.Params.Secret = make([]byte, factor.MinSecret)
-	}
-	if err := r.Params.Check(); err != nil && !(j.AllowShort && errors.Is(err, factor.ErrShortSecret)) {
-		return fmt.Errorf("device %q: %w", d.Name, err)
-	}
-	if _, err := factor.URI(r.Label, r.Issuer, r.Params, r.Counter); err != nil {
+	r.Phone = p.phone
+	p.Secret = p.Secret || d.Secret == nil && !d.sent()
+	if err := CheckRequest(r, j.AllowShort); err != nil {
 		return fmt.Errorf("device %q: %w", d.Name, err)
 	}
 	made := j.describe(d.Name, r.Params)
-	if made == old {
+	if made == old && !d.sent() {
 		made += ", another secret"
 	}
 	p.note("device", old, made)
@@ -357,6 +379,9 @@ func (p *Plan) note(field, old, new string) {
 func text(d secrets.Device) string { return describe(d.Name, device.Params(d)) }
 
 func describe(name string, p factor.Params) string {
+	if device.IsOutOfBand(string(p.Method)) {
+		return fmt.Sprintf("%s (%s)", name, p.Method)
+	}
 	if p.Method == factor.HOTP {
 		return fmt.Sprintf("%s (%s, %d digits, %s)", name, p.Method, p.Digits, p.Algorithm)
 	}

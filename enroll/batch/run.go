@@ -86,6 +86,9 @@ func (j *Job) prepare(p *Plan) error {
 		if p.isNew && i == 0 {
 			r.Add, r.Recovery, r.Phone = false, p.codes, p.phone
 		}
+		if wanted.sent() {
+			r.Phone = p.phone
+		}
 		d, err := j.Users.Draft(p.Account, r)
 		if err != nil {
 			return err

@@ -42,7 +42,7 @@ func (s *Set) stage(d *Dir, name string, content []byte, perm os.FileMode, flags
 }
 
 // chunk is how many sets are synchronised together. While those of one chunk are, the next is prepared.
-const chunk = 500
+const chunk = 1000
 
 // WriteAll writes the files of n sets with few syncfs(2) instead of two fsync(2) a file. It calls prepare for each set, on as many
 // cores as there are; then the files that prepare has put into the sets are synchronised under temporary names, put in place, set by
