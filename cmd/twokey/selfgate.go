@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -212,8 +213,9 @@ func (g *gate) askCode() error {
 	if err != nil || p.problem != nil || !p.mustEnroll() && !(p.required() && p.grace().IsZero()) {
 		return errors.Join(err, about(him.Name, p.problem))
 	}
-	for range codeTries {
-		answer, err := g.ui.askCode("Enrolment code: ", true)
+	wrong := 0
+	for range codeTries + emptyTries {
+		answer, err := g.ui.ask("Enrolment code: ", true)
 		if err != nil {
 			return err
 		}
@@ -225,7 +227,13 @@ func (g *gate) askCode() error {
 		if !errors.Is(err, enroll.ErrCodeWrong) {
 			return g.noCode(err)
 		}
+		if strings.TrimSpace(answer) == "" {
+			continue // no guess, and no try
+		}
 		g.ui.warn("%s", enroll.ErrCodeWrong)
+		if wrong++; wrong == codeTries {
+			break
+		}
 	}
 	return g.unproven(enroll.ErrCodeWrong.Error())
 }
