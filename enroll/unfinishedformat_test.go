@@ -67,6 +67,9 @@ func fullUnfinished() *unfinished {
 	for range maxLacking {
 		n.lacking = append(n.lacking, lacking{strings.Repeat("s", maxService), noon})
 	}
+	for range maxTexts {
+		n.texts = append(n.texts, noon)
+	}
 	return n
 }
 
@@ -114,7 +117,10 @@ func unfinishedSeeds(t testing.TB) map[string][]byte {
 		"a right password that is 2":                        put(least, section(tagAnnouncement, waiting[3:33], []byte{2}, []byte("\x04sshd"))),
 		"an announcement that does not say of the password": put(least, section(tagAnnouncement, waiting[3:33], []byte("\x04sshd"))),
 		"lacking without a name":                            put(least, lacks("")), "a length beyond the end": put(least, []byte{tagCode, 0, 9}),
-		"an unknown tag": put(least, section(tagLacking+1)), "tag 0": put(section(0), least), "a later tag": put(least, section(0x80)),
+		"good: one text": put(least, section(tagTexts, make([]byte, 6))), "no texts": put(least, section(tagTexts)),
+		"half a text": put(least, section(tagTexts, make([]byte, 5))), "eleven texts": put(least, section(tagTexts, make([]byte, 66))),
+		"texts twice":    put(least, section(tagTexts, make([]byte, 6)), section(tagTexts, make([]byte, 6))),
+		"an unknown tag": put(least, section(tagTexts+1)), "tag 0": put(section(0), least), "a later tag": put(least, section(0x80)),
 		"a byte too many": put(whole, []byte{0}), "a byte too many inside": put(least, section(tagCode, code[3:], []byte{0})),
 	}
 	for n := 1; n < len(whole); n += 7 {
@@ -127,7 +133,7 @@ func unfinishedSeeds(t testing.TB) map[string][]byte {
 
 func TestWhatIsNoUnfinishedEnrolmentIsRefused(t *testing.T) {
 	seeds := unfinishedSeeds(t)
-	if len(seeds) != 52 {
+	if len(seeds) != 57 {
 		t.Errorf("%d seeds", len(seeds))
 	}
 	for sentence, b := range seeds {

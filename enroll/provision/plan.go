@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"twokey/audit"
+	"twokey/device"
 	"twokey/enroll"
 	"twokey/enroll/batch"
 	"twokey/factor"
@@ -91,8 +92,7 @@ func (j *Job) planNew(p *Plan) error {
 		p.codes = *p.User.Recovery
 	}
 	p.noteCodes()
-	if p.User.Phone != nil && *p.User.Phone != "" {
-		p.phone = *p.User.Phone
+	if p.phone = number(p.User); p.phone != "" {
 		p.note("phone", "", p.phone)
 	}
 	return nil
@@ -118,25 +118,30 @@ func (p *Plan) noteCodes() {
 func (j *Job) want(p *Plan, d batch.Device) error {
 	r := d.Request(p.User.Name, j.Usual)
 	r.Label = strings.TrimSuffix(r.Label, "@") // for several hosts there is nothing to say behind it
-	r.AllowShort = j.AllowShort
+	r.AllowShort, r.Phone = j.AllowShort, number(p.User)
 	if d.Until != nil {
 		r.Until = *d.Until
 	}
-	p.Secret = p.Secret || d.Secret == nil
+	p.Secret = p.Secret || d.Secret == nil && !device.IsOutOfBand(string(r.Params.Method))
 	p.devices = append(p.devices, wanted{request: r})
-	if r.Params.Secret == nil {
-		r.Params.Secret = make([]byte, factor.MinSecret)
-	}
-	if err := r.Params.Check(); err != nil && !(j.AllowShort && errors.Is(err, factor.ErrShortSecret)) {
-		return fmt.Errorf("device %q: %w", d.Name, err)
-	}
-	if _, err := factor.URI(r.Label, r.Issuer, r.Params, r.Counter); err != nil {
+	if err := batch.CheckRequest(r, j.AllowShort); err != nil {
 		return fmt.Errorf("device %q: %w", d.Name, err)
 	}
 	return nil
 }
 
+// number is the telephone number that the list gives.
+func number(u *batch.User) string {
+	if u.Phone == nil {
+		return ""
+	}
+	return *u.Phone
+}
+
 func described(p factor.Params) string {
+	if device.IsOutOfBand(string(p.Method)) {
+		return string(p.Method)
+	}
 	if p.Method == factor.HOTP {
 		return fmt.Sprintf("%s, %d digits, %s", p.Method, p.Digits, p.Algorithm)
 	}
@@ -212,7 +217,7 @@ func (j *Job) noteDevices(p *Plan, known *knownUser, renew bool) (again string, 
 			p.note("device "+k.Name, described(k.params()), "")
 			continue
 		}
-		if wish.Secret == nil && !renew {
+		if wish.Secret == nil && !renew && k.Method != device.SMS { // of sms nobody but hosts has it
 			again = fmt.Sprintf("the secret of device %q", k.Name)
 		}
 		if err := j.noteDevice(p, wish, k); err != nil {
@@ -255,7 +260,7 @@ func (j *Job) noteDevice(p *Plan, wish batch.Device, k knownDevice) error {
 	if until := timeText(now.request.Until); until != k.Until {
 		p.note("until of "+k.Name, k.Until, until)
 	}
-	if was == is && sameSecret && wish.Secret != nil {
+	if was == is && sameSecret && (wish.Secret != nil || k.Method == device.SMS) {
 		now.keep = keep
 	} else {
 		p.Ends = true
@@ -311,13 +316,14 @@ func (k knownDevice) merge(wish batch.Device) batch.Device {
 	if wish.Method == "" {
 		wish.Method = p.Method
 	}
-	if wish.Digits == 0 {
+	codes := !device.IsOutOfBand(string(wish.Method))
+	if wish.Digits == 0 && codes {
 		wish.Digits = p.Digits
 	}
 	if wish.Period == 0 && wish.Method == p.Method {
 		wish.Period = p.Period
 	}
-	if wish.Algorithm == "" {
+	if wish.Algorithm == "" && codes {
 		wish.Algorithm = p.Algorithm
 	}
 	if wish.Issuer == "" {
