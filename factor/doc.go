@@ -11,6 +11,7 @@
 //	appended.go  SplitAppended: the code behind a password in one field
 //	offset.go    Offset: by how much a clock must be wrong for an answer to be right
 //	recovery.go  recovery codes: drawing, spelling, hashing, finding
+//	challenge.go what is sent to a phone: codes, numbers to match, and what answers are known by
 //	secret.go    shared secrets in base32, as people paste and read them
 //	uri.go       otpauth:// addresses
 //
@@ -56,6 +57,26 @@
 // For the key of 32 bytes 00 01 02 … 1f the code 7k3f-9qxz-0m2t has the hash
 //
 //	ae2aba015e85aecb45116c5a7c266994
+//
+// # What is sent to a phone
+//
+// A code that is sent is 6 to 10 random digits. What is kept of it is the first 16 bytes of the first of these; the answer to a push
+// carries the first 16 bytes of the second, in hexadecimal; the topic of ntfy to which a phone listens is "tk-" and the first 20
+// bytes of the third, in base32 of small letters without padding; and that a number is confirmed is said by the first 8 of the last:
+//
+//	HMAC-SHA-256(secret, "twokey text code 1\x00" + id + connection + length of source + source + code)
+//	HMAC-SHA-256(key, "twokey push 1\x00" + id + choice)
+//	HMAC-SHA-256(secret, "twokey ntfy topic 1")
+//	HMAC-SHA-256(secret, "twokey phone 1" + number)
+//
+// The secret is that of the user's device of sms or push, the key is made for each push; id and connection have 8 bytes, the length
+// 4, big endian. With the secret and key 00 01 02 … 1f, the id d1 d2 … d8, the connection c1 c2 … c8, the source 192.0.2.7, the code
+// 048151, the choice 42 and the number +442079460958 they are
+//
+//	6de309ddbbe9b43e2c8ff63b915a906c
+//	dfc102ec52c6fd13ac62bffee663a0c4
+//	tk-5cxolwifeonrkv4225u3bennirjfi2n2
+//	118f12d2ac0080e0
 //
 // # Addresses
 //

@@ -42,3 +42,24 @@ func ExampleURI() {
 	// Output:
 	// otpauth://totp/M%C3%BCller%20%26%20Co:alice@web1?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=M%C3%BCller%20%26%20Co <nil>
 }
+
+// What is sent to a phone, of the package comment.
+func ExampleHashChallenge() {
+	var secret [32]byte
+	var id, connection [8]byte
+	for i := range secret {
+		secret[i] = byte(i)
+	}
+	for i := range id {
+		id[i], connection[i] = byte(0xd1+i), byte(0xc1+i)
+	}
+	fmt.Printf("%x\n", factor.HashChallenge(secret[:], id, connection, "192.0.2.7", "048151"))
+	fmt.Println(factor.PushMAC(secret[:], id, "42"))
+	fmt.Println(factor.NtfyTopic(secret[:]))
+	fmt.Printf("%x\n", factor.PhoneMark(secret[:], "+442079460958"))
+	// Output:
+	// 6de309ddbbe9b43e2c8ff63b915a906c
+	// dfc102ec52c6fd13ac62bffee663a0c4
+	// tk-5cxolwifeonrkv4225u3bennirjfi2n2
+	// 118f12d2ac0080e0
+}
