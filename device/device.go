@@ -12,6 +12,8 @@
 //     device in a newer one (TestADeviceThatWasRemovedStaysRemoved).
 //   - MUST NOT look at what answers by a method that does not count, nor use it up (TestOnlyWhatCountsIsLookedAt).
 //   - MUST NOT accept a code of a device whose end has come, nor take its user for one without a device (TestADeviceIsGoodUntilItsEnd).
+//   - MUST NOT take an answer for a code of a phone to which something is sent, nor let it change the price of an answer
+//     (TestAPhoneMakesNoCodes, TestAPhoneBesideAnAppCostsNothing).
 //   - MUST keep what is not bound to the time closed when the state was lost (TestRestoreClosesWhatIsCountedAndOpensThePresentStep).
 package device
 
