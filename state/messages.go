@@ -97,8 +97,7 @@ func (p *OpenPush) open(now time.Time) bool {
 	if !now.Before(p.Until) {
 		return false
 	}
-	running, err := proc.Of(int(p.Process.PID))
-	return err == nil && running == p.Process
+	return proc.Running(p.Process)
 }
 
 // at leaves out what is over at a time, and brings back what a clock has put ahead of it; it reports whether that was far ahead.
@@ -211,9 +210,6 @@ func (t *Tx) UseText(now time.Time, connection ID, source string, mark [8]byte, 
 	sent := *m.Code
 	if m.Code.Left--; m.Code.Left == 0 {
 		m.Code = nil
-	}
-	if err := t.SaveMessages(m); err != nil {
-		return err
 	}
 	if !match(sent) {
 		return ErrWrongText

@@ -27,6 +27,20 @@ func Of(pid int) (ID, error) {
 	return id, err
 }
 
+// Running reports whether a process is still there and not a zombie, which has ended and waits for its parent to hear of it.
+func Running(id ID) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(int(id.PID)) + "/stat")
+	if err != nil {
+		return false
+	}
+	now, _, err := parseStat(int(id.PID), b)
+	if err != nil || now != id {
+		return false
+	}
+	state := bytes.TrimSpace(b[bytes.LastIndexByte(b, ')')+1:])[0]
+	return state != 'Z' && state != 'X'
+}
+
 // Parent identifies the parent of a process that is running.
 func Parent(pid int) (ID, error) {
 	_, parent, err := stat(pid)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // statLine is a line as proc(5) describes it, with this command name.
@@ -131,4 +132,28 @@ func FuzzParseStat(f *testing.F) {
 			t.Errorf("%q: %+v, parent %d, %v", line, id, parent, err)
 		}
 	})
+}
+
+func TestAProcessThatHasEndedIsNotRunning(t *testing.T) {
+	child := exec.Command("sleep", "1000")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	id, err := Of(child.Process.Pid)
+	if err != nil || !Running(id) || Running(ID{id.PID, id.Start + 1}) {
+		t.Errorf("%v, %v: running %v", id, err, Running(id))
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); Running(id) && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	}
+	zombie, err := Of(child.Process.Pid)
+	if Running(id) || err != nil || zombie != id {
+		t.Errorf("a zombie is running: %v, %v", zombie, err)
+	}
+	_ = child.Wait() // it was killed
+	if Running(id) {
+		t.Error("nobody is running")
+	}
 }
