@@ -196,13 +196,27 @@ func (r *Running) line(until time.Time) ([]byte, error) {
 	}
 }
 
+// farewell is how long twokey-notify may take to end by itself: a program that it has started for a text is in a group of its own, which only
+// it can end with all that is in it.
+const farewell = 500 * time.Millisecond
+
 // Close ends twokey-notify, and what it may have started, if it still runs. A message that is with the provider is sent all the same.
 func (r *Running) Close() error {
 	err := errors.Join(r.stdin.Close(), r.stdout.Close())
+	for end := time.Now().Add(farewell); !r.ended() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 	// The number stays its own until Wait has been called.
 	if killed := syscall.Kill(-r.process.Pid, syscall.SIGKILL); killed != nil && !errors.Is(killed, syscall.ESRCH) {
 		err = errors.Join(err, killed)
 	}
 	_, waited := r.process.Wait()
 	return errors.Join(err, waited)
+}
+
+// ended reports whether the process is over, and leaves it to Wait.
+func (r *Running) ended() bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, r.process.Pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err != nil || info.Signo != 0
 }
