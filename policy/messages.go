@@ -101,7 +101,7 @@ var everywhere = []string{"CONTACT", "HELP_URL", "HELP"}
 var prompts = slices.Concat([]Message{MsgPrompt, MsgPasswordAndCode}, promptsOfEnrolment, promptsOfPhones)
 
 // oneLine are the messages that stand where a second line would look like something else: a prompt, a header, part of a sentence.
-var oneLine = slices.Concat([]Message{MsgMailSubject, MsgContact, MsgHelp}, prompts, onPhones)
+var oneLine = slices.Concat([]Message{MsgMailSubject, MsgContact, MsgHelp}, prompts, onPhones, labelsOfEnrolment)
 
 // known are the placeholders that a message may have.
 func (m Message) known() []string {

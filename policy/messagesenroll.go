@@ -37,12 +37,38 @@ const (
 	MsgEnrollFailed       Message = "enroll_failed"
 	MsgEnrollMeanwhile    Message = "enroll_meanwhile" // another login was quicker
 	MsgEnrollElsewhere    Message = "enroll_elsewhere" // at a service that cannot show a picture
+
+	// What is asked where texts can be sent, or push.
+	MsgEnrollHolderSMS       Message = "enroll_holder_sms"          // what stands behind its number in the menu
+	MsgEnrollHolderPush      Message = "enroll_holder_push"         // likewise
+	MsgEnrollHolderPhones    Message = "enroll_holder_phones"       // above the menu, where the codes of apps do not count
+	MsgEnrollNumber          Message = "enroll_number"              // which telephone number
+	MsgEnrollNumberPrompt    Message = "enroll_number_prompt"       // that number
+	MsgEnrollNumberWrong     Message = "enroll_number_wrong"        // it is none
+	MsgEnrollNumberCheck     Message = "enroll_number_check"        // NUMBER and COUNTRY, as understood
+	MsgEnrollCheckPrompt     Message = "enroll_number_check_prompt" // whether that is right
+	MsgEnrollTextSent        Message = "enroll_sms_sent"            // NUMBER: the country's code and the last three digits
+	MsgEnrollTextPrompt      Message = "enroll_sms_prompt"          // the code that was sent
+	MsgEnrollTextWrong       Message = "enroll_sms_wrong"           // of that code
+	MsgEnrollNtfy            Message = "enroll_ntfy"                // which app
+	MsgEnrollNtfyShow        Message = "enroll_ntfy_show"           // before the picture: SERVER, TOPIC, ADDRESS, WIDTH, LINES
+	MsgEnrollNtfyPrompt      Message = "enroll_ntfy_prompt"         // that the phone is subscribed
+	MsgEnrollDuo             Message = "enroll_duo"                 // which app
+	MsgEnrollDuoAddress      Message = "enroll_duo_address"         // ADDRESS where the user gets a device with Duo
+	MsgEnrollPushTitle       Message = "enroll_push_title"          // on the phone: USER, HOST
+	MsgEnrollPushPrompt      Message = "enroll_push_prompt"         // NUMBER, which is to be pressed on the phone
+	MsgEnrollPushAllowPrompt Message = "enroll_push_allow_prompt"   // of a push without a number
+	MsgEnrollPushAgainPrompt Message = "enroll_push_again_prompt"   // before another push
+	MsgEnrollPushLate        Message = "enroll_push_late"           // nobody has answered
+	MsgEnrollPushDenied      Message = "enroll_push_denied"         // the end
+	MsgEnrollPushWrong       Message = "enroll_push_wrong"          // the end, by another number
+	MsgEnrollRecoveryPhone   Message = "enroll_recovery_phone"      // before the recovery codes, in place of enroll_recovery
 )
 
 // placeholdersOfEnrolment belong into placeholders.
 var placeholdersOfEnrolment = map[Message][]string{
 	MsgEnrollBegin: nil, MsgEnrollCodePrompt: nil, MsgEnrollCodeWrong: nil, MsgEnrollCodeEnded: nil,
-	MsgEnrollHolder: nil, MsgEnrollHolderPrompt: nil, MsgEnrollHolderWrong: nil,
+	MsgEnrollHolder: nil, MsgEnrollHolderPrompt: nil, MsgEnrollHolderWrong: {"LAST"},
 	MsgEnrollIPhone: nil, MsgEnrollAndroid: nil, MsgEnrollComputer: {"HOST"}, MsgEnrollToken: nil, MsgEnrollPlainPhone: nil,
 	MsgEnrollReadyPrompt: nil,
 	MsgEnrollShow:        {"KEY", "ADDRESS", "WIDTH", "LINES"}, MsgEnrollText: {"KEY", "ADDRESS", "USER", "HOST"},
@@ -51,16 +77,28 @@ var placeholdersOfEnrolment = map[Message][]string{
 	MsgEnrollRecovery: nil, MsgEnrollNotePrompt: nil,
 	MsgEnrollDonePhone: {"USER", "HOST"}, MsgEnrollDoneComputer: {"USER", "HOST"},
 	MsgEnrollAgain: nil, MsgEnrollStopped: nil, MsgEnrollLate: nil, MsgEnrollFailed: nil, MsgEnrollMeanwhile: nil, MsgEnrollElsewhere: nil,
+	MsgEnrollHolderSMS: nil, MsgEnrollHolderPush: nil, MsgEnrollHolderPhones: nil,
+	MsgEnrollNumber: nil, MsgEnrollNumberPrompt: nil, MsgEnrollNumberWrong: nil, MsgEnrollNumberCheck: {"NUMBER", "COUNTRY"}, MsgEnrollCheckPrompt: nil,
+	MsgEnrollTextSent: {"NUMBER"}, MsgEnrollTextPrompt: nil, MsgEnrollTextWrong: nil,
+	MsgEnrollNtfy: nil, MsgEnrollNtfyShow: {"SERVER", "TOPIC", "ADDRESS", "WIDTH", "LINES"}, MsgEnrollNtfyPrompt: nil,
+	MsgEnrollDuo: nil, MsgEnrollDuoAddress: {"ADDRESS"},
+	MsgEnrollPushTitle: {"USER", "HOST"}, MsgEnrollPushPrompt: {"NUMBER"}, MsgEnrollPushAllowPrompt: nil, MsgEnrollPushAgainPrompt: nil,
+	MsgEnrollPushLate: nil, MsgEnrollPushDenied: nil, MsgEnrollPushWrong: nil, MsgEnrollRecoveryPhone: nil,
 }
 
 // promptsOfEnrolment are one line each, and belong into prompts.
 var promptsOfEnrolment = []Message{
 	MsgEnrollCodePrompt, MsgEnrollHolderPrompt, MsgEnrollReadyPrompt, MsgEnrollAppPrompt, MsgEnrollNotePrompt,
+	MsgEnrollNumberPrompt, MsgEnrollCheckPrompt, MsgEnrollTextPrompt, MsgEnrollNtfyPrompt,
+	MsgEnrollPushPrompt, MsgEnrollPushAllowPrompt, MsgEnrollPushAgainPrompt,
 }
+
+// labelsOfEnrolment are one line each as well.
+var labelsOfEnrolment = []Message{MsgEnrollHolderSMS, MsgEnrollHolderPush, MsgEnrollPushTitle}
 
 // englishEnrolment are lines of at most 76 columns, as far as they are ours: a terminal has 80. The makers stand beside the names of
 // the apps because the stores have copies that send the keys to somebody.
-var englishEnrolment = map[Message]string{
+var englishEnrolment = together(englishEnrolmentOfPhones, map[Message]string{
 	MsgEnrollBegin: `This account needs a second factor and does not have one yet.
 You can link one now. It takes about two minutes.
 
@@ -78,7 +116,7 @@ xxxx-xxxx-xxxx. If you have none, type q and ask %CONTACT%.`,
   4  hardware token
   5  phone without apps`,
 	MsgEnrollHolderPrompt: "Number (or q to stop): ",
-	MsgEnrollHolderWrong:  "Please type a number from 1 to 5, or q.",
+	MsgEnrollHolderWrong:  "Please type a number from 1 to %LAST%, or q.",
 
 	MsgEnrollIPhone: `Install one of these apps. All are free. There are copies with similar
 names, so look for the maker, too.
@@ -158,10 +196,10 @@ place. They are not shown again.`,
 in again. If you do not know why it has changed, tell %CONTACT%.`,
 	MsgEnrollElsewhere: `This account needs a second factor and does not have one yet. This program
 cannot link one. Log in by ssh or at the console; it will be done there.`,
-}
+})
 
 // germanEnrolment has %CONTACT% in the accusative everywhere, as german does.
-var germanEnrolment = map[Message]string{
+var germanEnrolment = together(germanEnrolmentOfPhones, map[Message]string{
 	MsgEnrollBegin: `Dieses Konto braucht einen zweiten Faktor und hat noch keinen.
 Sie können ihn jetzt einrichten. Das dauert etwa zwei Minuten.
 
@@ -180,7 +218,7 @@ so aus: xxxx-xxxx-xxxx. Wenn Sie keinen haben, tippen Sie q und bitten Sie
   4  Hardware-Token
   5  Telefon ohne Apps`,
 	MsgEnrollHolderPrompt: "Nummer (oder q zum Abbrechen): ",
-	MsgEnrollHolderWrong:  "Bitte geben Sie eine Nummer von 1 bis 5 ein, oder q.",
+	MsgEnrollHolderWrong:  "Bitte geben Sie eine Nummer von 1 bis %LAST% ein, oder q.",
 
 	MsgEnrollIPhone: `Installieren Sie eine dieser Apps. Alle sind kostenlos. Es gibt
 Nachahmungen mit ähnlichen Namen: Achten Sie auch auf den Anbieter.
@@ -270,4 +308,4 @@ geändert wurde, verständigen Sie %CONTACT%.`,
 	MsgEnrollElsewhere: `Dieses Konto braucht einen zweiten Faktor und hat noch keinen. Mit diesem
 Programm lässt er sich nicht einrichten. Melden Sie sich über ssh oder an
 der Konsole an; dort geht es.`,
-}
+})

@@ -11,7 +11,8 @@ const screenColumns = 76
 
 // filledIn are usual values of what the texts have between percent signs.
 var filledIn = []string{"HOST", "web1", "USER", "alice", "KEY", "ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567", "SECONDS", "94", "MINUTES", "60", "WIDTH", "45", "LINES", "24",
-	"ADDRESS", "otpauth:"}
+	"ADDRESS", "otpauth:", "LAST", "7", "NUMBER", "+447911123456", "COUNTRY", "United Kingdom", "SERVER", "https://ntfy.example.org",
+	"TOPIC", "tk-mfrggzdfmztwq2lknnwg23tpobyxe43u"}
 
 func TestEveryLineOfAnEnrolmentFitsOnAScreen(t *testing.T) {
 	for _, language := range Languages() {
