@@ -282,7 +282,7 @@ func TestMustNotPutACompiledPolicyInForceThatIsNotTrusted(t *testing.T) {
 		"empty":                 func(t *testing.T, file string) { must(t, os.Truncate(file, 0)) },
 		"longer":                func(t *testing.T, file string) { edit(t, file, func(s string) string { return s + "\n" }) },
 		"switched":              func(t *testing.T, file string) { edit(t, file, replaced(`"enabled":true`, `"enabled": false`)) },
-		"of the form of before": func(t *testing.T, file string) { edit(t, file, replaced("policy 3 ", "policy 2 ")) },
+		"of the form of before": func(t *testing.T, file string) { edit(t, file, replaced("policy 4 ", "policy 3 ")) },
 		"too large":             func(t *testing.T, file string) { must(t, os.Truncate(file, policy.MaxCompiled+1)) },
 		"foreign":               func(t *testing.T, file string) { must(t, os.Chown(file, stranger, stranger)) },
 		"writable":              func(t *testing.T, file string) { must(t, os.Chmod(file, 0o620)) },
