@@ -233,6 +233,17 @@ func TestWhatEndsWhatIsOpenOnAPhone(t *testing.T) {
 	}
 }
 
+func TestDevicesInThePlaceOfAFileThatCannotBeReadEndWhatIsOpen(t *testing.T) {
+	u, data := scratch(t)
+	enrolled(t, u, alice, ofPhone("sms"))
+	opened(t, u)
+	garble(t, fileOf(data, "alice"))
+	enrolled(t, u, alice, replacing(usual()))
+	if m := messagesOf(t, u, "alice"); m.Code != nil || m.Push != nil {
+		t.Errorf("%+v is left", m)
+	}
+}
+
 func TestNumbersAndTheLastPhone(t *testing.T) {
 	u, _ := scratch(t)
 	enrolled(t, u, alice, ofPhone("sms"))

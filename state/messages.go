@@ -211,6 +211,9 @@ func (t *Tx) UseText(now time.Time, connection ID, source string, mark [8]byte, 
 	if m.Code.Left--; m.Code.Left == 0 {
 		m.Code = nil
 	}
+	if err := t.SaveMessages(m); err != nil {
+		return err
+	}
 	if !match(sent) {
 		return ErrWrongText
 	}
