@@ -411,3 +411,23 @@ func TestForHowLongASuccessIsAnswered(t *testing.T) {
 		}
 	}
 }
+
+// Attack: tell by what a login does whether a user has a phone to which something is sent.
+func TestLookingForMessagesOfADecoyAndOfAUserWithoutLeavesNothing(t *testing.T) {
+	data := t.TempDir()
+	s := withBypasses(t, data)
+	must(t, s.CreateDecoys())
+	for _, user := range []string{"alice", Decoy("nobody")} {
+		must(t, s.Update(user, func(tx *Tx) error {
+			m, err := tx.Messages(noon)
+			if err != nil || m.Code != nil || m.Texts != nil || m.MayText(noon) != nil {
+				t.Errorf("%q: %+v, %v", user, m, err)
+			}
+			wantErr(t, user, tx.UseText(noon, thisOne, office, mark, right), ErrNoText)
+			return nil
+		}))
+	}
+	if _, err := os.Lstat(data + "/messages"); !os.IsNotExist(err) {
+		t.Errorf("a folder of messages was made: %v", err)
+	}
+}
