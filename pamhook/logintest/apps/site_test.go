@@ -51,6 +51,9 @@ func buildAndRun(m *testing.M) (code int) {
 	if helper, err = scratch.BuildHelper(dir); err != nil {
 		return fail(err)
 	}
+	if err := scratch.BuildNotify(dir); err != nil {
+		return fail(err)
+	}
 	module = filepath.Join(dir, "pam_twokey.so")
 	build := exec.Command("make", "--no-print-directory", "-C", "../../module", "OUT="+dir, "HELPER="+helper, "all")
 	if out, err := build.CombinedOutput(); err != nil {
