@@ -13,6 +13,8 @@
 //   - MUST NOT let anything that comes from a login make a state that cannot be written: its user would be locked out.
 //   - MUST NOT let anybody be remembered beyond what ends it, nor by a time that has not come yet.
 //   - MUST NOT let a wrong answer raise a bucket, or make a source known or forgotten.
+//   - MUST NOT accept the code of a text twice, nor for another login than it was sent for, nor after a newer text.
+//   - MUST NOT let a user or the host be sent more texts than their caps, whatever races and whatever the clock says.
 //
 // # Files
 //
