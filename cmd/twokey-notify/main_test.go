@@ -345,7 +345,7 @@ func TestWhatItOpens(t *testing.T) {
 			connected = i
 		}
 	}
-	if sealed < 0 || connected < sealed || opened == 0 || slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "SIGSYS") }) {
+	if sealed < 0 || connected < sealed || opened == 0 || slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, "--- SIGSYS") }) {
 		t.Errorf("sealed at line %d, connected at %d, %d files opened", sealed, connected, opened)
 	}
 }
