@@ -10,6 +10,7 @@
 //   - MUST use TLS where the server offers it. Without a password its certificate is not looked at: whoever could show a wrong one
 //     could as well take the offer out, and Debian's mail servers come with one that nobody has signed.
 //   - MUST end, whatever the server does or does not.
+//   - MUST NOT read more than 64 KiB from a server, in one connection: a line that never ends would be kept whole.
 package mail
 
 import (
@@ -33,6 +34,18 @@ import (
 // does not answer in time. Every other error is about the one message.
 var ErrServer = errors.New("the mail server cannot be used")
 
+// A password is not sent to a server of which one of these is true; they come with ErrServer.
+var (
+	ErrNoTLS   = errors.New("it offers no STARTTLS, and a password is not sent without")
+	ErrNoLogin = errors.New("it takes no password")
+)
+
+// errTalks ends a connection with a server that says too much.
+var errTalks = errors.New("it says more than a mail server has to say")
+
+// maxHeard is the most that is read in one connection, in bytes; certificates are among it.
+const maxHeard = 64 << 10
+
 // usualTimeout is for one message: servers take their time with a stranger, and one that hangs is to be noticed by whoever waits.
 const usualTimeout = time.Minute
 
@@ -46,7 +59,8 @@ type Server struct {
 	User     string         // "": without a login
 	Password string         // sent if User is not ""
 	Roots    *x509.CertPool // who signs the server's certificate; nil: whom the system trusts
-	Timeout  time.Duration  // for one message; 0: a minute
+	Timeout  time.Duration  // for one message, connecting included; 0: a minute
+	Connect  time.Duration  // to be connected; 0: as long as Timeout
 }
 
 // Message is a text on its way from one address to another.
@@ -78,6 +92,22 @@ func (s Server) Send(m Message) error {
 	return nil
 }
 
+// Check does what Send does before the message: it finds out whether the server is there, is who it should be, and takes the password. Its
+// error is an ErrServer.
+func (s Server) Check() error {
+	c, err := s.connect()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrServer, err)
+	}
+	defer c.Close()
+	// What went wrong with the greeting is said at the next command.
+	if err := c.Noop(); err != nil {
+		return fmt.Errorf("%w: %w", ErrServer, err)
+	}
+	_ = c.Quit() // it has said what was asked
+	return nil
+}
+
 // connect is everything before the message. The deadline is for all that follows, however little the server sends at a time.
 func (s Server) connect() (*smtp.Client, error) {
 	host, _, err := net.SplitHostPort(s.Address)
@@ -89,14 +119,14 @@ func (s Server) connect() (*smtp.Client, error) {
 		timeout = usualTimeout
 	}
 	deadline := time.Now().Add(timeout)
-	conn, err := (&net.Dialer{Deadline: deadline}).Dial("tcp", s.Address)
+	conn, err := (&net.Dialer{Deadline: deadline, Timeout: s.Connect}).Dial("tcp", s.Address)
 	if err != nil {
 		return nil, err
 	}
 	if err := conn.SetDeadline(deadline); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	c, err := smtp.NewClient(conn, host) // which closes the connection when it fails
+	c, err := smtp.NewClient(&heard{conn, maxHeard}, host) // which closes the connection when it fails
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +134,21 @@ func (s Server) connect() (*smtp.Client, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// heard is a connection from which only so much is read.
+type heard struct {
+	net.Conn
+	left int
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	if h.left <= 0 {
+		return 0, errTalks
+	}
+	n, err := h.Conn.Read(p[:min(len(p), h.left)])
+	h.left -= n
+	return n, err
 }
 
 // introduce says who we are, in secret where that is possible.
@@ -124,10 +169,10 @@ func (s Server) introduce(c *smtp.Client, host string) error {
 		return nil
 	}
 	if !encrypted {
-		return errors.New("it offers no STARTTLS, and a password is not sent without")
+		return ErrNoTLS
 	}
 	if offered, _ := c.Extension("AUTH"); !offered {
-		return errors.New("it takes no password")
+		return ErrNoLogin
 	}
 	return c.Auth(smtp.PlainAuth("", s.User, s.Password, host))
 }

@@ -134,6 +134,57 @@ func TestAPasswordIsSentUnderTLSToTheRightServerOnly(t *testing.T) {
 	}
 }
 
+func TestACheckFindsWhatAMessageWouldFind(t *testing.T) {
+	for name, c := range map[string]struct {
+		is       mailtest.Behaviour
+		password string
+		want     error // nil: it would go
+	}{
+		"right":                                 {mailtest.Behaviour{STARTTLS: true, Auth: true}, "right", nil},
+		"without a login":                       {mailtest.Behaviour{}, "", nil},
+		"no STARTTLS":                           {mailtest.Behaviour{Auth: true}, "right", ErrNoTLS},
+		"it takes no password":                  {mailtest.Behaviour{STARTTLS: true}, "right", ErrNoLogin},
+		"a wrong password":                      {mailtest.Behaviour{STARTTLS: true, Auth: true}, "wrong", ErrServer},
+		"a greeting that sends us away":         {mailtest.Behaviour{Says: map[string]string{"greeting": "554 go away"}}, "", ErrServer},
+		"an answer to EHLO that sends us away":  {mailtest.Behaviour{Says: map[string]string{"EHLO": "554 go away", "HELO": "554 go away"}}, "", ErrServer},
+		"a greeting of something else":          {mailtest.Behaviour{Says: map[string]string{"greeting": "HTTP/1.1 400 Bad Request"}}, "", ErrServer},
+		"a server that goes away after a login": {mailtest.Behaviour{DropAt: "NOOP"}, "", ErrServer},
+	} {
+		s := mailtest.New(t, c.is)
+		client := clientOf(s)
+		client.Roots = s.Roots
+		if c.password != "" {
+			client.User, client.Password = "carol", c.password
+		}
+		err := client.Check()
+		if !errors.Is(err, c.want) || (c.want == nil) != (err == nil) || err != nil && !errors.Is(err, ErrServer) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if strings.Contains(s.Commands(), "MAIL") {
+			t.Errorf("%s: the server heard %q", name, s.Commands())
+		}
+	}
+}
+
+func TestAServerThatTalksWithoutEndIsNotKept(t *testing.T) {
+	for _, at := range []string{"greeting", "EHLO", "RCPT"} {
+		for name, says := range map[string]string{"one line": "250 " + strings.Repeat("a", 5<<20), "many lines": strings.Repeat("250-a\r\n", 1<<20)} {
+			s := mailtest.New(t, mailtest.Behaviour{Says: map[string]string{at: says}})
+			if err := clientOf(s).Send(letter); !errors.Is(err, errTalks) {
+				t.Errorf("%s at %s: %.100v", name, at, err)
+			}
+		}
+	}
+}
+
+func TestAConnectionHasItsOwnTime(t *testing.T) {
+	err := Server{Address: "127.0.0.1:1", Connect: time.Nanosecond, Timeout: time.Hour}.Check()
+	var slow net.Error
+	if !errors.Is(err, ErrServer) || !errors.As(err, &slow) || !slow.Timeout() {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestTLSIsUsedWhereItIsOffered(t *testing.T) {
 	s := mailtest.New(t, mailtest.Behaviour{STARTTLS: true})
 	if err := clientOf(s).Send(letter); err != nil {

@@ -28,6 +28,8 @@ type Behaviour struct {
 	DropAt   string // the command at which it closes the line
 	Times    int    // how often it drops the line; 0: always
 	Trickle  bool   // it answers the first command a byte at a time, and never ends
+
+	Says map[string]string // by command, what it answers instead of agreeing; lines without the last line feed
 }
 
 // Received is a message that the server has taken.
@@ -165,6 +167,9 @@ func (c *session) answer(verb, text string) bool {
 			}
 		}
 	}
+	if said, otherwise := c.is.Says[verb]; otherwise {
+		text = said
+	}
 	return c.text.PrintfLine("%s", text) == nil
 }
 
@@ -200,6 +205,8 @@ func (c *session) obey(verb, rest string) bool {
 		return c.answer(verb, "250 ok")
 	case "DATA":
 		return c.answer(verb, "354 go on") && c.data()
+	case "NOOP":
+		return c.answer(verb, "250 ok")
 	case "QUIT":
 		c.answer(verb, "221 bye")
 		return false
@@ -234,6 +241,9 @@ func (c *session) data() bool {
 	}
 	if !c.answer(".", "250 taken") {
 		return false
+	}
+	if c.is.Says["."] != "" {
+		return true
 	}
 	c.now.Data = string(data)
 	c.mu.Lock()
