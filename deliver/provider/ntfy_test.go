@@ -246,6 +246,9 @@ func TestABadDayHasItsWord(t *testing.T) {
 				if day == fakes.Busy && got.Retry != 17*time.Second {
 					t.Errorf("come again in %s", got.Retry)
 				}
+				if read := step == "health" || step == "account" || step == "publish"; day == fakes.Huge && read && !strings.Contains(got.Detail, "longer than 64 KiB") {
+					t.Errorf("five megabytes: %+v", got)
+				}
 				if n.Redirected() != 0 {
 					t.Error("the redirect was followed")
 				}
