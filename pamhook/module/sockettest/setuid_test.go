@@ -51,8 +51,8 @@ func TestAProgramThatIsSetuidRootHasTheHelperOnItsSocket(t *testing.T) {
 	}
 	// Authenticate and open_session of the first, authenticate of the second.
 	content, err := os.ReadFile(starts)
-	if lines := strings.Split(strings.TrimSpace(string(content)), "\n"); err != nil || len(lines) != 3 || lines[0] != "CapEff:\t0000000000084000" {
-		t.Errorf("the helper on the socket was started so: %q, %v; want three times, with ipc_lock and sys_ptrace", lines, err)
+	if lines := strings.Split(strings.TrimSpace(string(content)), "\n"); err != nil || len(lines) != 3 || lines[0] != "CapEff:\t00000000000840e0" {
+		t.Errorf("the helper on the socket was started so: %q, %v; want three times, with ipc_lock, sys_ptrace, setuid, setgid and kill", lines, err)
 	}
 	s.Verified()
 }

@@ -24,6 +24,7 @@ var helper, module, self, scratchDir string
 func TestMain(m *testing.M) {
 	pamtest.Child()
 	stranger()
+	confined()
 	os.Exit(buildAndRun(m))
 }
 
@@ -43,6 +44,9 @@ func buildAndRun(m *testing.M) (code int) {
 	}()
 	scratchDir, module, self = dir, filepath.Join(dir, "pam_twokey.so"), filepath.Join(dir, "application")
 	if helper, err = scratch.BuildHelper(dir); err != nil {
+		return fail(err)
+	}
+	if err := scratch.BuildNotify(dir); err != nil {
 		return fail(err)
 	}
 	build := exec.Command("make", "--no-print-directory", "-C", "..", "OUT="+dir, "HELPER="+helper, "all")
