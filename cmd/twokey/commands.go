@@ -29,6 +29,8 @@ func commands(ui *ui) []*cli.Command {
 		testCommand(ui),
 		doctorCommand(ui),
 		auditCommand(ui),
+		smsCommand(ui),
+		pushCommand(ui),
 		remindCommand(ui),
 		versionCommand(ui),
 		serveSelfCommand(ui),

@@ -145,7 +145,7 @@ func freeName(has []secrets.Device) string {
 func (e *enrolment) checkWidth() error {
 	columns, terminal := e.ui.width()
 	needs := e.code.Width()
-	if e.inSigns() {
+	if e.ui.inSigns() {
 		needs = e.code.WideWidth()
 	}
 	if e.qr != "terminal" || e.ui.json || !terminal || columns >= needs {
@@ -156,20 +156,6 @@ func (e *enrolment) checkWidth() error {
 		return narrow.hint("make it wider, or add --qr none for the key alone")
 	}
 	return narrow.hint("make it wider, or add --qr %s.png for a picture, or --qr none for the key alone", e.account.Name)
-}
-
-// inSigns reports whether the code is drawn with number signs, since the terminal cannot show half blocks.
-func (e *enrolment) inSigns() bool {
-	_, terminal := e.ui.width()
-	return terminal && !e.ui.utf8()
-}
-
-// drawn is the code for the terminal.
-func (e *enrolment) drawn() string {
-	if e.inSigns() {
-		return e.code.Wide()
-	}
-	return e.code.Terminal(false)
 }
 
 // writeFiles writes the picture and the sheet, where they are wished.

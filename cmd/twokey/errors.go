@@ -113,7 +113,7 @@ func hintFor(err error) string {
 	if errors.As(err, &who) {
 		user = who.user
 	}
-	for _, hint := range []func(error, string) string{hintForUser, hintForDevice, hintForSecrets, hintForFile, hintForSystem} {
+	for _, hint := range []func(error, string) string{hintForUser, hintForDevice, hintForPhone, hintForSecrets, hintForFile, hintForSystem} {
 		if advice := hint(err, user); advice != "" {
 			return advice
 		}

@@ -16,6 +16,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
+
+	"twokey/enroll/qr"
 )
 
 // ui is the only place that prints. What a command found out goes to standard output, as text or, with --json, as one JSON
@@ -199,6 +201,20 @@ func (u *ui) picture(text string) {
 		}
 		u.print(line)
 	}
+}
+
+// inSigns reports whether a QR code is drawn with number signs, since the terminal cannot show half blocks.
+func (u *ui) inSigns() bool {
+	_, terminal := u.width()
+	return terminal && !u.utf8()
+}
+
+// drawn is a QR code for the terminal.
+func (u *ui) drawn(code *qr.Code) string {
+	if u.inSigns() {
+		return code.Wide()
+	}
+	return code.Terminal(false)
 }
 
 // ask puts a question and reads the answer, which is not shown while it is typed when it is hidden. Where standard input is not

@@ -131,7 +131,7 @@ func TestEveryCommandHasJSONAndWhatWritesHasADryRun(t *testing.T) {
 	writes := []string{"init", "enable", "disable", "enroll", "unenroll", "reset", "recovery new", "unlock", "forget", "adopt",
 		"policy require", "policy exempt", "policy unset", "policy edit", "config set", "remind", "device add", "device edit", "device remove",
 		"device rename", "bypass create", "bypass revoke", "apply", "key new-signer", "import google-authenticator", "import oath",
-		"import otpauth", "import migration", "import pskc", "import csv"}
+		"import otpauth", "import migration", "import pskc", "import csv", "sms setup", "push setup"}
 	app := newApp(&ui{in: newInput(strings.NewReader(""))})
 	found := 0
 	for words, command := range paths(app.Commands) {
@@ -161,13 +161,15 @@ func TestEveryCommandHasJSONAndWhatWritesHasADryRun(t *testing.T) {
 
 // Codes, passwords and secrets are never arguments: every user of the host can read those.
 func TestNoFlagTakesASecret(t *testing.T) {
+	publicOrFile := []string{"secret-file", "recovery-codes", "key", "pskc-key", "token-file", "answer-token-file", "secret-key-file",
+		"api-key-sid", "integration-key"}
 	app := newApp(&ui{in: newInput(strings.NewReader(""))})
 	for words, command := range paths(app.Commands) {
 		for _, flag := range command.Flags {
 			name := flag.Names()[0]
 			_, boolean := flag.(*cli.BoolFlag)
 			secret := regexp.MustCompile(`secret|password|code|key|token|pin`).MatchString(name)
-			if secret && !boolean && !slices.Contains([]string{"secret-file", "recovery-codes", "key", "pskc-key"}, name) {
+			if secret && !boolean && !slices.Contains(publicOrFile, name) {
 				t.Errorf("%s --%s", words, name)
 			}
 		}

@@ -27,8 +27,12 @@ var programs = sync.OnceValues(func() (built, error) {
 	if _, err := scratch.BuildHelper(dir); err != nil {
 		return built{}, err
 	}
+	if err := scratch.BuildNotify(dir); err != nil {
+		return built{}, err
+	}
 	for _, build := range []*exec.Cmd{
-		exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", dir+"/twokey", "twokey/cmd/twokey"),
+		exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-ldflags", "-X twokey/deliver.helper="+dir+"/twokey-notify", "-o", dir+"/twokey",
+			"twokey/cmd/twokey"),
 		exec.Command("make", "--no-print-directory", "-C", "../../pamhook/module", "OUT="+dir, "HELPER="+dir+"/twokey-verify", "all"),
 		exec.Command("install", "-m", "0755", "testdata/exits", dir),
 	} {

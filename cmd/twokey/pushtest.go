@@ -1,0 +1,192 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"twokey/deliver"
+	"twokey/device"
+	"twokey/enroll"
+	"twokey/factor"
+	"twokey/internal/proc"
+	"twokey/messenger"
+	"twokey/policy"
+	"twokey/secrets"
+	"twokey/state"
+)
+
+var (
+	errNoPush   = errors.New("the user has no device of push")
+	errPushOpen = errors.New("another request waits on the user's phone: let it be answered first")
+)
+
+// pushed is what push test --json prints.
+type pushed struct {
+	OK      bool   `json:"ok"`
+	Answer  string `json:"answer"` // allow, deny, wrong, timeout or failed
+	Problem string `json:"problem,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+	Advice  string `json:"advice,omitempty"`
+	Address string `json:"enroll_url,omitempty"` // where the user gets a device with the provider
+}
+
+func pushTestAction(c *cli.Context, ui *ui) error {
+	name, err := oneUser(c)
+	if err != nil {
+		return err
+	}
+	h, u, err := openUsersInForce(c, ui)
+	if err != nil {
+		return err
+	}
+	if h.policy.Push == nil {
+		return noProvider("push")
+	}
+	record, who, err := h.recordFor(u, name)
+	if err != nil {
+		return about(name, err)
+	}
+	i := slices.IndexFunc(record.Devices, func(d secrets.Device) bool { return d.Method == device.Push })
+	if i < 0 {
+		return about(who.Name, errNoPush)
+	}
+	return about(who.Name, h.testPush(u, who, record.Devices[i].Secret))
+}
+
+func (h *host) testPush(u *enroll.Users, who enroll.Account, secret []byte) error {
+	o, err := h.askPhone(u, who, secret)
+	if err != nil {
+		return err
+	}
+	result := pushed{o.State == deliver.StateAllow, string(o.State), string(o.Problem), o.Detail, o.Advice, o.EnrollURL}
+	if err := h.ui.object(result); err != nil {
+		return err
+	}
+	if o.Problem == deliver.ProblemEnroll {
+		return failed("%s has no device with the provider", who.Name).hint("%s", or(o.EnrollURL, "give him one in the provider's console"))
+	}
+	if err := o.failure("the request was not answered"); err != nil {
+		return err
+	}
+	h.ui.say("%s", answerText(o.State))
+	if !result.OK {
+		return errSilent
+	}
+	return nil
+}
+
+// answerText says in a sentence what was answered.
+func answerText(s deliver.State) string {
+	switch s {
+	case deliver.StateAllow:
+		return "Allowed on the phone: push works."
+	case deliver.StateDeny:
+		return "Denied on the phone."
+	case deliver.StateWrong:
+		return "Another number was pressed than the one on the screen: a login would have been refused."
+	}
+	return "Nobody has answered in time."
+}
+
+// askPhone sends a user a request that lets nobody in, and waits for the answer.
+func (h *host) askPhone(u *enroll.Users, who enroll.Account, secret []byte) (delivery, error) {
+	question, err := h.question(who.Name, secret)
+	if err != nil {
+		return delivery{}, err
+	}
+	settings, err := h.messages(h.policy)
+	if err != nil {
+		return delivery{}, err
+	}
+	req, err := settings.Push(question)
+	if err != nil {
+		return delivery{}, err
+	}
+	end, err := openPush(u, who.Name, question.ID, time.Now().Add(req.Limit()))
+	if err != nil {
+		return delivery{}, err
+	}
+	var o delivery
+	o.Answer, o.err = notify(req, func(a deliver.Answer) error { return h.tellPress(question, a) })
+	err = errors.Join(end(), h.recordMessage("push-sent", who.Name, h.policy.Push.Provider, "", o))
+	return o, errors.Join(o.err, err)
+}
+
+// tellPress says what is to be done on the phone, when the request is there.
+func (h *host) tellPress(q messenger.Question, a deliver.Answer) error {
+	switch {
+	case a.State == deliver.StateForged:
+		h.ui.warn("an answer came from somebody who does not have the request")
+	case q.Right == 0:
+		h.ui.aside("A request is on the phone: allow it there.")
+	default:
+		h.ui.aside(fmt.Sprintf("A request is on the phone: press %d there, and no other number.", q.Right))
+	}
+	return nil
+}
+
+// question is what the phone shows.
+func (h *host) question(user string, secret []byte) (messenger.Question, error) {
+	name, err := os.Hostname()
+	if err != nil {
+		return messenger.Question{}, err
+	}
+	p := h.policy
+	q := messenger.Question{Secret: secret, User: user, Factor: "push", Wait: p.Push.Wait, Title: "twokey on " + name + ": a test",
+		Allow: p.Text(policy.MsgPhoneAllow), Deny: p.Text(policy.MsgPhoneDeny),
+		Facts: []deliver.Fact{{Name: p.Text(policy.MsgPhoneUser), Value: user}, {Name: p.Text(policy.MsgPhoneHost), Value: name},
+			{Name: p.Text(policy.MsgPhoneService), Value: "twokey, which lets nobody in by this"},
+			{Name: p.Text(policy.MsgPhoneTime), Value: time.Now().Format("2006-01-02 15:04:05 MST")}}}
+	if p.Push.MatchNumber {
+		q.Right, q.Wrong = factor.NewNumbers()
+	}
+	rand.Read(q.ID[:]) // never fails: it would end the program
+	return q, nil
+}
+
+// openPush notes that a request is on the user's phone, so that a login sends no other, until end is called. Who has no state yet has no
+// login that could.
+func openPush(u *enroll.Users, user string, id state.ID, until time.Time) (end func() error, err error) {
+	self, err := proc.Of(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	change := func(do func(*state.Messages) error) error {
+		err := u.State.Update(user, func(tx *state.Tx) error {
+			m, err := tx.Messages(u.Now())
+			if err == nil {
+				err = do(m)
+			}
+			if err != nil {
+				return err
+			}
+			return tx.SaveMessages(m)
+		})
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	err = change(func(m *state.Messages) error {
+		if m.Push != nil {
+			return errPushOpen
+		}
+		m.Push = &state.OpenPush{ID: id, Process: self, Until: until}
+		return nil
+	})
+	return func() error {
+		return change(func(m *state.Messages) error {
+			if m.Push != nil && m.Push.ID == id {
+				m.Push = nil
+			}
+			return nil
+		})
+	}, err
+}
