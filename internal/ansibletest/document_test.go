@@ -66,7 +66,7 @@ func TestTheCommandsOfTheDocumentOnProvisioning(t *testing.T) {
 	s := newSite(t)
 	s.write("hosts", inventory)
 	s.do(0, "twokey init")
-	printed := s.run("provisioning.md", map[string]int{"sudo twokey apply -f users.csv --check --diff": 3})
+	printed := s.run("provisioning.md", map[string]int{"sudo twokey apply -f users.csv --sheets sheets --check --diff": 3})
 	if len(printed) != 17 {
 		t.Errorf("%d commands were found", len(printed))
 	}
