@@ -16,8 +16,8 @@ import (
 	"twokey/pamhook/wire"
 )
 
-// helper is the program under test, built once.
-var helper string
+// helper is the program under test, built once into scratchDir.
+var helper, scratchDir string
 
 func TestMain(m *testing.M) {
 	os.Exit(buildAndRun(m))
@@ -30,7 +30,9 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if helper, err = scratch.BuildHelper(dir); err != nil {
+	scratchDir = dir
+	helper, err = scratch.BuildHelper(dir)
+	if err := errors.Join(err, scratch.BuildNotify(dir), os.Chmod(dir, 0o755)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

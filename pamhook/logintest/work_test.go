@@ -99,7 +99,7 @@ var traced = regexp.MustCompile(`(?m)^\d+ +(fdatasync|fsync|pwrite64|write|opena
 // calls counts what the trace says was done to the files of the host. Which user's file it was does not count.
 func calls(trace, dir string) work {
 	done := work{}
-	kinds := []string{"data/users/", "data/state/", "data/uids/", "data/bypass/", "data/enrolling/", "data/policy", "log/audit.head", "log/audit.jsonl", "host.key", "twokey.yaml"}
+	kinds := []string{"data/users/", "data/state/", "data/uids/", "data/bypass/", "data/messages/", "data/texts", "data/enrolling/", "data/policy", "log/audit.head", "log/audit.jsonl", "host.key", "twokey.yaml"}
 	for _, m := range traced.FindAllStringSubmatch(trace, -1) {
 		call, args := m[1], m[2]
 		if call == "fcntl" && !strings.Contains(args, "SETLK") {
@@ -180,6 +180,29 @@ func worlds() map[string]struct {
 			"not enrolled and required": {named("bob", uid+1), bypassOf("eve", uid+5), typed("zzzz-zzzz-zzzz"), true},
 			"a decoy line":              {decoy, bypassOf("alice", uid), typed("zzzz-zzzz-zzzz"), false},
 		}},
+		"with phones, a code": {"default: required\n" + somePhones, "a wrong code", map[string]refused{
+			"a wrong code":           {same, phonesOf("alice", uid), aWrongCode, false},
+			"no phone":               {same, phonesOf("eve", uid+5), aWrongCode, false},
+			"a code on a decoy line": {decoy, phonesOf("alice", uid), aWrongCode, false},
+			"unknown":                {unknown, phonesOf("eve", uid+5), aWrongCode, false},
+		}},
+		"with phones, a word": {"default: required\nrules: [{users: [carol], then: deny}]\n" + somePhones, "no phone", map[string]refused{
+			"no phone":                  {same, phonesOf("eve", uid+5), typed("push"), false},
+			"another word, no phone":    {same, phonesOf("eve", uid+5), typed("SMS"), false},
+			"one that is not offered":   {same, phonesOf("alice", uid), typed("phone"), false},
+			"on a decoy line":           {decoy, phonesOf("alice", uid), typed("push"), false},
+			"unknown":                   {unknown, phonesOf("eve", uid+5), typed("push"), false},
+			"not enrolled and required": {named("bob", uid+1), phonesOf("eve", uid+5), typed("sms"), true},
+			"denied by a rule":          {named("carol", uid+7), phonesOf("eve", uid+5), typed("push"), true},
+			"a recovery code":           {same, phonesOf("alice", uid), typed("zzzz-zzzz-zzzz"), false},
+			"a recovery code, unknown":  {unknown, phonesOf("eve", uid+5), typed("zzzz-zzzz-zzzz"), false},
+		}},
+		"with Duo": {"default: required\n" + duoPhones, "a wrong code, no phone", map[string]refused{
+			"a wrong code, no phone": {same, phonesOf("eve", uid+5), aWrongCode, false},
+			"on a decoy line":        {decoy, phonesOf("alice", uid), aWrongCode, false},
+			"unknown":                {unknown, phonesOf("eve", uid+5), aWrongCode, false},
+			"a word on a decoy line": {decoy, phonesOf("alice", uid), typed("phone"), false},
+		}},
 		"closed": {"default: required\nservices: {sshd: {ask: never}}\n", "enrolled", map[string]refused{
 			"enrolled":                  {same, nothing, aWrongCode, false},
 			"an unknown user":           {unknown, nothing, aWrongCode, false},
@@ -210,6 +233,9 @@ func TestAsMuchIsDoneForEverybodyWhoIsRefused(t *testing.T) {
 			}
 			if name != "closed" && name != "earlier" {
 				expected = append(expected, "pwrite64 data/state/", "fdatasync data/state/")
+			}
+			if strings.HasPrefix(name, "with phones") || name == "with Duo" {
+				expected = append(expected, "openat data/messages/")
 			}
 			if name == "with bypass codes" {
 				expected = append(expected, "openat data/bypass/")
