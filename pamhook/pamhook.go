@@ -10,11 +10,15 @@
 //     let him in. Every other service that cannot ask is closed.
 //  5. Who is required, has no device and may enrol here (with an enrolment code, if the policy wants one) is announced and let on to the
 //     account phase (enrolment.go); if it is not sure yet that his password was right, after the question of 6.
-//  6. One question is asked, in the same words for everybody. No lock is held meanwhile.
+//  6. One question is asked, in the same words for everybody; behind a password, right or wrong, it offers what the host can send (choice.go). No
+//     lock is held meanwhile. Who has nothing but his phone is asked nothing, and sent something at once; who was answered on it in another run
+//     of the same login is let in (secondrun.go).
 //  7. The user's secrets are opened. Whoever has none, or is unknown, or may not get in, has the same work done for him on a
 //     decoy's secrets and a decoy's state, so that the time tells nothing (decoy.go).
 //  8. Under the lock of the user's state the attempt is charged, written, looked at, its code used up and written (attempt.go,
-//     trial.go). After a refusal, without the lock, it is found out by how much a clock may be wrong: for the log only.
+//     trial.go). After a refusal, without the lock, it is found out by how much a clock may be wrong: for the log only. Who has chosen something
+//     that can be sent to him has it written down under the lock that it is on its way, and it is sent without the lock (message.go, text.go,
+//     push.go, passcode.go); then it goes on at 6 with a later question, or with 9 where the phone has answered.
 //  9. One audit record is appended.
 //  10. Only when 8 and 9 had no error, the verdict is to allow. At the console a disk that cannot be written can be forgiven, and
 //     nothing else (fault.go).
@@ -33,6 +37,18 @@
 //     open anything else, for the password is still to be looked at.
 //   - Nobody MUST be let in for the sake of an earlier code whom a right code would not let in now, nor from a source that may be
 //     many people, nor where rights are raised.
+//
+// # What is sent to phones
+//
+// Another process sends it, which has the network ([Messenger]). The rules of codes by SMS stand in text.go, of push in push.go, of the second run
+// of a login in secondrun.go, of Duo's passcodes in passcode.go. For all of it:
+//
+//   - Nothing MUST be sent but behind a right password (after=password): not on a decoy line, nor in a program of the user's own.
+//   - A word of a method that somebody does not have MUST be a wrong answer, looked at by the same work, and refused in the same words.
+//   - That something is sent MUST be on the disk before it is.
+//   - Nobody MUST wait past the end of the phase, nor for a client that has gone; and the module MUST know of each wait.
+//   - What cannot be sent MUST leave the user his other ways, and be in the log with its reason; who has none left is refused.
+//   - Neither a code, a number to press, a credential nor a whole telephone number MUST be in any record or warning.
 //
 // # The account phase
 //
