@@ -33,18 +33,18 @@ func (r *run) account() Verdict {
 	if err != nil {
 		return r.refuseAccount(err)
 	}
-	announced, err := enrolment.TakeAnnouncement(r.whoEnrols(), r.announcement())
+	found, err := enrolment.TakeAnnouncement(r.whoEnrols(), r.announcement())
 	switch {
 	case err != nil:
 		return r.refuseAccount(err)
-	case !announced:
+	case found == nil:
 		return r.refuseAccount(errNothingWaits)
 	}
-	return r.announced(enrolment)
+	return r.announced(&linking{run: r, enrolment: enrolment, phones: found.AfterPassword})
 }
 
 // announced is the account phase of a login that was let on to it. The policy, and the user's devices, may be others by now.
-func (r *run) announced(enrolment Enrolment) Verdict {
+func (r *run) announced(l *linking) Verdict {
 	s := r.subject()
 	r.decide(s)
 	action := r.actionFor(s)
@@ -58,7 +58,6 @@ func (r *run) announced(enrolment Enrolment) Verdict {
 	case !r.outcome.Enroll || r.policy.AtLogin == policy.AtLoginNo:
 		return r.notLinked(errNoEnrolment)
 	}
-	l := &linking{run: r, enrolment: enrolment}
 	if err := l.link(); err != nil {
 		return r.notLinked(err)
 	}
@@ -68,9 +67,8 @@ func (r *run) announced(enrolment Enrolment) Verdict {
 // linked is the end of an enrolment whose device is in force, also when nobody can be let on: then he hears that he has it.
 func (r *run) linked(l *linking) Verdict {
 	shown := l.draft.Shown()
-	rec := r.record(actionEnroll, audit.Success, "enrolled at login")
+	rec := l.ofDevice(r.record(actionEnroll, audit.Success, "enrolled at login"))
 	rec.Target, rec.TargetID = rec.User, rec.UserID
-	rec.Device, rec.Method = shown.Device.Name, shown.Device.Method
 	rec.Changes = []audit.Change{{Field: "device", New: fmt.Sprintf("%s (%s)", shown.Device.Name, shown.Device.Method)},
 		{Field: "recovery_codes", New: fmt.Sprint(len(shown.Recovery))}}
 	left := l.leaveSuccess()
@@ -110,6 +108,10 @@ func (r *run) notLinked(reason error) Verdict {
 		text = policy.MsgEnrollStopped
 	case errors.Is(reason, errTime):
 		text = policy.MsgEnrollLate
+	case errors.Is(reason, errDenied):
+		text = policy.MsgEnrollPushDenied
+	case errors.Is(reason, errWrong):
+		text = policy.MsgEnrollPushWrong
 	case errors.Is(reason, ErrCodeEnded):
 		text = policy.MsgEnrollCodeEnded
 	case errors.Is(reason, ErrMeanwhile):

@@ -21,19 +21,25 @@ type Enrolment interface {
 	// Announce keeps that the account phase of a login has to ask. ErrNoAccountLine: at this service none will come, since there is no
 	// account line, or since one has not come after a right password.
 	Announce(a Account, n Announcement) error
-	// TakeAnnouncement reports whether the same process has announced itself at the same service, and ends that.
-	TakeAnnouncement(a Account, n Announcement) (bool, error)
+	// TakeAnnouncement gives what the same process has announced at the same service, and ends that; nil when that is nothing.
+	TakeAnnouncement(a Account, n Announcement) (*Announcement, error)
 	// Missed reports whether the process, or a child of it, has announced itself at the same service and the account phase has not come.
 	// Then it never will at this service, which is kept.
 	Missed(a Account, n Announcement) (bool, error)
 	// Begin gives the unfinished device of the user's same wish, of at most 15 minutes ago, or a new one. ErrMeanwhile: he has one by now, or
 	// the code is not his any more; ErrCodeEnded: it has ended.
 	Begin(a Account, w Wish) (Draft, error)
+	// Country names the country of a telephone number in the form of E.164, in English; ErrNumber for one that no country has.
+	Country(number string) (string, error)
+	// TakeText takes one text from the caps of the user (*state.LimitError) and of the host, so many in an hour (state.ErrHostLimit).
+	TakeText(a Account, perHour int) error
 }
 
 // Wish is what somebody enrols with.
 type Wish struct {
 	Device string // its name
+	Method string // "totp", "sms" or "push"
+	Phone  string // of SMS, E.164
 	Code   string // the enrolment code that he has given; "": none is wanted
 	From   string // his source, as state.SourceKey gives it: what was begun from elsewhere may have been read by somebody else
 }
@@ -41,17 +47,22 @@ type Wish struct {
 // Draft is a device that is not in force yet.
 type Draft interface {
 	Shown() Shown
-	// Confirm reports whether the answer is a code of the device, and uses it up.
+	// Confirm reports whether the answer is a code of the device, and uses it up. Of SMS it is the code of Challenge.
 	Confirm(answer string, discrepancy int) bool
-	// Finish puts the device in force. ErrMeanwhile: an administrator or another login of the user has ended what was begun.
+	// Challenge draws a code for the number of a draft of SMS, good until then for three answers. It ends the one before.
+	Challenge(digits int, until time.Time) (code string, err error)
+	// ConfirmPush says that a push was allowed on the phone.
+	ConfirmPush() error
+	// Finish puts the device in force, if it was confirmed. ErrMeanwhile: an administrator or another login of the user has ended what was begun.
 	Finish() error
 }
 
 // Shown is what the person has to see of a draft. The texts are lines without control characters.
 type Shown struct {
 	Device      secrets.Device
-	Address     string   // otpauth
-	Picture     string   // QR code, in half blocks
+	Address     string   // otpauth, or ntfy, by which the phone subscribes; "": there is none
+	Topic       string   // of ntfy
+	Picture     string   // QR code of the address, in half blocks
 	WidePicture string   // the same in # signs
 	Recovery    []string // codes; none: he gets none
 }
@@ -75,6 +86,7 @@ var (
 	ErrCode          = errors.New("wrong enrolment code")
 	ErrCodeEnded     = errors.New("the enrolment code has ended, or was used")
 	ErrMeanwhile     = errors.New("what was begun has been ended meanwhile, or the user has a device by now")
+	ErrNumber        = errors.New("not a telephone number in the international form")
 	ErrNoAccountLine = errors.New("the account line of pam_twokey.so is missing in this service's file in /etc/pam.d, or its program does not ask it")
 )
 

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"twokey/device"
+	"twokey/factor"
 	"twokey/pamhook/wire"
 	"twokey/policy"
 	"twokey/secrets"
@@ -25,6 +27,7 @@ type enrolments struct {
 	drawn     int    // drafts that were made
 	picture   string // instead of the usual one
 	meanwhile bool   // somebody has ended what was begun
+	texts     []time.Time
 }
 
 // fakeEnrolment is package enroll without its files.
@@ -58,17 +61,17 @@ func (f fakeEnrolment) Announce(_ Account, n Announcement) error {
 	return nil
 }
 
-func (f fakeEnrolment) take(match func(Announcement) bool) bool {
-	i := slices.IndexFunc(f.w.enrol.announced, match)
-	if i >= 0 {
-		f.w.enrol.announced = slices.Delete(f.w.enrol.announced, i, i+1)
+func (f fakeEnrolment) take(match func(Announcement) bool) (taken *Announcement) {
+	if i := slices.IndexFunc(f.w.enrol.announced, match); i >= 0 {
+		found := f.w.enrol.announced[i]
+		taken, f.w.enrol.announced = &found, slices.Delete(f.w.enrol.announced, i, i+1)
 	}
-	return i >= 0
+	return taken
 }
 
-func (f fakeEnrolment) TakeAnnouncement(_ Account, n Announcement) (bool, error) {
+func (f fakeEnrolment) TakeAnnouncement(_ Account, n Announcement) (*Announcement, error) {
 	if err := f.w.call("TakeAnnouncement"); err != nil {
-		return false, err
+		return nil, err
 	}
 	return f.take(func(old Announcement) bool { return old.Process == n.Process && old.Service == n.Service }), nil
 }
@@ -79,7 +82,7 @@ func (f fakeEnrolment) Missed(_ Account, n Announcement) (bool, error) {
 	}
 	missed := f.take(func(old Announcement) bool {
 		return old.Service == n.Service && (old.Process == n.Process || old.Parent == n.Process)
-	})
+	}) != nil
 	if missed {
 		f.w.enrol.lacking = append(f.w.enrol.lacking, n.Service)
 	}
@@ -93,15 +96,40 @@ func (f fakeEnrolment) Begin(a Account, wish Wish) (Draft, error) {
 	if f.w.enrol.meanwhile || wish.Code != f.w.enrol.open[a.Name] && f.w.policy.AtLogin == policy.AtLoginWithCode {
 		return nil, ErrMeanwhile
 	}
-	device := wish.Device
 	if old := f.w.enrol.draft; old != nil && old.wish == wish && f.w.now.Sub(old.begun) < 15*time.Minute {
 		return old, nil
 	}
 	f.w.enrol.drawn++
 	d := newRecord("bob", 1).Devices[0]
-	d.Name, d.ID = device, secrets.ID{byte(f.w.enrol.drawn), 7}
+	if wish.Method != d.Method {
+		d = outOfBand(7, wish.Method)
+	}
+	d.Name, d.ID = wish.Device, secrets.ID{byte(f.w.enrol.drawn), 7}
 	f.w.enrol.draft = &fakeDraft{w: f.w, device: d, wish: wish, begun: f.w.now}
 	return f.w.enrol.draft, nil
+}
+
+// countries are those of the numbers that exist.
+var countries = map[string]string{number: "United Kingdom", "+33123456789": "France"}
+
+func (f fakeEnrolment) Country(number string) (string, error) {
+	if err := f.w.call("Country"); err != nil {
+		return "", err
+	}
+	if countries[number] == "" {
+		return "", ErrNumber
+	}
+	return countries[number], nil
+}
+
+func (f fakeEnrolment) TakeText(_ Account, perHour int) error {
+	if err := f.w.call("TakeText"); err != nil {
+		return err
+	}
+	sent := state.Messages{Texts: f.w.enrol.texts}
+	err := sent.TakeText(f.w.states, f.w.now, perHour)
+	f.w.enrol.texts = sent.Texts
+	return err
 }
 
 // fakeDraft makes the codes of alice's phone; its picture is as large as a small one.
@@ -111,14 +139,43 @@ type fakeDraft struct {
 	wish     Wish
 	begun    time.Time
 	finished bool
+	code     string // that was sent; "": none is open
+	left     int
+	until    time.Time
+	came     bool // back
 }
 
 func (d *fakeDraft) Shown() Shown {
+	switch d.device.Method {
+	case device.SMS:
+		return Shown{Device: d.device, Recovery: recovery}
+	case device.Push:
+		return Shown{Device: d.device, Address: "ntfy://ntfy.example.org/tk-topic", Topic: "tk-topic", Recovery: recovery,
+			Picture: cmp.Or(d.w.enrol.picture, "▀▀▄▄\n▄▄▀▀\n"), WidePicture: "######  \n##  ####\n"}
+	}
 	return Shown{Device: d.device, Address: "otpauth://totp/web1:bob@web1?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=web1",
 		Picture: cmp.Or(d.w.enrol.picture, "█▀▄█\n▀▄█ \n"), WidePicture: "##  ##  \n  ######\n", Recovery: recovery}
 }
 
+func (d *fakeDraft) Challenge(digits int, until time.Time) (string, error) {
+	if err := d.w.call("Challenge"); err != nil {
+		return "", err
+	}
+	d.code, d.left, d.until = factor.NewChallengeCode(digits), 3, until
+	return d.code, nil
+}
+
+func (d *fakeDraft) ConfirmPush() error {
+	d.came = true
+	return d.w.call("ConfirmPush")
+}
+
 func (d *fakeDraft) Confirm(answer string, _ int) bool {
+	if d.device.Method == device.SMS {
+		d.left--
+		d.came = d.code != "" && d.left >= 0 && answer == d.code && d.w.now.Before(d.until)
+		return d.came
+	}
 	return answer == codeOf(d.w.t, d.device, d.w.now, 0)
 }
 
@@ -128,6 +185,9 @@ func (d *fakeDraft) Finish() error {
 	}
 	if d.w.enrol.meanwhile {
 		return ErrMeanwhile
+	}
+	if device.IsOutOfBand(d.device.Method) && !d.came {
+		return errors.New("not confirmed")
 	}
 	d.finished = true
 	if err := d.w.states.New(&state.State{User: "bob", UID: 1001}); !errors.Is(err, fs.ErrExist) {

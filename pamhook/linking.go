@@ -19,7 +19,7 @@ import (
 // How often somebody may answer what cannot be right, before he has to log in again.
 const (
 	codeTries   = 3 // of the enrolment code, which has 60 bits
-	choiceTries = 6 // of what will hold the codes; a token, and a phone without apps, lead back to that question
+	choiceTries = 6 // of what will hold the codes; what nothing can be linked by leads back to that question
 	appTries    = 5 // of the app's first code
 	appRounds   = 20
 	emptyTries  = 10 // nothing, where there has to be a code
@@ -35,38 +35,16 @@ const clockFarOff = 2 * time.Minute
 // length has less than half of it.
 const maxPicture = wire.MaxText - 4096
 
-// holder is what will show the codes.
-type holder struct {
-	apps   policy.Message
-	device string         // its name; "": nothing can be linked here
-	done   policy.Message // the end
-}
-
-// holders are what can be chosen, by the number that is typed.
-func holders(number string) (holder, bool) {
-	switch number {
-	case "1":
-		return holder{policy.MsgEnrollIPhone, "phone", policy.MsgEnrollDonePhone}, true
-	case "2":
-		return holder{policy.MsgEnrollAndroid, "phone", policy.MsgEnrollDonePhone}, true
-	case "3":
-		return holder{policy.MsgEnrollComputer, "computer", policy.MsgEnrollDoneComputer}, true
-	case "4":
-		return holder{apps: policy.MsgEnrollToken}, true
-	case "5":
-		return holder{apps: policy.MsgEnrollPlainPhone}, true
-	}
-	return holder{}, false
-}
-
 // linking is the conversation in which somebody links a device to his account. What he has to read stands in the next question: OpenSSH
 // before 10.3 holds other texts back until then, and sudo does not show them at all (it passes PAM_SILENT; measured). OpenSSH's client puts
 // "(user@host) " before a question, so each text begins with a new line.
 type linking struct {
 	run       *run
 	enrolment Enrolment
+	phones    bool   // what is sent to phones counts at this service: its logins ask behind the password
 	given     string // the enrolment code, if one is wanted
 	holder    holder
+	number    place // of a device of SMS
 	draft     Draft
 	unread    []string // what stands before the next question
 }
@@ -74,7 +52,7 @@ type linking struct {
 // link has the device in force when it returns nil. Whatever it breaks off by, nothing is left but what was begun.
 func (l *linking) link() error {
 	r := l.run
-	steps := []func() error{l.code, l.choose, l.ready, l.begin, l.confirm, l.note, l.finish}
+	steps := []func() error{l.code, l.way, l.note, l.finish}
 	if r.policy.AtLogin == policy.AtLoginYes {
 		steps = steps[1:]
 	}
@@ -96,8 +74,8 @@ func (l *linking) text(m policy.Message, pairs ...string) string {
 }
 
 // question is a question with what stands before it. Texts that a configuration has made too long for that come before it as they can.
-func (l *linking) question(m policy.Message) string {
-	prompt, before := l.text(m), l.unread
+func (l *linking) question(m policy.Message, pairs ...string) string {
+	prompt, before := l.text(m, pairs...), l.unread
 	l.unread = nil
 	if whole := strings.Join(append(before, prompt), "\n"); len(whole) <= wire.MaxText {
 		return whole
@@ -111,12 +89,12 @@ func (l *linking) question(m policy.Message) string {
 }
 
 // ask puts a question, unless the time is over; "q" stops.
-func (l *linking) ask(m policy.Message, echo bool) (string, error) {
+func (l *linking) ask(m policy.Message, echo bool, pairs ...string) (string, error) {
 	r := l.run
 	if end := r.host.End; !end.IsZero() && !r.host.Now().Before(end) {
 		return "", errTime
 	}
-	typed, reason, err := r.conv.Prompt(l.question(m), echo)
+	typed, reason, err := r.conv.Prompt(l.question(m, pairs...), echo)
 	defer clear(typed)
 	if err = noAnswer(reason, err); err != nil {
 		return "", err
@@ -156,38 +134,30 @@ func (l *linking) code() error {
 	return errors.Join(errTries, ErrCode)
 }
 
-// choose asks what will hold the codes.
-func (l *linking) choose() error {
-	l.tell(policy.MsgEnrollHolder)
-	for range choiceTries {
-		answer, err := l.ask(policy.MsgEnrollHolderPrompt, true)
-		if err != nil {
-			return err
-		}
-		chosen, known := holders(answer)
-		switch {
-		case !known:
-			l.tell(policy.MsgEnrollHolderWrong)
-		case chosen.device == "":
-			l.tell(chosen.apps)
-			l.tell(policy.MsgEnrollHolder)
-		default:
-			l.holder = chosen
-			return nil
-		}
+// byApp links an app.
+func (l *linking) byApp() error {
+	if err := l.ready(); err != nil {
+		return err
 	}
-	return errTries
+	if err := l.begin(string(factor.TOTP)); err != nil {
+		return err
+	}
+	return l.confirm()
 }
 
 // ready waits until there is an app.
 func (l *linking) ready() error {
-	l.tell(l.holder.apps)
+	l.tell(l.holder.text)
 	_, err := l.ask(policy.MsgEnrollReadyPrompt, true)
 	return err
 }
 
-func (l *linking) begin() (err error) {
-	l.draft, err = l.enrolment.Begin(l.run.whoEnrols(), Wish{l.holder.device, l.given, state.SourceKey(l.run.source)})
+func (l *linking) begin(method string) (err error) {
+	wish := Wish{Device: l.holder.device, Method: method, Code: l.given, From: state.SourceKey(l.run.source)}
+	if method == device.SMS {
+		wish.Phone = l.number.number
+	}
+	l.draft, err = l.enrolment.Begin(l.run.whoEnrols(), wish)
 	return err
 }
 
@@ -268,7 +238,11 @@ func (l *linking) note() error {
 	for two := range slices.Chunk(codes, 2) {
 		lines = append(lines, "  "+strings.Join(two, "    "))
 	}
-	l.tell(policy.MsgEnrollRecovery)
+	text := policy.MsgEnrollRecovery
+	if device.IsOutOfBand(l.draft.Shown().Device.Method) {
+		text = policy.MsgEnrollRecoveryPhone
+	}
+	l.tell(text)
 	l.say(strings.Join(lines, "\n"))
 	_, err := l.ask(policy.MsgEnrollNotePrompt, true)
 	return err
@@ -279,12 +253,28 @@ func (l *linking) note() error {
 // Attack: fill the disk that the log is on, and link a phone of which nobody reads.
 func (l *linking) finish() error {
 	r := l.run
-	rec := r.record(actionConfirmed, audit.Success, "the first code of the device was right")
-	rec.Device = l.draft.Shown().Device.Name
+	reason := "the first code of the device was right"
+	switch l.draft.Shown().Device.Method {
+	case device.SMS:
+		reason = "the code that was sent to the phone was right"
+	case device.Push:
+		reason = "a push was allowed on the phone"
+	}
+	rec := l.ofDevice(r.record(actionConfirmed, audit.Success, reason))
 	if r.append(rec); r.unwritten != nil {
 		return r.unwritten
 	}
 	return l.draft.Finish()
+}
+
+// ofDevice adds to a record which device it is about.
+func (l *linking) ofDevice(rec audit.Record) audit.Record {
+	d := l.draft.Shown().Device
+	if device.IsOutOfBand(d.Method) {
+		return l.run.ofMessage(rec, l.message(), Report{})
+	}
+	rec.Device, rec.Method = d.Name, d.Method
+	return rec
 }
 
 // leaveSuccess leaves for the session phase that a code was given here.

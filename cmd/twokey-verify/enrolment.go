@@ -6,9 +6,11 @@ import (
 	"os"
 	"time"
 
+	"twokey/deliver"
 	"twokey/enroll"
 	"twokey/enroll/qr"
 	"twokey/factor"
+	"twokey/messenger"
 	"twokey/pamhook"
 	"twokey/policy/inforce"
 	"twokey/state"
@@ -72,12 +74,16 @@ func (e *enrolment) Announce(a pamhook.Account, n pamhook.Announcement) error {
 	return known(e.users.Announce(enroll.Account(a), enroll.Announcement(n)))
 }
 
-func (e *enrolment) TakeAnnouncement(a pamhook.Account, n pamhook.Announcement) (bool, error) {
-	_, err := e.users.TakeAnnouncement(enroll.Account(a), n.Process, n.Service)
+func (e *enrolment) TakeAnnouncement(a pamhook.Account, n pamhook.Announcement) (*pamhook.Announcement, error) {
+	found, err := e.users.TakeAnnouncement(enroll.Account(a), n.Process, n.Service)
 	if errors.Is(err, enroll.ErrNotAnnounced) {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return nil, err
+	}
+	taken := pamhook.Announcement(found)
+	return &taken, nil
 }
 
 func (e *enrolment) Missed(a pamhook.Account, n pamhook.Announcement) (bool, error) {
@@ -86,39 +92,85 @@ func (e *enrolment) Missed(a pamhook.Account, n pamhook.Announcement) (bool, err
 }
 
 func (e *enrolment) Begin(a pamhook.Account, w pamhook.Wish) (pamhook.Draft, error) {
-	usual, issuer := e.policy.NewDevices, e.policy.Issuer
+	issuer := e.policy.Issuer
 	if issuer == "" {
 		issuer = e.host
 	}
 	draft, err := e.users.Begin(enroll.Account(a), enroll.Request{
-		Device: w.Device, Code: w.Code, From: w.From, Issuer: issuer, Label: a.Name + "@" + e.host, Recovery: recoveryCodes, By: a.Name,
-		Params: factor.Params{Method: factor.TOTP, Digits: usual.Digits, Period: int(usual.Period / time.Second),
-			Algorithm: factor.Algorithm(usual.Algorithm)},
+		Device: w.Device, Params: e.params(w.Method), Phone: w.Phone, Code: w.Code, From: w.From, Issuer: issuer, Label: a.Name + "@" + e.host,
+		Recovery: recoveryCodes, By: a.Name,
 	})
 	if err != nil {
 		return nil, known(err)
 	}
-	picture, err := qr.Encode(draft.URI)
-	if err != nil {
-		return nil, err
+	return e.show(draft)
+}
+
+// params are those of a new device.
+func (e *enrolment) params(method string) factor.Params {
+	usual := e.policy.NewDevices
+	if method != string(factor.TOTP) { // what is sent has none
+		return factor.Params{Method: factor.Method(method)}
 	}
-	return &unfinished{users: e.users, draft: draft, picture: picture}, nil
+	return factor.Params{Method: factor.TOTP, Digits: usual.Digits, Period: int(usual.Period / time.Second), Algorithm: factor.Algorithm(usual.Algorithm)}
+}
+
+// show draws what has to be seen of a draft.
+func (e *enrolment) show(draft *enroll.Draft) (pamhook.Draft, error) {
+	shown := pamhook.Shown{Device: draft.Device, Address: draft.URI, Recovery: draft.RecoveryCodes}
+	if draft.Device.Method == "push" {
+		shown.Topic, shown.Address = messenger.Settings{Policy: e.policy.Config}.Subscription(draft.Device.Secret)
+	}
+	if shown.Address != "" {
+		picture, err := qr.Encode(shown.Address)
+		if err != nil {
+			return nil, err
+		}
+		shown.Picture, shown.WidePicture = picture.Terminal(false), picture.Wide()
+	}
+	return &unfinished{users: e.users, draft: draft, shown: shown}, nil
+}
+
+// describing is how long twokey-notify may take to find a number in its tables.
+const describing = 5 * time.Second
+
+// Country asks twokey-notify: the numbering plans of the world are megabytes that a login does not link.
+func (e *enrolment) Country(number string) (string, error) {
+	running, err := startNotify(&deliver.Request{Kind: deliver.KindDescribe, Number: number, Connect: describing, Timeout: describing})
+	if err != nil {
+		return "", err
+	}
+	answer, err := running.Next(time.Now().Add(describing))
+	if err = errors.Join(err, running.Close()); err != nil {
+		return "", err
+	}
+	if answer.Number == nil || !answer.Number.Valid {
+		return "", pamhook.ErrNumber
+	}
+	return answer.Number.Country, nil
+}
+
+func (e *enrolment) TakeText(a pamhook.Account, perHour int) error {
+	return e.users.TakeText(enroll.Account(a), perHour)
 }
 
 // unfinished is a draft as a login needs it.
 type unfinished struct {
-	users   *enroll.Users
-	draft   *enroll.Draft
-	picture *qr.Code
+	users *enroll.Users
+	draft *enroll.Draft
+	shown pamhook.Shown
 }
 
-func (u *unfinished) Shown() pamhook.Shown {
-	return pamhook.Shown{Device: u.draft.Device, Address: u.draft.URI, Picture: u.picture.Terminal(false), WidePicture: u.picture.Wide(),
-		Recovery: u.draft.RecoveryCodes}
-}
+func (u *unfinished) Shown() pamhook.Shown { return u.shown }
 
 func (u *unfinished) Confirm(answer string, discrepancy int) bool {
 	return u.users.Confirm(u.draft, answer, discrepancy)
 }
+
+func (u *unfinished) Challenge(digits int, until time.Time) (string, error) {
+	return u.draft.Challenge(digits, until)
+}
+
+func (u *unfinished) ConfirmPush() error { return u.draft.ConfirmPush() }
 
 func (u *unfinished) Finish() error { return known(u.users.Finish(u.draft)) }

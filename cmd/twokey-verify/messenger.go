@@ -35,20 +35,24 @@ func (o outgoing) Push(q pamhook.PushQuestion) (pamhook.Delivery, error) {
 	return notify(req, err)
 }
 
-// notify starts twokey-notify.
+// notify has a message sent.
 func notify(req *deliver.Request, err error) (pamhook.Delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	uid, gid, err := deliver.FindUser()
-	if err != nil {
-		return nil, err
-	}
-	running, err := deliver.Start(deliver.Helper(), uid, gid, req)
+	running, err := startNotify(req)
 	if err != nil {
 		return nil, err
 	}
 	return onItsWay{running}, nil
+}
+
+func startNotify(req *deliver.Request) (*deliver.Running, error) {
+	uid, gid, err := deliver.FindUser()
+	if err != nil {
+		return nil, err
+	}
+	return deliver.Start(deliver.Helper(), uid, gid, req)
 }
 
 // onItsWay is a running twokey-notify as a login needs it.
