@@ -117,9 +117,12 @@ func loopbackOnly(_, address string, _ syscall.RawConn) error {
 }
 
 // send makes one request. What comes back has the status 200 to 299, and its body gives 64 KiB at most; whoever gets it must close it. Another
-// status is a failure, which holds what the service said about it.
+// status is a failure, which holds what the service said about it. Behind the path a question mark may stand, and an encoded query.
 func (w *web) send(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, w.base.JoinPath(path).String(), bytes.NewReader(body))
+	path, query, _ := strings.Cut(path, "?")
+	address := w.base.JoinPath(path)
+	address.RawQuery = query
+	r, err := http.NewRequestWithContext(ctx, method, address.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, &failure{problem: deliver.ProblemSettings, detail: "no request to this address can be made"}
 	}
