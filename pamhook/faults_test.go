@@ -79,6 +79,8 @@ func logins() map[string]login {
 		"enrolment, announced":                  {mustEnrol, allows, "the default is required; no device is enrolled (default)"},
 		"enrolment, with a code":                {announced, allows, "enrolled at login"},
 		"enrolment, without a code":             {then(announced, withoutCode), allows, "enrolled at login"},
+		"enrolment, by SMS":                     {byText, allows, "enrolled at login"},
+		"enrolment, by push":                    {byPush, allows, "enrolled at login"},
 		"enrolment, not needed any more":        {then(announced, func(w *world) { w.policy.Default = policy.Optional }), allows, "no device is needed any more: the default is optional; no device is enrolled (default)"},
 		"enrolment, the user has gone":          {then(announced, func(w *world) { w.script = w.script[:2] }), denies, "the client has gone"},
 		"enrolment, enrolled meanwhile":         {then(announced, func(w *world) { w.enrol.meanwhile = true }), denies, ErrMeanwhile.Error()},
