@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"twokey/policy"
 )
 
 // Clock is how right the host's clock is.
@@ -19,6 +21,9 @@ type Clock struct {
 	Known        bool          // Offset is known
 	Offset       time.Duration // of the host from the true time, above zero when it is ahead
 }
+
+// duoWindow is by how much the date of a request to Duo may be wrong, before it refuses what was signed.
+const duoWindow = 5 * time.Minute
 
 const chronyc = "/usr/bin/chronyc"
 
@@ -96,5 +101,9 @@ func (e *examination) tolerance() time.Duration {
 	if e.Policy != nil {
 		period, steps = e.Policy.NewDevices.Period, e.Policy.Discrepancy
 	}
-	return period * time.Duration(max(1, steps))
+	tolerated := period * time.Duration(max(1, steps))
+	if e.Policy != nil && e.Policy.Push != nil && e.Policy.Push.Provider == policy.ProviderDuo {
+		return min(tolerated, duoWindow)
+	}
+	return tolerated
 }

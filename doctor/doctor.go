@@ -24,6 +24,12 @@
 // ([Report.Mended] has those services). What users do without root needs the PAM service twokey-self and two socket units; where
 // systemd does not run nothing is said about those.
 //
+// # Phones
+//
+// Where SMS or push has a provider, the program that sends messages, the user that it runs as and the credential files are looked at, and
+// whether each service offers them: a line without after=password takes codes only. What a provider thinks of the credentials is not asked:
+// "twokey sms status" and "twokey push test" do. Devices that nothing is sent to any more are named with who has them.
+//
 // # What counts as not asked
 //
 // [Report.NotAsked] is set when somebody for whom the policy in force says "required" would get in without being asked: a service
@@ -107,8 +113,9 @@ type Person struct {
 
 // Device is one that somebody has.
 type Device struct {
-	Name  string
-	Until time.Time // when it ends; zero: never
+	Name   string
+	Method string    // totp, hotp, sms or push; "": not known
+	Until  time.Time // when it ends; zero: never
 }
 
 // Lacking is a service at which a login had to go on to its account phase and did not.
@@ -131,6 +138,7 @@ type Host struct {
 
 	Service, User, From string // what the examination is narrowed to; "": everything
 
+	Notify     string                                  // the absolute path of twokey-notify; "": /usr/libexec/twokey/twokey-notify
 	SSHD       string                                  // the program; "": /usr/sbin/sshd
 	Clock      func(context.Context) (Clock, error)    // nil: [MachineClock]
 	FileSystem func(folder string) (FileSystem, error) // nil: not looked at
@@ -155,6 +163,8 @@ func Examine(ctx context.Context, h Host) *Report {
 		e.selfService()
 		e.ends()
 		e.people()
+		e.phones()
+		e.phoneDevices()
 	}
 	if h.Service == "" {
 		e.files()

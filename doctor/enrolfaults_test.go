@@ -20,10 +20,11 @@ const (
 	yaml    = "etc/twokey/twokey.yaml"
 )
 
-// everyFault has those of logins, and those of enrolment and of what users do themselves.
+// everyFault has those of logins, those of enrolment and of what users do themselves, and those of SMS and push.
 func everyFault() map[string]fault {
 	every := maps.Clone(faults)
 	maps.Copy(every, enrolFaults)
+	maps.Copy(every, phoneFaults)
 	return every
 }
 
@@ -50,7 +51,7 @@ func learnt(service string) func(*scratch) {
 
 func aDevice(left time.Duration) func(*scratch) {
 	return func(s *scratch) {
-		s.people[1].Devices = []Device{{"card", time.Time{}}, {"phone", s.host.Now.Add(left)}}
+		s.people[1].Devices = []Device{{Name: "card"}, {Name: "phone", Until: s.host.Now.Add(left)}}
 	}
 }
 

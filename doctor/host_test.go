@@ -63,6 +63,9 @@ func goodFiles() map[string]string {
 		"usr/lib/x86_64-linux-gnu/security/pam_permit.so": "",
 		"usr/lib/x86_64-linux-gnu/security/pam_twokey.so": "",
 		"usr/libexec/twokey/twokey-verify":                "",
+		"usr/libexec/twokey/twokey-notify":                "",
+
+		"etc/passwd": "root:x:0:0:root:/root:/bin/bash\n_twokey:x:998:998::/nonexistent:/usr/sbin/nologin\n",
 	}
 }
 
@@ -137,6 +140,12 @@ func (s *scratch) write(name, content string) {
 	mode := os.FileMode(0o600)
 	if strings.HasPrefix(name, "etc/") && name != "etc/twokey/host.key" || strings.HasPrefix(name, "usr/") {
 		mode = 0o644
+	}
+	switch {
+	case strings.HasPrefix(name, "etc/twokey/credentials/"):
+		mode = 0o600
+	case strings.HasPrefix(name, "usr/libexec/"), strings.HasPrefix(name, "usr/local/"):
+		mode = 0o755
 	}
 	s.must(os.MkdirAll(filepath.Dir(s.path(name)), 0o755))
 	s.must(os.WriteFile(s.path(name), []byte(content), mode))

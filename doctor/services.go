@@ -106,6 +106,7 @@ func (e *examination) service(s *pamconf.Service) {
 	}
 	c.arguments()
 	c.brokenLines()
+	c.otherHelper()
 	if c.way == policy.NotALogin {
 		c.notALogin()
 		return

@@ -319,9 +319,10 @@ func (s *sshdCheck) grace() {
 		return
 	}
 	grace := time.Duration(seconds) * time.Second
+	least, what := s.waits()
 	switch enrols := s.who.user.Facts != nil && s.Policy.Decide(s.who.user.Facts(sshdService, s.who.from)).Enroll; {
-	case grace < leastGrace:
-		s.report(Warning, "sshd-grace-short", fmt.Sprintf("LoginGraceTime is %d s, in which not everybody types a password and a code", seconds),
+	case grace < least:
+		s.report(Warning, "sshd-grace-short", fmt.Sprintf("LoginGraceTime is %d s, %s", seconds, what),
 			s.fixGrace(seconds, "120"))
 	case enrols && grace < enrolGrace:
 		s.report(Info, "sshd-grace-enrol", fmt.Sprintf("LoginGraceTime is %d s, in which not everybody installs an app and enrols; "+
@@ -367,16 +368,26 @@ func (e *examination) loginDefs() {
 		return
 	}
 	const file = "/etc/login.defs"
+	enough, said := "LOGIN_TIMEOUT 60", false
+	least, what := e.waits()
+	if least > leastGrace {
+		enough = "LOGIN_TIMEOUT 120"
+	}
+	report := func(seconds int, fix string) {
+		e.add(Finding{Severity: Warning, ID: "login-timeout-short", About: "login", Message: fmt.Sprintf("login: LOGIN_TIMEOUT is %d s, %s", seconds, what), Fix: fix})
+	}
 	for _, line := range e.linesOf(file) {
 		words := strings.Fields(line.text)
 		if len(words) < 2 || words[0] != "LOGIN_TIMEOUT" {
 			continue
 		}
 		seconds, err := strconv.Atoi(words[1])
-		if err == nil && seconds > 0 && time.Duration(seconds)*time.Second < leastGrace {
-			e.add(Finding{Severity: Warning, ID: "login-timeout-short", About: "login",
-				Message: fmt.Sprintf("login: LOGIN_TIMEOUT is %d s, in which not everybody types a password and a code", seconds),
-				Fix:     write(pamconf.Place{File: file, Number: line.number}, "LOGIN_TIMEOUT 60")})
+		said = true
+		if err == nil && seconds > 0 && time.Duration(seconds)*time.Second < least {
+			report(seconds, write(pamconf.Place{File: file, Number: line.number}, enough))
 		}
+	}
+	if !said && leastGrace < least { // login(1) takes 60 s where nothing is said
+		report(int(leastGrace/time.Second), command("echo %s >>'%s%s'", enough, e.Root, file))
 	}
 }

@@ -85,6 +85,7 @@ func (c *check) auth() {
 		return
 	}
 	c.unproven(stack, found)
+	c.codesOnly(stack, found)
 	if found.any(letIn) {
 		c.notSubject(stack)
 		c.ifDeleted(stack, found)

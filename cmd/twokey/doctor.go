@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"twokey/deliver"
 	"twokey/doctor"
 	"twokey/enroll"
 	"twokey/internal/sysuser"
@@ -111,6 +112,7 @@ func forgetLacking(u *enroll.Users, r *doctor.Report) (err error) {
 // fillIn finds the policy in force, the people and what logins have learnt. The users are nil where their files cannot be opened.
 func (h *host) fillIn(examined *doctor.Host) (*enroll.Users, error) {
 	examined.Root, examined.Config, examined.Now, examined.FileSystem = h.root, h.config, time.Now(), fileSystemOf
+	examined.Notify = deliver.Helper()
 	if h.root == "" {
 		examined.Unit = doctor.MachineUnit
 	}
@@ -195,7 +197,7 @@ func (h *host) patient(u *enroll.Users, name string, now time.Time) (doctor.Pers
 	patient := doctor.Person{Name: account.Name, Shell: account.Shell, Enrolled: p.enrolled, Facts: facts}
 	if p.state != nil && p.enrolled {
 		for _, d := range p.state.Devices {
-			patient.Devices = append(patient.Devices, doctor.Device{Name: d.Name, Until: d.Until})
+			patient.Devices = append(patient.Devices, doctor.Device{Name: d.Name, Method: d.Method, Until: d.Until})
 		}
 	}
 	if u != nil {
