@@ -234,7 +234,9 @@ func (e *examination) unsent(p Person) (methods []string, answers bool) {
 	return methods, answers
 }
 
-// isAsked reports whether the policy asks somebody at a service that calls our module.
+// isAsked reports whether the policy asks somebody at a login that calls our module. Where devices are changed everybody is asked who has one.
 func (e *examination) isAsked(p Person) bool {
-	return slices.ContainsFunc(e.rows, func(r *Service) bool { return e.Policy.Decide(p.Facts(r.Name, e.From)).Action != policy.Ignore })
+	return slices.ContainsFunc(e.rows, func(r *Service) bool {
+		return r.Name != policy.SelfService && e.Policy.Decide(p.Facts(r.Name, e.From)).Action != policy.Ignore
+	})
 }
