@@ -22,7 +22,7 @@ CLI_TAGS = urfave_cli_no_docs
 # Both that start twokey-notify know where it is installed.
 LDFLAGS_GO = -s -w -X main.version=$(VERSION) -X twokey/deliver.helper=$(LIBEXECDIR)/twokey-notify
 
-.PHONY: all twokey twokey-verify twokey-notify module install install-units install-users install-ansible uninstall tools test demo package fuzz bench bench-apply soak timing clean FORCE
+.PHONY: all twokey twokey-verify twokey-notify module install install-units install-users install-ansible uninstall tools test demo package fuzz bench bench-load bench-apply soak timing clean FORCE
 
 all: twokey twokey-verify twokey-notify module
 
@@ -102,6 +102,29 @@ fuzz:
 timing:
 	scripts/install-needs test
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 2h ./pamhook/logintest/timing
+
+# Logins and all else that takes long, against what people use today: a table, also in bench/results.md. QUICK=1 tries it in a minute;
+# BENCH_DIR is a folder on the file system to be measured.
+BENCH_DIR ?= /var/tmp
+bench:
+	scripts/install-needs bench
+	$(MAKE) --no-print-directory all build/bench-client build/bench-floor build/bench-login
+	build/bench-login $(if $(QUICK),-quick) -dir $(BENCH_DIR) -o $(if $(QUICK),build/bench-quick.md,bench/results.md)
+
+# Many users at once on a throw-away sshd on loopback: how long a login takes, with and without twokey, as a picture.
+bench-load:
+	scripts/install-needs bench
+	$(MAKE) --no-print-directory all build/bench-load
+	build/bench-load $(if $(QUICK),-quick) -o $(if $(QUICK),build/bench-load.svg,bench/load.svg)
+
+build/bench-client: bench/client/client.c
+	$(CC) -O2 -Wall -Wextra -o $@ $< -lpam
+
+build/bench-floor: bench/floor/floor.c
+	$(CC) -O2 -Wall -Wextra -static -o $@ $<
+
+build/bench-login build/bench-load: build/bench-%: FORCE
+	$(GO) build $(GOFLAGS_ALL) -o $@ ./bench/$*
 
 # A hundred thousand users at once, against one google-authenticator a user: rate, memory, and list.
 bench-apply:

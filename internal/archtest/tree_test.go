@@ -121,12 +121,13 @@ func matches(name string, patterns []string) bool {
 	return false
 }
 
-// forTests reports whether a package is there for tests only, as its name or that of a folder above it says: "...test", or "fakes".
+// forTests reports whether a package is there for tests or measurements only, as its name or that of a folder above it says: "...test", "fakes",
+// or "bench".
 func (p *pkg) forTests() bool { return forTests(p.name) }
 
 func forTests(name string) bool {
 	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool {
-		return strings.HasSuffix(part, "test") || part == "fakes"
+		return strings.HasSuffix(part, "test") || part == "fakes" || part == "bench"
 	})
 }
 

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+
+	"twokey/factor"
+)
+
+// sizes are how much is measured.
+type sizes struct {
+	logins     int // of each contender, one after the other
+	many       int // enrolled users, where there are many
+	manyLogins int // with those
+	rounds     int // of all accounts at a time
+	refusals   int
+	applied    int // users of bench/apply
+	sample     int // google-authenticator processes of bench/apply
+	records    int // of the audit log
+	waiters    int
+}
+
+func full() sizes { return sizes{200, 100_000, 60, 15, 150, 100_000, 300, 1_000_000, 1000} }
+
+// quick is for trying the program: its figures mean little.
+func quick() sizes { return sizes{20, 2000, 5, 3, 20, 2000, 50, 50_000, 1000} }
+
+// bench is one run.
+type bench struct {
+	*place
+	sizes
+	rows    []row
+	notes   []string // below the table
+	running []io.Closer
+	say     func(format string, args ...any) // what is going on
+}
+
+func (b *bench) add(r row) { b.rows = append(b.rows, r) }
+
+// Close ends all clients.
+func (b *bench) Close() error {
+	var errs []error
+	for _, c := range b.running {
+		errs = append(errs, c.Close())
+	}
+	b.running = nil
+	return errors.Join(errs...)
+}
+
+// contender is a module, or what is measured in its place, at work.
+type contender struct {
+	*client
+	next     func() (login, error)
+	status   int // what PAM must say: 0, or something else
+	took     sample
+	cpu      sample
+	selfKB   sample
+	othersKB sample
+}
+
+func (b *bench) contender(service string, next func() (login, error)) (*contender, error) {
+	c, err := b.client(service, 1)
+	if err != nil {
+		return nil, err
+	}
+	b.running = append(b.running, c)
+	return &contender{client: c, next: next}, nil
+}
+
+// turn is one login.
+func (c *contender) turn() error {
+	l, err := c.next()
+	if err != nil {
+		return err
+	}
+	o, err := c.one(l, c.status)
+	if err != nil {
+		return err
+	}
+	c.took = append(c.took, float64(o.took))
+	c.cpu = append(c.cpu, float64(o.cpu))
+	c.selfKB = append(c.selfKB, o.selfKB)
+	c.othersKB = append(c.othersKB, o.othersKB)
+	return nil
+}
+
+// alternate gives each its turn, n times; another one begins each time. Before that there is one that does not count.
+func alternate(n int, all ...*contender) error {
+	for _, c := range all {
+		if err := c.turn(); err != nil {
+			return err
+		}
+		c.took, c.cpu, c.selfKB, c.othersKB = nil, nil, nil, nil
+	}
+	for round := range n {
+		for i := range all {
+			if err := all[(round+i)%len(all)].turn(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// run measures everything.
+func (b *bench) run() error {
+	for _, part := range []struct {
+		what string
+		do   func() error
+	}{
+		{"one login at a time", b.single},
+		{"with many enrolled users", b.manyUsers},
+		{"all accounts at a time", b.atOnce},
+		{"refusals", b.refused},
+		{"apply and list", b.apply},
+		{"audit verify", b.verify},
+		{"waiters", b.wait},
+		{"what is synchronised", b.durability},
+	} {
+		b.say("%s", part.what)
+		if err := errors.Join(part.do(), b.Close()); err != nil {
+			return fmt.Errorf("%s: %w", part.what, err)
+		}
+	}
+	return nil
+}
+
+// cores are those that this process may use.
+func cores() float64 { return float64(runtime.NumCPU()) }
+
+func (b *bench) host(name string, users int, method factor.Method) (*host, error) {
+	return newHost(filepath.Join(b.dir, name), users, method)
+}
+
+// twokeyLine is a line of the module in a PAM service.
+func (b *bench) twokeyLine(phase string, h *host, helper string) string {
+	return fmt.Sprintf("%s required %s helper=%s config=%s", phase, filepath.Join(b.built, "pam_twokey.so"), helper, h.config)
+}
+
+func (b *bench) helper() string { return filepath.Join(b.built, "twokey-verify") }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// login is one line of what bench/client reads.
+type login struct{ user, code string }
+
+// source is where all logins come from.
+const source = "192.0.2.7"
+
+// outcome is what it says of one login.
+type outcome struct {
+	status           int // of PAM; 0: let in
+	took, cpu        time.Duration
+	selfKB, othersKB float64
+}
+
+// client is a running bench/client: logins at one service, so many at a time.
+type client struct {
+	command *exec.Cmd
+	to      io.WriteCloser
+	from    *bufio.Scanner
+}
+
+// startClient starts the program, under others if there are any: strace.
+func startClient(program, confDir, service string, atOnce int, under ...string) (*client, error) {
+	argv := append(append([]string{}, under...), program, confDir, service, fmt.Sprint(atOnce))
+	c := &client{command: exec.Command(argv[0], argv[1:]...)}
+	c.command.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"}
+	c.command.Stderr = os.Stderr
+	var err error
+	if c.to, err = c.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := c.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.from = bufio.NewScanner(out)
+	return c, c.command.Start()
+}
+
+// batch takes logins through, and says how long all of them took.
+func (c *client) batch(logins []login) ([]outcome, time.Duration, error) {
+	var lines strings.Builder
+	for _, l := range logins {
+		fmt.Fprintf(&lines, "%s %s %s\n", l.user, l.code, source)
+	}
+	if _, err := io.WriteString(c.to, lines.String()+"\n"); err != nil {
+		return nil, 0, err
+	}
+	outcomes := make([]outcome, len(logins))
+	for i := range outcomes {
+		o := &outcomes[i]
+		var ns, us int64
+		if err := c.scan("%d %d %d %f %f", &o.status, &ns, &us, &o.selfKB, &o.othersKB); err != nil {
+			return nil, 0, err
+		}
+		o.took, o.cpu = time.Duration(ns), time.Duration(us)*time.Microsecond
+	}
+	var all int64
+	err := c.scan("= %d", &all)
+	return outcomes, time.Duration(all), err
+}
+
+func (c *client) scan(format string, into ...any) error {
+	if !c.from.Scan() {
+		return errors.Join(errors.New("bench/client has ended"), c.from.Err())
+	}
+	if _, err := fmt.Sscanf(c.from.Text(), format, into...); err != nil {
+		return fmt.Errorf("bench/client said %q: %w", c.from.Text(), err)
+	}
+	return nil
+}
+
+// one takes one login through, which must end with this status.
+func (c *client) one(l login, status int) (outcome, error) {
+	outcomes, _, err := c.batch([]login{l})
+	if err != nil {
+		return outcome{}, err
+	}
+	if (outcomes[0].status == 0) != (status == 0) {
+		return outcome{}, fmt.Errorf("PAM said %d of the login of %s, and not %d", outcomes[0].status, l.user, status)
+	}
+	return outcomes[0], nil
+}
+
+// Close ends it.
+func (c *client) Close() error { return errors.Join(c.to.Close(), c.command.Wait()) }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"twokey/factor"
+)
+
+// syncCall is a line of strace -y: 123 fdatasync(5</path/of/file>) = 0.
+var syncCall = regexp.MustCompile(`(?m)\b(fsync|fdatasync|msync|sync_file_range|syncfs)\(\d+<([^>]*)>.*= 0$`)
+
+// synced are what a module has synchronised, in its order, by the names of the files.
+func synced(trace string) []string {
+	var calls []string
+	for _, m := range syncCall.FindAllStringSubmatch(trace, -1) {
+		calls = append(calls, m[1]+" "+filepath.Base(m[2]))
+	}
+	return calls
+}
+
+// durability finds out by strace(1) what each module synchronises before it lets in.
+func (b *bench) durability() error {
+	h, err := b.host("durable", 1, factor.HOTP)
+	if err != nil {
+		return err
+	}
+	if err := b.service(ours, b.twokeyLine("auth", h, b.helper())); err != nil {
+		return err
+	}
+	theirs, err := b.googleUsers(google)
+	if err != nil {
+		return err
+	}
+	old, err := b.oathUsers(oath, 1)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		service, name string
+		phone         *phone
+	}{{ours, "twokey", h.phones[0]}, {google, "google-authenticator", theirs[0]}, {oath, "pam_oath", old[0]}} {
+		calls, err := b.traced(c.service, c.phone)
+		if err != nil {
+			return err
+		}
+		text := "nothing: a crash of the machine can make a used code good again"
+		if len(calls) > 0 {
+			text = strings.Join(calls, ", ")
+		}
+		b.notes = append(b.notes, fmt.Sprintf("%s synchronises at a login: %s.", c.name, text))
+	}
+	return nil
+}
+
+// traced is one login under strace: the second, when all files are there.
+func (b *bench) traced(service string, d *phone) ([]string, error) {
+	plain, err := b.client(service, 1)
+	if err != nil {
+		return nil, err
+	}
+	b.running = append(b.running, plain)
+	file := filepath.Join(b.dir, service+".trace")
+	traced, err := b.client(service, 1, "strace", "-f", "-y", "-o", file, "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs")
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range []*client{plain, traced} {
+		l, err := d.login()
+		if err != nil {
+			return nil, err
+		}
+		if _, err := c.one(l, 0); err != nil {
+			return nil, err
+		}
+	}
+	if err := traced.Close(); err != nil {
+		return nil, err
+	}
+	trace, err := os.ReadFile(file)
+	return slices.Clip(synced(string(trace))), err
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"twokey/factor"
+)
+
+// The services.
+const (
+	ours       = "twokey"
+	oursWhole  = "twokey-whole" // with the account and session lines
+	oursMany   = "twokey-many"
+	google     = "google"
+	oath       = "oath"
+	oathMany   = "oath-many"
+	nothing    = "nothing" // pam_permit
+	oursSooner = "twokey-sooner"
+)
+
+// floor is a contender that is no login: the program bench/floor, with the files that it writes to.
+func (b *bench) floor() (*contender, error) {
+	for name, size := range map[string]int{"slot": 4096, "log": 0} {
+		if err := os.WriteFile(filepath.Join(b.confDir(), name), make([]byte, size), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	return b.contender(filepath.Join(b.built, "bench-floor"), func() (login, error) { return login{"-", "-"}, nil })
+}
+
+// single measures one login after the other: the module, its peers, and what it cannot be faster than.
+func (b *bench) single() error {
+	h, err := b.host("one", 1, factor.HOTP)
+	if err != nil {
+		return err
+	}
+	theirs, err := b.googleUsers(google)
+	if err != nil {
+		return err
+	}
+	old, err := b.oathUsers(oath, 1)
+	if err != nil {
+		return err
+	}
+	for service, lines := range map[string][]string{
+		ours:      {b.twokeyLine("auth", h, b.helper())},
+		oursWhole: {b.twokeyLine("auth", h, b.helper()), b.twokeyLine("account", h, b.helper()), b.twokeyLine("session", h, b.helper())},
+		nothing:   nil,
+	} {
+		if err := b.service(service, lines...); err != nil {
+			return err
+		}
+	}
+	var all []*contender
+	for _, c := range []struct {
+		service string
+		next    func() (login, error)
+	}{
+		{ours, h.phones[0].login}, {google, theirs[0].login}, {oath, old[0].login}, {oursWhole, h.phones[0].login},
+		{nothing, func() (login, error) { return login{userName(0), "-"}, nil }},
+	} {
+		one, err := b.contender(c.service, c.next)
+		if err != nil {
+			return err
+		}
+		all = append(all, one)
+	}
+	least, err := b.floor()
+	if err != nil {
+		return err
+	}
+	if err := alternate(b.logins, append(all, least)...); err != nil {
+		return err
+	}
+	b.singleRows(all[0], all[1], all[2], all[3], all[4], least)
+	return nil
+}
+
+func (b *bench) singleRows(us, google, oath, whole, nothing, floor *contender) {
+	b.add(row{"one login, one enrolled user, google-authenticator", us.took.milliseconds(), google.took.milliseconds(),
+		us.took.median() / google.took.median(), aim{most: 0.8}})
+	b.add(row{"the same, its processor time", us.cpu.milliseconds(), google.cpu.milliseconds(), us.cpu.median() / google.cpu.median(), aim{}})
+	b.add(row{"the same, with the account and session lines", whole.took.milliseconds(), google.took.milliseconds(),
+		whole.took.median() / google.took.median(), aim{}})
+	b.add(row{"one login, one enrolled user, pam_oath", us.took.milliseconds(), oath.took.milliseconds(), us.took.median() / oath.took.median(), aim{}})
+	b.add(row{"the floor: a static C program that writes a block and a line", us.took.milliseconds(), floor.took.milliseconds(),
+		us.took.median() / floor.took.median(), aim{most: 2.5}})
+	mb := func(s sample) float64 { return s.median() / 1024 }
+	more := mb(us.selfKB) + mb(us.othersKB) - mb(nothing.selfKB)
+	b.add(row{"peak memory: application and helper, against the application alone", number(mb(us.selfKB)) + " and " + number(mb(us.othersKB)) + " MB",
+		number(mb(nothing.selfKB)) + " MB", more, aim{most: 12, unit: "MB"}})
+}
+
+// manyUsers measures logins where a hundred thousand are enrolled.
+func (b *bench) manyUsers() error {
+	few, err := b.host("few", 1, factor.HOTP)
+	if err != nil {
+		return err
+	}
+	many, err := b.host("many", b.many, factor.HOTP)
+	if err != nil {
+		return err
+	}
+	theirs, err := b.oathUsers(oathMany, b.many)
+	if err != nil {
+		return err
+	}
+	for service, h := range map[string]*host{ours: few, oursMany: many} {
+		if err := b.service(service, b.twokeyLine("auth", h, b.helper())); err != nil {
+			return err
+		}
+	}
+	var all [3]*contender
+	for i, c := range []struct {
+		service string
+		next    func() (login, error)
+	}{{oursMany, many.phones[0].login}, {oathMany, theirs[0].login}, {ours, few.phones[0].login}} {
+		if all[i], err = b.contender(c.service, c.next); err != nil {
+			return err
+		}
+	}
+	if err := alternate(b.manyLogins, all[:]...); err != nil {
+		return err
+	}
+	us, oath, one := all[0].took, all[1].took, all[2].took
+	what := count(b.many) + " enrolled users"
+	b.add(row{"one login, " + what + ", pam_oath", us.milliseconds(), oath.milliseconds(), us.median() / oath.median(), aim{most: 0.08}})
+	b.add(row{"one login, " + what + ", itself with one", us.milliseconds(), one.milliseconds(), us.median() / one.median(), aim{most: 1.15}})
+	return nil
+}
+
+// atOnce measures many logins at a time, of different users.
+func (b *bench) atOnce() error {
+	h, err := b.host("at-once", accounts, factor.HOTP)
+	if err != nil {
+		return err
+	}
+	if err := b.service(ours, b.twokeyLine("auth", h, b.helper())); err != nil {
+		return err
+	}
+	theirs, err := b.googleUsers(google)
+	if err != nil {
+		return err
+	}
+	const together = 32
+	runs := []struct {
+		service string
+		atOnce  int
+		phones  []*phone
+		client  *client
+		rates   sample
+	}{{service: ours, atOnce: together, phones: h.phones}, {service: google, atOnce: together, phones: theirs}, {service: ours, atOnce: 1, phones: h.phones}}
+	for i := range runs {
+		if runs[i].client, err = b.client(runs[i].service, runs[i].atOnce); err != nil {
+			return err
+		}
+		b.running = append(b.running, runs[i].client)
+	}
+	for range b.rounds {
+		for i := range runs {
+			rate, err := everybody(runs[i].client, runs[i].phones)
+			if err != nil {
+				return err
+			}
+			runs[i].rates = append(runs[i].rates, rate)
+		}
+	}
+	us, google, alone := runs[0].rates, runs[1].rates, runs[2].rates
+	b.add(row{"32 logins at a time, different users, google-authenticator", us.show("a second", 1), google.show("a second", 1), us.median() / google.median(), aim{least: 1}})
+	b.add(row{"the same, its own rate one at a time × the processors", us.show("a second", 1), alone.show("a second", 1), us.median() / (alone.median() * cores()), aim{least: 0.8}})
+	return nil
+}
+
+// everybody logs every account in once, and says how many that are a second.
+func everybody(c *client, phones []*phone) (float64, error) {
+	var logins []login
+	for _, d := range phones {
+		l, err := d.login()
+		if err != nil {
+			return 0, err
+		}
+		logins = append(logins, l)
+	}
+	outcomes, took, err := c.batch(logins)
+	if err != nil {
+		return 0, err
+	}
+	for i, o := range outcomes {
+		if o.status != 0 {
+			return 0, refusedError{logins[i].user, o.status}
+		}
+	}
+	return float64(len(logins)) / (float64(took) / float64(time.Second)), nil
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// place is where it all happens: a folder of its own, and a /etc/passwd that only this process and its children see.
+type place struct {
+	dir   string
+	top   string // of the working tree
+	built string // folder of the programs
+}
+
+// accounts is how many accounts there are that log in. The rest of many users are enrolled and have none: of a hundred thousand in
+// /etc/passwd libc would read half the file at every login, whatever the module does.
+const accounts = 64
+
+const firstUID = 1_900_000_000
+
+func userName(i int) string { return fmt.Sprintf("person%06d", i) }
+
+// apart starts this program again in a mount namespace of its own. In there it returns false.
+func apart() (done bool, err error) {
+	const mark = "BENCH_LOGIN_APART"
+	if os.Getenv(mark) != "" {
+		return false, os.Unsetenv(mark)
+	}
+	if os.Geteuid() != 0 {
+		return true, errors.New("it has to make accounts and PAM services of its own: it needs root")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return true, err
+	}
+	again := exec.Command("unshare", append([]string{"--mount", "--propagation", "private", self}, os.Args[1:]...)...)
+	again.Env = append(os.Environ(), mark+"=1")
+	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return true, again.Run()
+}
+
+// newPlace makes one below a folder; remove takes it away again.
+func newPlace(below, top string) (p *place, remove func() error, err error) {
+	dir, err := os.MkdirTemp(below, "twokey-bench-")
+	if err != nil {
+		return nil, nil, err
+	}
+	p = &place{dir: dir, top: top, built: filepath.Join(top, "build")}
+	remove = func() error {
+		if err := unix.Unmount("/etc", unix.MNT_DETACH); err != nil && err != unix.EINVAL {
+			return err
+		}
+		return os.RemoveAll(dir)
+	}
+	if err := p.setUp(); err != nil {
+		return nil, nil, errors.Join(err, remove())
+	}
+	return p, remove, nil
+}
+
+func (p *place) setUp() error {
+	if err := os.Chmod(p.dir, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{"pam", "home", "bin"} {
+		if err := os.Mkdir(filepath.Join(p.dir, name), 0o755); err != nil {
+			return err
+		}
+	}
+	var lines strings.Builder
+	for i := range accounts {
+		fmt.Fprintf(&lines, "%s:x:%d:65534::%s:/bin/sh\n", userName(i), firstUID+i, p.home(i))
+		if err := os.Mkdir(p.home(i), 0o700); err != nil {
+			return err
+		}
+		if err := os.Chown(p.home(i), firstUID+i, 65534); err != nil {
+			return err
+		}
+	}
+	// The whole of /etc: over a single file the mount would be gone as soon as the host replaces it.
+	etc := filepath.Join(p.dir, "etc")
+	if out, err := exec.Command("cp", "-a", "/etc", etc).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	passwd, err := os.OpenFile(filepath.Join(etc, "passwd"), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = passwd.WriteString(lines.String())
+	if err := errors.Join(err, passwd.Close()); err != nil {
+		return err
+	}
+	return unix.Mount(etc, "/etc", "", unix.MS_BIND, "")
+}
+
+func (p *place) home(i int) string { return filepath.Join(p.dir, "home", userName(i)) }
+
+func (p *place) confDir() string { return filepath.Join(p.dir, "pam") }
+
+// service writes a PAM service. The phases of which a module has nothing are let through by pam_permit.
+func (p *place) service(name string, lines ...string) error {
+	for _, phase := range []string{"auth", "account", "session"} {
+		have := false
+		for _, line := range lines {
+			have = have || strings.HasPrefix(line, phase+" ")
+		}
+		if !have {
+			lines = append(lines, phase+" required pam_permit.so")
+		}
+	}
+	return os.WriteFile(filepath.Join(p.confDir(), name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
+}
+
+func (p *place) client(service string, atOnce int, under ...string) (*client, error) {
+	return startClient(filepath.Join(p.built, "bench-client"), p.confDir(), service, atOnce, under...)
+}

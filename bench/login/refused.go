@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"twokey/factor"
+)
+
+// refusedError is a login that should have been let in.
+type refusedError struct {
+	user   string
+	status int // of PAM
+}
+
+func (e refusedError) Error() string {
+	return fmt.Sprintf("the login of %s was refused: PAM said %d", e.user, e.status)
+}
+
+const pamAuthErr = 7 // PAM_AUTH_ERR
+
+// The helper rounds the time of a refusal up to a tenth of a second, so that it tells nothing; what it does within that time is compared
+// with what it does for a right code. Where it would wait there, a helper that is built for this measurement does not.
+const (
+	sleepSource   = "cmd/twokey-verify/host.go"
+	sleepAsItIs   = "Sleep:       time.Sleep,"
+	sleepReplaced = "Sleep:       func(time.Duration) {},"
+)
+
+// overlay writes what go build -overlay needs for that helper.
+func overlay(top, dir string) (string, error) {
+	original := filepath.Join(top, sleepSource)
+	source, err := os.ReadFile(original)
+	if err != nil {
+		return "", err
+	}
+	if strings.Count(string(source), sleepAsItIs) != 1 {
+		return "", fmt.Errorf("%s has not %q once", sleepSource, sleepAsItIs)
+	}
+	replaced, list := filepath.Join(dir, "host.go"), filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(replaced, []byte(strings.Replace(string(source), sleepAsItIs, sleepReplaced, 1)), 0o600); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{original: replaced}})
+	if err != nil {
+		return "", err
+	}
+	return list, os.WriteFile(list, text, 0o600)
+}
+
+// hastyHelper builds the helper that does not wait.
+func (b *bench) hastyHelper() (string, error) {
+	bin := filepath.Join(b.dir, "bin")
+	list, err := overlay(b.top, bin)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(bin, "twokey-verify")
+	build := exec.Command("go", "build", "-overlay="+list, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "./cmd/twokey-verify")
+	build.Dir = b.top
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the helper: %w\n%s", err, out)
+	}
+	return path, nil
+}
+
+// refused compares wrong codes of an app with right ones.
+func (b *bench) refused() error {
+	h, err := b.host("refused", accounts, factor.TOTP)
+	if err != nil {
+		return err
+	}
+	hasty, err := b.hastyHelper()
+	if err != nil {
+		return err
+	}
+	for service, helper := range map[string]string{ours: b.helper(), oursSooner: hasty} {
+		if err := b.service(service, b.twokeyLine("auth", h, helper)); err != nil {
+			return err
+		}
+	}
+	r := &refusals{host: h}
+	var all [3]*contender
+	for i, c := range []struct {
+		service string
+		next    func() (login, error)
+		status  int
+	}{{oursSooner, r.right, 0}, {oursSooner, r.wrong, pamAuthErr}, {ours, r.wrong, pamAuthErr}} {
+		if all[i], err = b.contender(c.service, c.next); err != nil {
+			return err
+		}
+		all[i].status = c.status
+	}
+	if err := alternate(b.refusals, all[:]...); err != nil {
+		return err
+	}
+	right, wrong, shipped := all[0], all[1], all[2]
+	b.add(row{"a refused code, an accepted one; without the wait that refusals are rounded up by", wrong.took.milliseconds(), right.took.milliseconds(),
+		wrong.took.median() / right.took.median(), aim{least: 0.8, most: 1.25}})
+	b.add(row{"the same, its processor time", wrong.cpu.milliseconds(), right.cpu.milliseconds(), wrong.cpu.median() / right.cpu.median(), aim{}})
+	b.add(row{"a refused code as shipped: rounded up on purpose, so that the time tells nothing", shipped.took.milliseconds(),
+		right.took.milliseconds(), shipped.took.median() / right.took.median(), aim{}})
+	return nil
+}
+
+// refusals deals out codes of an app: of each account that of the step before, then the present one, then the next, since none is good twice.
+type refusals struct {
+	*host
+	rights, wrongs int
+}
+
+// mostRights is how many right codes there are.
+const mostRights = 3 * accounts
+
+func (r *refusals) right() (login, error) {
+	d := r.phones[r.rights%accounts]
+	code, err := d.code(int64(r.rights/accounts) - 1)
+	r.rights++
+	if err != nil {
+		return login{}, err
+	}
+	return login{d.user, code}, r.unlock(d.user)
+}
+
+// wrong is a code of another account than right gives one of at the time.
+func (r *refusals) wrong() (login, error) {
+	r.wrongs++
+	d := r.phones[(r.wrongs/2+accounts/2)%accounts]
+	if err := r.unlock(d.user); err != nil {
+		return login{}, err
+	}
+	return d.wrong()
+}
