@@ -119,7 +119,11 @@ func TestThePlaybooksOfTheDocumentOnAnsible(t *testing.T) {
 		}
 	}
 	for file, want := range map[string]string{
-		"etc/pam.d/sshd":                    "(?s)^# a comment\nauth +.success=2 default=ignore. +pam_unix.so\nauth .*pam_twokey.so decoy\n.*\naccount +required +pam_twokey.so\n@include common-account\n.*session +required +pam_twokey.so\n$",
+		"etc/pam.d/sshd":                    "(?s)^# a comment\nauth +.success=2 default=ignore. +pam_unix.so\nauth .*pam_twokey.so decoy\n.*\naccount +required +pam_twokey.so\n@include common-account\nsession +required +pam_twokey.so\n@include common-session\n@include common-password\n$",
+		"etc/pam.d/sudo":                    "(?s)pam_twokey.so decoy\n.*\nsession +required +pam_twokey.so\n@include common-session-noninteractive\n$",
+		"etc/pam.d/su":                      "(?s)^auth sufficient pam_rootok.so\n.*pam_twokey.so decoy\n.*\nsession +required +pam_twokey.so\n@include common-session\n$",
+		"etc/pam.d/su-l":                    "^auth include su\naccount include su\nsession include su\n$",
+		"etc/pam.d/sudo-i.before-twokey":    "@include common-session\n$",
 		"etc/pam.d/sshd.before-twokey":      "(?s)^# a comment\n@include common-auth\n",
 		"etc/ssh/sshd_config.d/twokey.conf": "KbdInteractiveAuthentication yes",
 		"etc/pam.d/twokey-self":             "pam_twokey.so after=password",

@@ -95,13 +95,18 @@ func scratch(t *testing.T) string {
 func writeHost(t *testing.T, root string) {
 	t.Helper()
 	const service = "# a comment\n@include common-auth\naccount required pam_nologin.so\n@include common-account\n@include common-session\n@include common-password\n"
+	const sudo = "session required pam_limits.so\n@include common-auth\n@include common-account\n@include common-session-noninteractive\n"
 	for name, content := range map[string]string{
-		"etc/pam.d/sshd": service, "etc/pam.d/sudo": service, "etc/pam.d/login": service,
-		"etc/pam.d/common-auth":     "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite\tpam_deny.so\nauth\trequired\tpam_permit.so\nauth\toptional\tpam_cap.so \n",
-		"etc/pam.d/common-account":  "account\trequired\tpam_unix.so\n",
-		"etc/pam.d/common-session":  "session\trequired\tpam_unix.so\n",
-		"etc/pam.d/common-password": "password\trequired\tpam_unix.so\n",
-		"etc/ssh/sshd_config":       "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\nHostKey /etc/ssh/ssh_host_ed25519_key\n",
+		"etc/pam.d/sshd": service, "etc/pam.d/sudo": sudo, "etc/pam.d/login": service,
+		"etc/pam.d/sudo-i": strings.Replace(sudo, "-noninteractive", "", 1),
+		"etc/pam.d/su":     "auth sufficient pam_rootok.so\nsession required pam_env.so readenv=1\n@include common-auth\n@include common-account\n@include common-session\n",
+		"etc/pam.d/su-l":   "auth include su\naccount include su\nsession include su\n",
+		"etc/pam.d/common-session-noninteractive": "session\trequired\tpam_unix.so\n",
+		"etc/pam.d/common-auth":                   "auth\t[success=1 default=ignore]\tpam_unix.so nullok\nauth\trequisite\tpam_deny.so\nauth\trequired\tpam_permit.so\nauth\toptional\tpam_cap.so \n",
+		"etc/pam.d/common-account":                "account\trequired\tpam_unix.so\n",
+		"etc/pam.d/common-session":                "session\trequired\tpam_unix.so\n",
+		"etc/pam.d/common-password":               "password\trequired\tpam_unix.so\n",
+		"etc/ssh/sshd_config":                     "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\nHostKey /etc/ssh/ssh_host_ed25519_key\n",
 	} {
 		if err := os.WriteFile(filepath.Join(root, name), []byte(content), 0o644); err != nil {
 			t.Fatal(err)
