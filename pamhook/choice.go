@@ -122,7 +122,7 @@ func (r *run) lookAhead(action policy.Action) (answered, onlyPhones bool) {
 	if readErr != nil || sentErr != nil {
 		return false, false
 	}
-	return r.isSecondRun(sent, now), r.onlyPhones(st)
+	return r.isSecondRun(sent), r.onlyPhones(st)
 }
 
 // onlyPhones reports whether the user has no device that shows codes, and one that he can be reached by.

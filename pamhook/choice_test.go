@@ -175,15 +175,19 @@ func TestTheSameIsReadBeforeTheQuestion(t *testing.T) {
 
 func TestAnEmptyAnswerTakesWhatWorkedLast(t *testing.T) {
 	w := newWorld(t)
+	const behind = wire.FlagAfterPassword
 	for why, c := range map[string]struct {
 		last, setting string
 		sends         bool
+		flags         wire.Flags
 	}{
-		"push":                   {device.Push, policy.DefaultLast, true},
-		"a text":                 {device.SMS, policy.DefaultLast, true},
-		"an app":                 {"totp", policy.DefaultLast, false},
-		"nothing yet":            {"", policy.DefaultLast, false},
-		"push, and no such rule": {device.Push, policy.DefaultNone, false},
+		"push":                   {device.Push, policy.DefaultLast, true, behind},
+		"a text":                 {device.SMS, policy.DefaultLast, true, behind},
+		"an app":                 {"totp", policy.DefaultLast, false, behind},
+		"nothing yet":            {"", policy.DefaultLast, false, behind},
+		"push, and no such rule": {device.Push, policy.DefaultNone, false, behind},
+		"push, and no password":  {device.Push, policy.DefaultLast, false, 0},
+		"push, on a decoy line":  {device.Push, policy.DefaultLast, false, wire.FlagDecoy},
 	} {
 		w.reset()
 		reachable(w)
@@ -195,7 +199,7 @@ func TestAnEmptyAnswerTakesWhatWorkedLast(t *testing.T) {
 				}
 			}
 		})
-		w.policy.MethodsDefault = c.setting
+		w.policy.MethodsDefault, w.hello.Flags = c.setting, c.flags
 		w.types("", "")
 		w.frame()
 		if sends := len(w.phone.texts)+len(w.phone.questions) > 0; sends != c.sends || sends && len(w.prompts) < 2 {

@@ -270,6 +270,9 @@ func TestTwoRunsOfALoginSendOnePush(t *testing.T) {
 		"another service":               {func(w *world) { w.hello.Service = "login" }, 2},
 		"no address":                    {func(w *world) { w.hello.Client = "" }, 2},
 		"push does not count any more":  {func(w *world) { w.policy.Methods = []string{"sms", "totp"} }, 1},
+		"denied by now":                 {func(w *world) { w.policy.Default = policy.Deny }, 1},
+		"behind a wrong password":       {func(w *world) { w.hello.Flags = wire.FlagDecoy }, 1},
+		"after no password":             {func(w *world) { w.hello.Flags = 0 }, 1},
 		"the device was removed":        {func(w *world) { w.record = newRecord("alice", w.record.Serial+1); w.record.Devices[0].ID[0] = 8 }, 1},
 	} {
 		w.reset()
@@ -301,6 +304,20 @@ func TestTwoRunsOfALoginSendOnePush(t *testing.T) {
 		w.types("")
 		if w.frame(); len(w.phone.questions) != 2 {
 			t.Error("a third run was let through as well")
+		}
+	}
+}
+
+// A server that serves everybody in one process would let in by another's answer.
+func TestWhereTheConnectionIsNotKnownNoOtherRunLetsThrough(t *testing.T) {
+	w := newWorld(t)
+	onlyBy(device.Push)(w)
+	w.phone.says = sent(report(0, ReportAllowed))
+	w.hello.Client = ""
+	for i := range 2 {
+		w.types("")
+		if got := w.frame(); got != allows || len(w.phone.questions) != i+1 {
+			t.Errorf("%d: %#x, sent %d", i, got, len(w.phone.questions))
 		}
 	}
 }
