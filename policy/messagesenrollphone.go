@@ -10,7 +10,7 @@ var englishEnrolmentOfPhones = map[Message]string{
 
 Type its number in the international form: a plus sign, the code of the
 country, and the number without the 0 before it. It looks like this:
-+44 7911 123456.`,
++44 7400 123456.`,
 	MsgEnrollNumberPrompt: "Phone number (or q to stop): ",
 	MsgEnrollNumberWrong:  "This is not a phone number in the international form.",
 	MsgEnrollNumberCheck: `Is this the right number?
