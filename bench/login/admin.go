@@ -70,8 +70,9 @@ func (b *bench) verify() error {
 		}
 	}
 	var rates, wall sample
+	under := h.mounted()
 	for range 3 {
-		command := exec.Command(filepath.Join(b.built, "twokey"), "--config", h.config, "audit", "verify")
+		command := exec.Command(under[0], append(under[1:], filepath.Join(b.built, "twokey"), "audit", "verify")...)
 		began := time.Now()
 		if out, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("twokey audit verify: %w\n%s", err, out)

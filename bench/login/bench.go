@@ -61,8 +61,8 @@ type contender struct {
 	othersKB sample
 }
 
-func (b *bench) contender(service string, next func() (login, error)) (*contender, error) {
-	c, err := b.client(service, 1)
+func (b *bench) contender(h *host, service string, next func() (login, error)) (*contender, error) {
+	c, err := b.client(h, service, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -136,8 +136,8 @@ func (b *bench) host(name string, users int, method factor.Method) (*host, error
 }
 
 // twokeyLine is a line of the module in a PAM service.
-func (b *bench) twokeyLine(phase string, h *host, helper string) string {
-	return fmt.Sprintf("%s required %s helper=%s config=%s", phase, filepath.Join(b.built, "pam_twokey.so"), helper, h.config)
+func (b *bench) twokeyLine(phase, helper string) string {
+	return fmt.Sprintf("%s required %s helper=%s", phase, filepath.Join(b.built, "pam_twokey.so"), helper)
 }
 
 func (b *bench) helper() string { return filepath.Join(b.built, "twokey-verify") }

@@ -29,7 +29,7 @@ func (b *bench) durability() error {
 	if err != nil {
 		return err
 	}
-	if err := b.service(ours, b.twokeyLine("auth", h, b.helper())); err != nil {
+	if err := b.service(ours, b.twokeyLine("auth", b.helper())); err != nil {
 		return err
 	}
 	theirs, err := b.googleUsers(google)
@@ -41,10 +41,11 @@ func (b *bench) durability() error {
 		return err
 	}
 	for _, c := range []struct {
+		host          *host
 		service, name string
 		phone         *phone
-	}{{ours, "twokey", h.phones[0]}, {google, "google-authenticator", theirs[0]}, {oath, "pam_oath", old[0]}} {
-		calls, err := b.traced(c.service, c.phone)
+	}{{h, ours, "twokey", h.phones[0]}, {nil, google, "google-authenticator", theirs[0]}, {nil, oath, "pam_oath", old[0]}} {
+		calls, err := b.traced(c.host, c.service, c.phone)
 		if err != nil {
 			return err
 		}
@@ -58,14 +59,14 @@ func (b *bench) durability() error {
 }
 
 // traced is one login under strace: the second, when all files are there.
-func (b *bench) traced(service string, d *phone) ([]string, error) {
-	plain, err := b.client(service, 1)
+func (b *bench) traced(h *host, service string, d *phone) ([]string, error) {
+	plain, err := b.client(h, service, 1)
 	if err != nil {
 		return nil, err
 	}
 	b.running = append(b.running, plain)
 	file := filepath.Join(b.dir, service+".trace")
-	traced, err := b.client(service, 1, "strace", "-f", "-y", "-o", file, "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs")
+	traced, err := b.client(h, service, 1, "strace", "-f", "-y", "-o", file, "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs")
 	if err != nil {
 		return nil, err
 	}

@@ -15,11 +15,27 @@ import (
 	"twokey/state"
 )
 
-// host is one folder with all of twokey's files, and users with one device each.
+// host is all of twokey's files, as they are after init, and users with one device each.
 type host struct {
-	dir, config string
-	users       *enroll.Users
-	phones      []*phone // of those who log in
+	dir    string
+	users  *enroll.Users
+	phones []*phone // of those who log in
+}
+
+// parts are what is mounted on hostFolders, in their order.
+func (h *host) parts() []string {
+	return []string{filepath.Join(h.dir, "etc"), filepath.Join(h.dir, "lib"), filepath.Join(h.dir, "log")}
+}
+
+// mounted is what a program is started under for which this is the host: with its files in their usual places. A configuration that names others
+// takes longer to be read.
+func (h *host) mounted() []string {
+	argv := []string{"unshare", "--mount", "--propagation", "private", "sh", "-c"}
+	script, places := "", h.parts()
+	for i, part := range places {
+		script += fmt.Sprintf("mount --bind '%s' %s && ", part, hostFolders[i])
+	}
+	return append(argv, script+`exec "$@"`, "sh")
 }
 
 // phone is a device whose codes are known here.
@@ -67,19 +83,21 @@ func (d *phone) wrong() (login, error) {
 
 // newHost makes a host with so many users. Those who log in have accounts; the others, with names in the same form, have none.
 func newHost(dir string, n int, method factor.Method) (*host, error) {
-	h := &host{dir: dir, config: filepath.Join(dir, "twokey.yaml")}
-	data, key, log := filepath.Join(dir, "data"), filepath.Join(dir, "host.key"), filepath.Join(dir, "log", "audit.jsonl")
-	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, err
+	h := &host{dir: dir}
+	for _, part := range h.parts() {
+		if err := os.MkdirAll(part, 0o700); err != nil {
+			return nil, err
+		}
 	}
-	text := fmt.Sprintf("version: 1\ndefault: required\npaths: {data: %q, audit: %q, key: %q, credentials: %q}\n", data, log, key, dir+"/credentials")
-	if err := os.WriteFile(h.config, []byte(text), 0o644); err != nil {
+	etc, data := h.parts()[0], h.parts()[1]
+	key := filepath.Join(etc, "host.key")
+	if err := os.WriteFile(filepath.Join(etc, "twokey.yaml"), []byte("version: 1\ndefault: required\n"), 0o644); err != nil {
 		return nil, err
 	}
 	if err := secrets.GenerateHostKey(key); err != nil {
 		return nil, err
 	}
-	if _, err := audit.Create(log); err != nil {
+	if _, err := audit.Create(h.log()); err != nil {
 		return nil, err
 	}
 	keep, err := secrets.Create(data, key)

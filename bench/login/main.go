@@ -36,6 +36,10 @@ func start() (err error) {
 	if done, err := apart(); done || err != nil {
 		return err
 	}
+	facts, err := facts(*small, *below, *top)
+	if err != nil {
+		return err
+	}
 	p, remove, err := newPlace(*below, *top)
 	if err != nil {
 		return err
@@ -46,10 +50,6 @@ func start() (err error) {
 	}}
 	if *small {
 		b.sizes = quick()
-	}
-	facts, err := b.facts(*small)
-	if err != nil {
-		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	if err := b.run(); err != nil {

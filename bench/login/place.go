@@ -53,8 +53,10 @@ func newPlace(below, top string) (p *place, remove func() error, err error) {
 	}
 	p = &place{dir: dir, top: top, built: filepath.Join(top, "build")}
 	remove = func() error {
-		if err := unix.Unmount("/etc", unix.MNT_DETACH); err != nil && err != unix.EINVAL {
-			return err
+		for _, mounted := range []string{"/etc", "/var/lib", "/var/log"} {
+			if err := unix.Unmount(mounted, unix.MNT_DETACH); err != nil && err != unix.EINVAL {
+				return err
+			}
 		}
 		return os.RemoveAll(dir)
 	}
@@ -96,7 +98,28 @@ func (p *place) setUp() error {
 	if err := errors.Join(err, passwd.Close()); err != nil {
 		return err
 	}
-	return unix.Mount(etc, "/etc", "", unix.MS_BIND, "")
+	if err := unix.Mount(etc, "/etc", "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	return emptyFolders()
+}
+
+// hostFolders are where a host has its files.
+var hostFolders = []string{"/etc/twokey", "/var/lib/twokey", "/var/log/twokey"}
+
+// emptyFolders makes these, for hosts to be mounted on, where nobody else sees them.
+func emptyFolders() error {
+	for _, dir := range []string{"/var/lib", "/var/log"} {
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=0755"); err != nil {
+			return fmt.Errorf("mount %s: %w", dir, err)
+		}
+	}
+	for _, dir := range hostFolders {
+		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *place) home(i int) string { return filepath.Join(p.dir, "home", userName(i)) }
@@ -117,6 +140,10 @@ func (p *place) service(name string, lines ...string) error {
 	return os.WriteFile(filepath.Join(p.confDir(), name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }
 
-func (p *place) client(service string, atOnce int, under ...string) (*client, error) {
+// client starts one on a host, or, where that is nil, where there is none.
+func (p *place) client(h *host, service string, atOnce int, under ...string) (*client, error) {
+	if h != nil {
+		under = append(h.mounted(), under...)
+	}
 	return startClient(filepath.Join(p.built, "bench-client"), p.confDir(), service, atOnce, under...)
 }

@@ -80,7 +80,7 @@ func (b *bench) refused() error {
 		return err
 	}
 	for service, helper := range map[string]string{ours: b.helper(), oursSooner: hasty} {
-		if err := b.service(service, b.twokeyLine("auth", h, helper)); err != nil {
+		if err := b.service(service, b.twokeyLine("auth", helper)); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,7 @@ func (b *bench) refused() error {
 		next    func() (login, error)
 		status  int
 	}{{oursSooner, r.right, 0}, {oursSooner, r.wrong, pamAuthErr}, {ours, r.wrong, pamAuthErr}} {
-		if all[i], err = b.contender(c.service, c.next); err != nil {
+		if all[i], err = b.contender(h, c.service, c.next); err != nil {
 			return err
 		}
 		all[i].status = c.status

@@ -25,23 +25,23 @@ func said(name string, args ...string) (string, error) {
 }
 
 // facts are what the figures depend on.
-func (b *bench) facts(small bool) (string, error) {
+func facts(small bool, below, top string) (string, error) {
 	var text strings.Builder
 	if small {
 		text.WriteString("**A quick run: few of everything. These figures mean little.**\n\n")
 	}
-	fmt.Fprintf(&text, "- %s, %d processors: %s; %s in use by others when it began\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(),
+	fmt.Fprintf(&text, "- %s, %d processors: %s; a load of %s when it began\n", time.Now().UTC().Format("2006-01-02 15:04 UTC"), runtime.NumCPU(),
 		processor(), load())
 	for _, fact := range []struct {
 		what    string
 		command []string
 	}{
 		{"Linux", []string{"uname", "-r"}},
-		{"file system", []string{"findmnt", "-n", "-o", "FSTYPE,OPTIONS", "-T", b.dir}},
+		{"file system", []string{"findmnt", "-n", "-o", "FSTYPE,OPTIONS", "-T", below}},
 		{"libpam", []string{"dpkg-query", "-W", "-f", "${Version}", "libpam0g"}},
 		{"libpam-google-authenticator", []string{"dpkg-query", "-W", "-f", "${Version}", "libpam-google-authenticator"}},
 		{"libpam-oath", []string{"dpkg-query", "-W", "-f", "${Version}", "libpam-oath"}},
-		{"twokey", []string{filepath.Join(b.built, "twokey"), "--version"}},
+		{"program", []string{filepath.Join(top, "build", "twokey"), "--version"}},
 	} {
 		line, err := said(fact.command[0], fact.command[1:]...)
 		if err != nil {
@@ -67,13 +67,14 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-// load is how many processors others use, as the kernel has it.
+// load is the kernel's, of the last minute.
 func load() string {
 	content, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
-		return "not known how many"
+		return "?"
 	}
-	return strings.Fields(string(content) + " ?")[0]
+	before, _, _ := strings.Cut(string(content), " ")
+	return before
 }
 
 const how = `Each line is from one run in which the contenders alternate, one login of each; the figures are medians, with the lower and the upper quartile
