@@ -90,6 +90,13 @@ func (d *Duo) User(name string, u DuoUser) {
 	d.users[name] = &u
 }
 
+// Forget makes somebody unknown.
+func (d *Duo) Forget(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.users, name)
+}
+
 // Shift sets the server's clock.
 func (d *Duo) Shift(off time.Duration) {
 	d.mu.Lock()

@@ -224,6 +224,20 @@ func TestWhatIsNotTwilios(t *testing.T) {
 	}
 }
 
+// Nor is what calls itself something else than JSON.
+func TestATextThatAPageSaysIsSent(t *testing.T) {
+	const good = `{"sid":"SM00112233445566778899aabbccddeeff","status":"queued"}`
+	for contentType, want := range map[string]deliver.State{
+		"application/json": deliver.StateSent, "application/json;charset=utf-8": deliver.StateSent,
+		"text/html": deliver.StateFailed, "text/plain": deliver.StateFailed, "": deliver.StateFailed, "application/json/x": deliver.StateFailed,
+	} {
+		got := run(ctxFor(t), network{transport: saying(201, contentType, good)}, byTwilio("https://api.twilio.com"), nil)
+		if got.State != want || want == deliver.StateFailed && got.Problem != deliver.ProblemAnswer {
+			t.Errorf("%q: %+v", contentType, got)
+		}
+	}
+}
+
 // saying is a service that gives one answer.
 func saying(status int, contentType, body string) roundTrip {
 	return func(r *http.Request) *http.Response {
