@@ -18,6 +18,9 @@ const (
 	MsgPushLate      Message = "push_late"   // no answer came
 	MsgPushEnroll    Message = "push_enroll" // ADDRESS where the user gets a device with the provider
 
+	// MsgNumberChanged is a text message to the number that a user had until now.
+	MsgNumberChanged Message = "number_changed" // HOST
+
 	// What the phone shows.
 	MsgPhoneTitle   Message = "phone_title" // HOST
 	MsgPhoneUser    Message = "phone_user"  // before the user's name, and so on
@@ -34,7 +37,7 @@ var placeholdersOfPhones = map[Message][]string{
 	MsgChoicePrompt: {"WORDS"}, MsgTextPrompt: {"NUMBER"}, MsgTextOrPrompt: {"NUMBER", "WORDS"}, MsgNumberPrompt: {"NUMBER"},
 	MsgAllowPrompt: nil, MsgCallPrompt: nil,
 	MsgNotSent: nil, MsgTextLimit: {"MINUTES"}, MsgTextLimitOne: nil, MsgTextHostLimit: nil, MsgPushShut: nil, MsgPushOpen: nil, MsgPushLate: nil,
-	MsgPushEnroll: {"ADDRESS"},
+	MsgPushEnroll: {"ADDRESS"}, MsgNumberChanged: {"HOST"},
 	MsgPhoneTitle: {"HOST"}, MsgPhoneUser: nil, MsgPhoneFrom: nil, MsgPhoneHost: nil, MsgPhoneService: nil, MsgPhoneTime: nil,
 	MsgPhoneAllow: nil, MsgPhoneDeny: nil,
 }
@@ -61,6 +64,7 @@ var englishPhones = map[Message]string{
 	MsgPushOpen:      "Another request is waiting on your phone. Please answer that first, or take another way.",
 	MsgPushLate:      "No answer came from your phone in time. Please log in again.",
 	MsgPushEnroll:    "Your phone is not set up yet. Set it up at %ADDRESS% and log in again.",
+	MsgNumberChanged: "Codes for your account on %HOST% go to another number from now on. If you did not ask for that, tell %CONTACT%.",
 
 	MsgPhoneTitle:   "Login to %HOST%?",
 	MsgPhoneUser:    "User",
@@ -86,9 +90,10 @@ var germanPhones = map[Message]string{
 	MsgTextHostLimit: "Im Moment kann kein Code gesendet werden. Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
 	MsgPushShut: "Eine Anfrage wurde vor Kurzem abgelehnt; jetzt wird keine weitere gesendet. " +
 		"Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
-	MsgPushOpen:   "Auf Ihrem Telefon wartet eine andere Anfrage. Bitte beantworten Sie zuerst diese, oder nehmen Sie einen anderen Weg.",
-	MsgPushLate:   "Von Ihrem Telefon kam rechtzeitig keine Antwort. Bitte melden Sie sich erneut an.",
-	MsgPushEnroll: "Ihr Telefon ist noch nicht eingerichtet. Richten Sie es unter %ADDRESS% ein, und melden Sie sich erneut an.",
+	MsgPushOpen:      "Auf Ihrem Telefon wartet eine andere Anfrage. Bitte beantworten Sie zuerst diese, oder nehmen Sie einen anderen Weg.",
+	MsgPushLate:      "Von Ihrem Telefon kam rechtzeitig keine Antwort. Bitte melden Sie sich erneut an.",
+	MsgPushEnroll:    "Ihr Telefon ist noch nicht eingerichtet. Richten Sie es unter %ADDRESS% ein, und melden Sie sich erneut an.",
+	MsgNumberChanged: "Codes für Ihr Konto auf %HOST% gehen ab jetzt an eine andere Nummer. Wenn Sie das nicht wollten, wenden Sie sich an %CONTACT%.",
 
 	MsgPhoneTitle:   "Anmeldung an %HOST%?",
 	MsgPhoneUser:    "Benutzer",

@@ -22,9 +22,12 @@ func deviceCommand(ui *ui) *cli.Command {
 			Description: "Does what enroll does, and leaves the other devices and the recovery codes as they are.",
 			Flags:       append(deviceFlags(), dryRunFlag()),
 			Action:      func(c *cli.Context) error { return deviceAddAction(c, ui) }},
-		{Name: "edit", Usage: "say how long a device is good", ArgsUsage: "[USER] DEVICE",
-			Description: "What makes the codes of a device cannot be changed, since the app would not know: replace it by another one.",
+		{Name: "edit", Usage: "say how long a device is good, or to which number codes are sent", ArgsUsage: "[USER] DEVICE",
+			Description: "What makes the codes of a device cannot be changed, since the app would not know: replace it by another one. Another number\n" +
+				"is a device of sms: who changes his own types the code that was sent there; the number that was there until now is told.",
 			Flags: []cli.Flag{&cli.StringFlag{Name: "until", Usage: "to the end of this `DATE`, as 2026-12-31, or for ever: never"},
+				&cli.StringFlag{Name: "phone", Usage: "of sms: codes go to this `NUMBER`, as +447400123456"},
+				&cli.BoolFlag{Name: "confirm", Usage: "with --phone: send a code there, and write nothing unless it is typed"},
 				dryRunFlag()},
 			Action: func(c *cli.Context) error { return deviceEditAction(c, ui) }},
 		{Name: "remove", Usage: "end one device", ArgsUsage: "[USER] DEVICE",
@@ -162,8 +165,13 @@ func (d *devices) change(action, name string, do func() error, changes ...audit.
 }
 
 func deviceEditAction(c *cli.Context, ui *ui) error {
-	if !c.IsSet("until") {
-		return badUsage("device edit changes nothing without --until").hint("twokey device edit alice phone --until 2026-12-31")
+	switch {
+	case c.IsSet("until") && c.IsSet("phone"):
+		return badUsage("--until and --phone are two different things")
+	case c.IsSet("phone"):
+		return deviceNumberAction(c, ui)
+	case !c.IsSet("until"):
+		return badUsage("device edit changes nothing without --until or --phone").hint("twokey device edit alice phone --until 2026-12-31")
 	}
 	var last policy.Date
 	if text := c.String("until"); text != "never" {

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"twokey/device"
 	"twokey/enroll"
 	"twokey/factor"
 	"twokey/internal/csvcell"
@@ -54,7 +56,7 @@ func enrollCommand(ui *ui) *cli.Command {
 func deviceFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "device", Usage: "`NAME` of the device", DefaultText: usualDevice},
-		&cli.StringFlag{Name: "method", Value: string(factor.TOTP), Usage: "`METHOD`: totp (by the time) or hotp (by a counter)"},
+		&cli.StringFlag{Name: "method", Value: string(factor.TOTP), Usage: "`METHOD`: totp (by the time), hotp (by a counter), sms or push"},
 		&cli.IntFlag{Name: "digits", Usage: "`N` digits in a code, 4 to 12", DefaultText: "new_devices in the configuration"},
 		&cli.StringFlag{Name: "period", Usage: "`SECONDS` for which a code is good, 10 to 300", DefaultText: "new_devices"},
 		&cli.StringFlag{Name: "algorithm", Usage: "`NAME`: SHA1, SHA256 or SHA512", DefaultText: "new_devices"},
@@ -63,10 +65,10 @@ func deviceFlags() []cli.Flag {
 		&cli.StringFlag{Name: "secret-file", Usage: "take the secret, in base32, from `FILE`; - is standard input"},
 		&cli.StringFlag{Name: "qr", Value: "terminal", Usage: "`WHERE` to draw the QR code: terminal, none, or a new FILE.png or FILE.svg"},
 		&cli.StringFlag{Name: "sheet", Usage: "write a page to print and hand over into the new `FILE.html`, and show nothing here"},
-		&cli.BoolFlag{Name: "confirm", Usage: "ask for a first code, and write nothing unless it is right"},
+		&cli.BoolFlag{Name: "confirm", Usage: "ask for a first code, or send a request, and write nothing unless the answer is right"},
 		&cli.IntFlag{Name: "recovery-codes", Usage: "make `N` recovery codes, 0 to 20", DefaultText: fmt.Sprintf("%d; none for a further device", usualRecovery)},
 		&cli.StringFlag{Name: "until", Usage: "the device is good to the end of this `DATE`, as 2026-12-31"},
-		&cli.StringFlag{Name: "phone", Usage: "note the user's telephone `NUMBER`, as +442079460958"},
+		&cli.StringFlag{Name: "phone", Usage: "the user's telephone `NUMBER`, as +447400123456; codes by sms go there"},
 	}
 }
 
@@ -100,6 +102,9 @@ func enrollMe(c *cli.Context, ui *ui, w wish) error {
 	if h.actor.himself() { // nobody would see him lock himself out
 		if ui.json {
 			return badUsage("%s --json is for root: nobody could see the key before the first code is asked for", nameOf(c))
+		}
+		if w.phone != "" && w.method != device.SMS {
+			return notOverSocket("--phone without --method sms", ui.typed) // a number that nothing has proven
 		}
 		w.confirm = true
 	}
@@ -145,6 +150,14 @@ func wishOf(c *cli.Context) (wish, error) {
 	if w.sheet != "" && !c.IsSet("qr") {
 		w.qr = "none" // it is on the sheet
 	}
+	if !slices.Contains([]string{"totp", "hotp", device.SMS, device.Push}, string(w.method)) {
+		return wish{}, badUsage("--method: want totp, hotp, sms or push, not %q", visible(string(w.method)))
+	}
+	if w.outOfBand() {
+		if err := w.checkOutOfBand(c); err != nil {
+			return wish{}, err
+		}
+	}
 	var err error
 	if c.IsSet("period") {
 		if w.period, err = seconds(c.String("period")); err != nil {
@@ -181,6 +194,9 @@ func checkDeviceName(what, name string) error {
 func (w wish) check(json bool) error {
 	usual := policy.NewDevices{Digits: factor.DefaultDigits, Period: factor.DefaultPeriod * time.Second, Algorithm: string(factor.SHA1)}
 	p := w.params(usual, make([]byte, factor.MinSecret))
+	if w.outOfBand() {
+		return w.checkPhone()
+	}
 	if err := p.Check(); err != nil {
 		return badUsage("%v", err)
 	}
@@ -219,6 +235,9 @@ func (w wish) intoFile() bool { return w.qr != "terminal" && w.qr != "none" }
 // params joins the wish and the configuration.
 func (w wish) params(usual policy.NewDevices, secret []byte) factor.Params {
 	p := factor.Params{Method: w.method, Secret: secret, Digits: w.digits, Period: w.period, Algorithm: w.algorithm}
+	if w.outOfBand() {
+		return factor.Params{Method: w.method}
+	}
 	if p.Digits == 0 {
 		p.Digits = usual.Digits
 	}

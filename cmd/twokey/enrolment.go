@@ -29,8 +29,9 @@ type enrolment struct {
 	account sysuser.Account
 	users   *enroll.Users
 	draft   *enroll.Draft
-	code    *qr.Code
-	had     bool // the user has a device, which this one replaces or stands beside
+	code    *qr.Code // nil: there is nothing to be scanned
+	had     bool     // the user has a device, which this one replaces or stands beside
+	before  string   // his telephone number until now
 }
 
 // enroll makes the device, has it confirmed, puts it in force, and shows it. Until it is in force nothing is written but the files with
@@ -53,6 +54,9 @@ func (h *host) enroll(name string, w wish) error {
 	closeErr := files.close()
 	// Whatever fails from here on, the device is in force, and somebody has to see it.
 	recordErr := e.record(e.action(), e.account.Name, e.changes()...)
+	if e.outOfBand() {
+		e.warnFormerNumber(e.users, e.who(), e.before, e.phone)
+	}
 	return errors.Join(e.tell(), recordErr, closeErr)
 }
 
@@ -81,6 +85,11 @@ func (e *enrolment) prepare(name string) (err error) {
 	if err := e.chooseUsual(); err != nil {
 		return err
 	}
+	if e.outOfBand() {
+		if err := e.choosePhone(); err != nil {
+			return err
+		}
+	}
 	secret, err := e.readSecret()
 	if err != nil {
 		return err
@@ -90,12 +99,13 @@ func (e *enrolment) prepare(name string) (err error) {
 		return err
 	}
 	request.By = e.actor.signature()
-	who := enroll.Account{Name: e.account.Name, UID: e.account.UID}
-	if e.draft, err = e.users.Draft(who, request); err != nil {
+	if e.draft, err = e.users.Draft(e.who(), request); err != nil {
 		return err
 	}
-	if e.code, err = qr.Encode(e.draft.URI); err != nil {
-		return err
+	if uri := e.address(); uri != "" {
+		if e.code, err = qr.Encode(uri); err != nil {
+			return err
+		}
 	}
 	return e.checkWidth()
 }
@@ -109,19 +119,27 @@ func (e *enrolment) chooseUsual() error {
 			e.recovery = 0
 		}
 	}
-	if e.device != "" && !beside {
+	if e.device != "" && !beside && !e.outOfBand() {
 		return nil
 	}
 	var has []secrets.Device
-	if beside {
+	if beside || e.had && e.outOfBand() {
 		record, err := e.users.Secrets.Load(e.account.Name)
-		if err != nil {
+		switch {
+		case err != nil && beside:
 			return err
+		case err == nil: // else it is replaced, whatever it was
+			e.before = record.Phone
 		}
-		has = record.Devices
+		if beside {
+			has = record.Devices
+		}
+	}
+	if e.outOfBand() && hasMethod(has, string(e.method)) {
+		return enroll.ErrSamePhone
 	}
 	if e.device == "" {
-		e.device = freeName(has)
+		e.device = freeName(e.usualName(), has)
 	} else if hasDevice(has, e.device) {
 		return enroll.ErrDeviceName // before anything is shown to be scanned
 	}
@@ -132,17 +150,20 @@ func hasDevice(devices []secrets.Device, name string) bool {
 	return slices.ContainsFunc(devices, func(d secrets.Device) bool { return d.Name == name })
 }
 
-// freeName is phone, or phone-2 and so on.
-func freeName(has []secrets.Device) string {
-	name := usualDevice
+// freeName is the usual one, or phone-2 and so on.
+func freeName(usual string, has []secrets.Device) string {
+	name := usual
 	for n := 2; hasDevice(has, name); n++ {
-		name = fmt.Sprintf("%s-%d", usualDevice, n)
+		name = fmt.Sprintf("%s-%d", usual, n)
 	}
 	return name
 }
 
 // checkWidth refuses a terminal on which the lines of the QR code would wrap.
 func (e *enrolment) checkWidth() error {
+	if e.code == nil {
+		return nil
+	}
 	columns, terminal := e.ui.width()
 	needs := e.code.Width()
 	if e.ui.inSigns() {
@@ -217,7 +238,7 @@ func (e *enrolment) confirmAndCommit() error {
 	}
 	if e.confirm {
 		e.show()
-		if err := e.firstCode(); err != nil {
+		if err := e.firstAnswer(); err != nil {
 			return err
 		}
 	}

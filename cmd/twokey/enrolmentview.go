@@ -21,7 +21,7 @@ func (e *enrolment) tellPlan() error {
 	case e.had:
 		e.ui.say("It would stand beside the device that %s has.", e.account.Name)
 	}
-	return e.ui.object(e.result("", ""))
+	return e.ui.object(e.result(false))
 }
 
 // enrolled is what enroll --json prints.
@@ -39,18 +39,25 @@ type enrolled struct {
 	Until *time.Time `json:"until,omitempty"` // the first moment at which the device is not good any more
 }
 
-func (e *enrolment) result(secret, uri string) enrolled {
+// result says what the device is, and, once it is in force, what nobody is shown again. The secret of a device to which something is sent is
+// for nobody.
+func (e *enrolment) result(inForce bool) enrolled {
 	d := e.draft.Device
-	codes := []string{}
-	if secret != "" {
-		codes = append(codes, e.draft.RecoveryCodes...)
+	r := enrolled{User: e.account.Name, Device: d.Name, Method: d.Method, Digits: d.Digits, Period: d.Period, Algorithm: d.Algorithm,
+		RecoveryCodes: []string{}, Until: timeOrNull(d.Until)}
+	if !inForce {
+		return r
 	}
-	return enrolled{e.account.Name, d.Name, d.Method, secret, uri, d.Digits, d.Period, d.Algorithm, codes, timeOrNull(d.Until)}
+	r.URI, r.RecoveryCodes = e.address(), append(r.RecoveryCodes, e.draft.RecoveryCodes...)
+	if !e.outOfBand() {
+		r.Secret = factor.EncodeSecret(d.Secret)
+	}
+	return r
 }
 
 // tell shows what is in force now.
 func (e *enrolment) tell() error {
-	if err := e.ui.object(e.result(factor.EncodeSecret(e.draft.Device.Secret), e.draft.URI)); err != nil {
+	if err := e.ui.object(e.result(true)); err != nil {
 		return err
 	}
 	if !e.confirm {
@@ -101,6 +108,12 @@ func (e *enrolment) howToTry() string {
 	if e.actor.himself() {
 		return ""
 	}
+	switch e.method {
+	case device.SMS:
+		return " To try it: twokey sms test " + e.account.Name
+	case device.Push:
+		return " To try it: twokey push test " + e.account.Name
+	}
 	return " To try a code: twokey test code " + e.account.Name
 }
 
@@ -135,6 +148,10 @@ func (e *enrolment) show() {
 		if e.confirm {
 			e.ui.say("The QR code is on the sheet in %s.\n", visible(e.sheet))
 		}
+		return
+	}
+	if e.outOfBand() {
+		e.showPhone()
 		return
 	}
 	d := e.draft.Device
@@ -179,6 +196,12 @@ func (u *ui) recoveryCodes(user string, codes []string) {
 
 // describe names what makes the codes, without the secret.
 func describe(p factor.Params) string {
+	switch p.Method {
+	case device.SMS:
+		return "sms, codes by text message"
+	case device.Push:
+		return "push, requests on the phone"
+	}
 	if p.Method == factor.HOTP {
 		return fmt.Sprintf("%s, %d digits, %s", p.Method, p.Digits, p.Algorithm)
 	}
@@ -188,6 +211,9 @@ func describe(p factor.Params) string {
 // inShort is describe without what is usual, for a column.
 func inShort(method string, digits, period int, algorithm string) string {
 	text := method
+	if device.IsOutOfBand(method) {
+		return text
+	}
 	if digits != factor.DefaultDigits {
 		text += fmt.Sprintf(", %d digits", digits)
 	}

@@ -66,6 +66,13 @@ func (s *phoneSetup) said(flag, question, usual string) (string, error) {
 	return answer, err
 }
 
+// explain is for who is asked at a terminal.
+func (s *phoneSetup) explain(format string, args ...any) {
+	if s.ui.in.terminal() {
+		s.ui.say(format, args...)
+	}
+}
+
 // provider is which one is wished.
 func (s *phoneSetup) provider(question, present, first string, known []string) (string, error) {
 	usual := present

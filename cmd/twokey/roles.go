@@ -41,9 +41,10 @@ const (
 func permissions() map[string]permission {
 	device := []string{"device", "method", "qr=terminal,none", "confirm", dryRun}
 	return map[string]permission{
-		"enroll":        {roles: []role{bySelf}, flags: append(device, "recovery-codes", "replace"), users: firstName, bare: true},
+		"enroll":        {roles: []role{bySelf}, flags: append(device, "phone", "recovery-codes", "replace"), users: firstName, bare: true},
 		"device list":   {roles: []role{bySelf}, users: firstName, bare: true},
-		"device add":    {roles: []role{bySelf}, flags: append(device, "recovery-codes"), users: firstName},
+		"device add":    {roles: []role{bySelf}, flags: append(device, "phone", "recovery-codes"), users: firstName},
+		"device edit":   {roles: []role{bySelf}, flags: []string{"phone", dryRun}, users: firstName, behind: 1},
 		"device remove": {roles: []role{bySelf}, flags: []string{dryRun}, users: firstName, behind: 1},
 		"device rename": {roles: []role{bySelf}, flags: []string{dryRun}, users: firstName, behind: 2},
 		"recovery show": {roles: []role{bySelf}, users: firstName, bare: true},

@@ -16,7 +16,7 @@ import (
 // allowed is who may run a command without being root, for all commands that there are. What is not decided here is refused by the test,
 // and what is not in the table is refused by the program.
 var allowed = map[string][]role{
-	"enroll": {bySelf}, "device list": {bySelf}, "device add": {bySelf}, "device remove": {bySelf}, "device rename": {bySelf},
+	"enroll": {bySelf}, "device list": {bySelf}, "device add": {bySelf}, "device remove": {bySelf}, "device rename": {bySelf}, "device edit": {bySelf},
 	"recovery show": {bySelf}, "recovery new": {bySelf}, "show": {bySelf, byHelpdesk},
 
 	"list": {byHelpdesk}, "unlock": {byHelpdesk}, "reset": {byHelpdesk},
@@ -27,7 +27,7 @@ var allowed = map[string][]role{
 
 // filesAndSettings are flags that name a file which root would read or write, or change what an administrator has decided. None of them
 // may ever be given over the socket.
-var filesAndSettings = []string{"config", "root", "secret-file", "sheet", "sheets", "key", "conf-dir", "f", "out", "recipient", "until", "phone", "digits",
+var filesAndSettings = []string{"config", "root", "secret-file", "sheet", "sheets", "key", "conf-dir", "f", "out", "recipient", "until", "digits",
 	"period", "algorithm", "issuer", "label", "override", "add", "code", "remove-source", "all-homes", "service", "from"}
 
 func TestTheTableSaysOfEveryCommandWhoMayRunIt(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"twokey/device"
 	"twokey/doctor"
 	"twokey/enroll"
+	"twokey/internal/phone"
 	"twokey/secrets"
 	"twokey/state"
 )
@@ -44,7 +45,7 @@ func showAction(c *cli.Context, ui *ui) error {
 	h.addLogins(found)
 	p = found[0]
 	v := p.view(record, time.Now())
-	openErr := v.addOpen(u, p)
+	openErr := errors.Join(v.addOpen(u, p), v.addPhone(u, record))
 	if v.Services, err = h.onServices(u, p); err != nil {
 		return err
 	}
@@ -105,7 +106,8 @@ type view struct {
 	Reason     string        `json:"reason"`
 	Services   []viewService `json:"services"`
 	Devices    []viewDevice  `json:"devices"`
-	Phone      string        `json:"phone"` // its last digits; "": none is known
+	Phone      string        `json:"phone"` // +44 ••• 123; "": none is known
+	Country    string        `json:"phone_country"`
 	Confirmed  bool          `json:"phone_confirmed"`
 	CodeUntil  *time.Time    `json:"enrolment_code_until"` // null: none is open
 	Bypasses   []madeBypass  `json:"bypass_codes"`
@@ -182,7 +184,7 @@ func (p *person) view(record *secrets.Record, now time.Time) view {
 		return v
 	}
 	if record.Phone != "" {
-		v.Phone, v.Confirmed = lastDigits(record.Phone), record.PhoneConfirmed
+		v.Phone, v.Confirmed = phone.Masked(record.Phone), record.PhoneConfirmed
 	}
 	for _, d := range record.Devices {
 		changes := st.Device(state.ID(d.ID))
@@ -203,6 +205,21 @@ func (v *view) addOpen(u *enroll.Users, p person) error {
 	open, err := u.Bypasses(p.name)
 	for _, b := range open {
 		v.Bypasses = append(v.Bypasses, bypassOf(p.name, b))
+	}
+	return err
+}
+
+// addPhone says of which country the number is, and whether a code has come back from it since it was given.
+func (v *view) addPhone(u *enroll.Users, record *secrets.Record) error {
+	if record == nil || record.Phone == "" {
+		return nil
+	}
+	if place, err := phone.Describe(record.Phone); err == nil { // a number that is in no plan any more has no country
+		v.Country = place.Country
+	}
+	sent, err := u.State.Messages(record.User, time.Now())
+	if err == nil {
+		v.Confirmed = device.PhoneConfirmed(record, sent)
 	}
 	return err
 }

@@ -30,7 +30,7 @@ func (v *view) print(ui *ui, p person) error {
 		add("", "made "+at(d.Created)+", "+d.used()+d.endText())
 	}
 	if v.Phone != "" {
-		add("Telephone", v.Phone+confirmedText(v.Confirmed))
+		add("Telephone", v.Phone+country(v.Country)+confirmedText(v.Confirmed))
 	}
 	v.addState(ui, add, p)
 	return ui.table(rows)
@@ -38,7 +38,7 @@ func (v *view) print(ui *ui, p person) error {
 
 func confirmedText(confirmed bool) string {
 	if confirmed {
-		return ""
+		return ", confirmed"
 	}
 	return ", not confirmed"
 }

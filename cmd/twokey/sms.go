@@ -159,11 +159,14 @@ func notEmpty(texts ...string) []string {
 	return all
 }
 
-func inCountry(place phone.Place) string {
-	if place.Country == "" {
+func inCountry(place phone.Place) string { return country(place.Country) }
+
+// country is one behind a number; "" for none.
+func country(name string) string {
+	if name == "" {
 		return ""
 	}
-	return " (" + place.Country + ")"
+	return " (" + name + ")"
 }
 
 // sendText sends a code, if the caps of who gets it and of the host leave one more, and records it. An error: nothing could be tried. Change

@@ -157,13 +157,10 @@ func (s *smsSetup) credentialName() string {
 }
 
 func (s *smsSetup) gatherCommand() error {
-	s.ui.say("The program gets number, line feed and text on its standard input, an empty environment, and runs as the user %s.", deliver.User)
+	s.explain("The program gets number, line feed and text on its standard input, an empty environment, and runs as the user %s.", deliver.User)
 	line, err := s.said("command", "Program with its absolute path, and its arguments", strings.Join(s.want.Command, " "))
 	s.want.Command = strings.Fields(line)
-	if err != nil {
-		return err
-	}
-	return nil
+	return err
 }
 
 func (s *smsSetup) gatherSMTP() (err error) {

@@ -57,11 +57,21 @@ func (h *host) testCode(u *enroll.Users, p person) error {
 	if err = errors.Join(err, p.problem); err != nil {
 		return err
 	}
+	h.tellUntested(record)
 	typed, err := h.ui.ask("Code: ", true)
 	if err != nil {
 		return err
 	}
 	return h.tellCode(p, h.lookAt(record, p, factor.ParseAnswer(typed), time.Now()))
+}
+
+// tellUntested names the devices of which there is no code to be typed here.
+func (h *host) tellUntested(record *secrets.Record) {
+	for _, d := range record.Devices {
+		if device.IsOutOfBand(d.Method) {
+			h.ui.warn("the device %q is not tried by this, only at a login, and by: twokey %s test %s", d.Name, d.Method, record.User)
+		}
+	}
 }
 
 // found says whether a code is right, and of what kind or why not.
