@@ -52,7 +52,7 @@ func secrets(req *deliver.Request) []string {
 		add(t.AuthToken, t.APIKeySecret)
 	}
 	if s := req.SMTP; s != nil {
-		add(s.Password)
+		add(s.Password, "\x00"+s.User+"\x00"+s.Password) // the second as AUTH PLAIN sends it (RFC 4616)
 	}
 	if n := req.Ntfy; n != nil {
 		add(n.Token, n.AnswerToken)

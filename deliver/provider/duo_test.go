@@ -169,6 +169,14 @@ func TestABusyDuoIsAskedAgainInTime(t *testing.T) {
 	}
 }
 
+func TestWhatDuoHasNoParameterFor(t *testing.T) {
+	answer := saying(400, "application/json", `{"stat":"FAIL","code":40002,"message":"Invalid request parameters","message_detail":"username"}`)
+	got := run(ctxFor(t), network{transport: answer}, byDuo("https://"+fakes.DuoHost, "push"), nil)
+	if got.Problem != deliver.ProblemRefused || got.Detail != "status 400: Invalid request parameters: username (40002)" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestAStateThatCannotBeHadIsAskedForAgain(t *testing.T) {
 	d := fakes.NewDuo(t)
 	d.User("alice", fakes.DuoUser{})

@@ -73,6 +73,9 @@ func mailFailure(ctx context.Context, address string, err error) error {
 	case errors.As(err, &said):
 		return mailRefusal(said)
 	}
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done() // the connection's time ends with it, and may be heard of first, by half a line
+	}
 	err = ended(ctx, err)
 	if _, port, split := net.SplitHostPort(address); split == nil && port == "465" && errors.As(err, &f) && f.problem == deliver.ProblemTimeout {
 		f.advice = "port 465 begins with TLS, which is not spoken here: use the port with STARTTLS, mostly 587"

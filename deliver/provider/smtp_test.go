@@ -74,6 +74,20 @@ func TestAPasswordForAGatewayGoesUnderTLSOnly(t *testing.T) {
 	}
 }
 
+// MUST say what went wrong in one clean line that holds nothing secret: here to a server that repeats what it was sent.
+func TestAGatewayThatRepeatsThePassword(t *testing.T) {
+	const password = "right"
+	for _, said := range []string{password, "AGNhcm9sAHJpZ2h0", "cmlnaHQ="} { // as it is, as AUTH PLAIN sends it, by itself
+		gateway := fakes.NewSMTP(t, mailtest.Behaviour{STARTTLS: true, Auth: true, Says: map[string]string{"AUTH": "535 5.7.8 not " + said + " for carol"}})
+		req := byMail(gateway.Address)
+		req.SMTP.User, req.SMTP.Password = "carol", password
+		got := run(ctxFor(t), network{roots: gateway.Roots}, req, nil)
+		if got.Problem != deliver.ProblemCredentials || got.Detail != "535 5.7.8 not … for carol" {
+			t.Errorf("%s: %+v", said, got)
+		}
+	}
+}
+
 func TestAGatewaysBadDaysHaveTheirWord(t *testing.T) {
 	says := func(at, what string) mailtest.Behaviour {
 		return mailtest.Behaviour{Says: map[string]string{at: what}}

@@ -201,8 +201,10 @@ func refusal(response *http.Response) error {
 	if err != nil {
 		return f // the status says enough
 	}
-	if said := firstText(body, "error", "message", "message_detail"); said != "" {
-		f.detail += ": " + said
+	for _, said := range []string{firstText(body, "error", "message"), firstText(body, "message_detail")} {
+		if said != "" {
+			f.detail += ": " + said
+		}
 	}
 	if code := firstText(body, "code"); code != "" {
 		f.detail += " (" + code + ")"
