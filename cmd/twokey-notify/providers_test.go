@@ -71,6 +71,11 @@ func TestTextsByTwilioThroughTheProgram(t *testing.T) {
 	if s.Redirected() != 0 {
 		t.Error("the redirect was followed")
 	}
+	stranger := fakes.NewTwilioTLS(t)
+	req.Timeout, req.Twilio.URL = 30*time.Second, stranger.URL()
+	if a := done(t, req, deliver.StateFailed, fakes.TwilioToken); a.Problem != deliver.ProblemTLS || len(stranger.Sent()) != 0 {
+		t.Errorf("a stranger's certificate: %+v", a)
+	}
 }
 
 func TestAQuestionByDuoThroughTheProgram(t *testing.T) {
