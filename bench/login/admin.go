@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"twokey/audit"
+	"twokey/bench/site"
 	"twokey/factor"
 	"twokey/state"
 )
@@ -25,8 +26,8 @@ func count(n int) string {
 
 // apply runs bench/apply, which says its figures in its last line.
 func (b *bench) apply() error {
-	command := exec.Command(filepath.Join(b.top, "bench", "apply"), fmt.Sprint(b.applied), fmt.Sprint(b.sample))
-	command.Env = append(os.Environ(), "TMPDIR="+b.dir)
+	command := exec.Command(filepath.Join(b.Top, "bench", "apply"), fmt.Sprint(b.applied), fmt.Sprint(b.sample))
+	command.Env = append(os.Environ(), "TMPDIR="+b.Dir)
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
@@ -37,8 +38,8 @@ func (b *bench) apply() error {
 		return err
 	}
 	what := count(b.applied) + " users"
-	b.add(row{"apply of " + what + ", one google-authenticator process a user", number(ours) + " a second", number(theirs) + " a second", ours / theirs, aim{least: 6}})
-	b.add(row{"list of " + what, number(list) + " µs a user", "–", list, aim{most: 40, unit: "µs"}})
+	b.add(row{"apply of " + what + ", one google-authenticator process a user", site.Number(ours) + " a second", site.Number(theirs) + " a second", ours / theirs, aim{least: 6}})
+	b.add(row{"list of " + what, site.Number(list) + " µs a user", "–", list, aim{most: 40, unit: "µs"}})
 	return nil
 }
 
@@ -62,17 +63,17 @@ func (b *bench) verify() error {
 	for done := 0; done < b.records; done += some {
 		records := make([]audit.Record, min(some, b.records-done))
 		for i := range records {
-			records[i] = audit.Record{Time: time.Now(), Action: audit.ActionLogin, Outcome: audit.Success, Reason: "right code", User: userName(i % accounts),
-				UserID: fmt.Sprint(firstUID + i%accounts), Method: "totp", Device: "phone", Service: "sshd", Source: source, PID: uint64(done + i + 1), TTY: "ssh"}
+			records[i] = audit.Record{Time: time.Now(), Action: audit.ActionLogin, Outcome: audit.Success, Reason: "right code", User: site.UserName(i % site.Accounts),
+				UserID: fmt.Sprint(site.FirstUID + i%site.Accounts), Method: "totp", Device: "phone", Service: "sshd", Source: source, PID: uint64(done + i + 1), TTY: "ssh"}
 		}
-		if err := audit.AppendAll(h.log(), records); err != nil {
+		if err := audit.AppendAll(h.Log(), records); err != nil {
 			return err
 		}
 	}
-	var rates, wall sample
-	under := h.mounted()
+	var rates, wall site.Sample
+	under := h.Mounted()
 	for range 3 {
-		command := exec.Command(under[0], append(under[1:], filepath.Join(b.built, "twokey"), "audit", "verify")...)
+		command := exec.Command(under[0], append(under[1:], filepath.Join(b.Built, "twokey"), "audit", "verify")...)
 		began := time.Now()
 		if out, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("twokey audit verify: %w\n%s", err, out)
@@ -81,8 +82,8 @@ func (b *bench) verify() error {
 		wall = append(wall, float64(time.Since(began)))
 		rates = append(rates, float64(b.records)/used.Seconds())
 	}
-	b.add(row{"audit verify, " + count(b.records) + " records", rates.show("a core and second", 1), "–", rates.median(), aim{least: 250_000, unit: "records"}})
-	b.notes = append(b.notes, fmt.Sprintf("`audit verify` of %s records took %s s by the clock.", count(b.records), number(wall.median()/float64(time.Second))))
+	b.add(row{"audit verify, " + count(b.records) + " records", rates.Show("a core and second", 1), "–", rates.Median(), aim{least: 250_000, unit: "records"}})
+	b.notes = append(b.notes, fmt.Sprintf("`audit verify` of %s records took %s s by the clock.", count(b.records), site.Number(wall.Median()/float64(time.Second))))
 	return nil
 }
 
@@ -93,13 +94,13 @@ func (b *bench) wait() error {
 	if err != nil {
 		return err
 	}
-	user := userName(0)
+	user := site.UserName(0)
 	var all sync.WaitGroup
 	errs := make(chan error, b.waiters)
 	var began time.Time
-	holding := h.users.State.Update(user, func(*state.Tx) error {
+	holding := h.Users.State.Update(user, func(*state.Tx) error {
 		for range b.waiters {
-			all.Go(func() { errs <- h.users.State.Update(user, use) })
+			all.Go(func() { errs <- h.Users.State.Update(user, use) })
 		}
 		time.Sleep(gathering)
 		began = time.Now()
@@ -114,7 +115,7 @@ func (b *bench) wait() error {
 	if holding != nil {
 		return holding
 	}
-	b.add(row{count(b.waiters) + " waiters on one user, until the last is served", number(took.Seconds()) + " s", "–", took.Seconds(), aim{most: 3, unit: "s"}})
+	b.add(row{count(b.waiters) + " waiters on one user, until the last is served", site.Number(took.Seconds()) + " s", "–", took.Seconds(), aim{most: 3, unit: "s"}})
 	return nil
 }
 

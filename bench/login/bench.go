@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"twokey/bench/site"
 	"twokey/factor"
 )
 
@@ -30,7 +31,7 @@ func quick() sizes { return sizes{20, 2000, 5, 3, 20, 2000, 50, 50_000, 1000} }
 
 // bench is one run.
 type bench struct {
-	*place
+	*site.Place
 	sizes
 	rows    []row
 	notes   []string // below the table
@@ -50,18 +51,26 @@ func (b *bench) Close() error {
 	return errors.Join(errs...)
 }
 
+// client starts one on a host, or, where that is nil, where there is none.
+func (b *bench) client(h *site.Host, service string, atOnce int, under ...string) (*client, error) {
+	if h != nil {
+		under = append(h.Mounted(), under...)
+	}
+	return startClient(filepath.Join(b.Built, "bench-client"), b.ConfDir(), service, atOnce, under...)
+}
+
 // contender is a module, or what is measured in its place, at work.
 type contender struct {
 	*client
-	next     func() (login, error)
+	next     func() (site.Login, error)
 	status   int // what PAM must say: 0, or something else
-	took     sample
-	cpu      sample
-	selfKB   sample
-	othersKB sample
+	took     site.Sample
+	cpu      site.Sample
+	selfKB   site.Sample
+	othersKB site.Sample
 }
 
-func (b *bench) contender(h *host, service string, next func() (login, error)) (*contender, error) {
+func (b *bench) contender(h *site.Host, service string, next func() (site.Login, error)) (*contender, error) {
 	c, err := b.client(h, service, 1)
 	if err != nil {
 		return nil, err
@@ -131,13 +140,13 @@ func (b *bench) run() error {
 // cores are those that this process may use.
 func cores() float64 { return float64(runtime.NumCPU()) }
 
-func (b *bench) host(name string, users int, method factor.Method) (*host, error) {
-	return newHost(filepath.Join(b.dir, name), users, method)
+func (b *bench) host(name string, users int, method factor.Method) (*site.Host, error) {
+	return site.NewHost(filepath.Join(b.Dir, name), users, method)
 }
 
 // twokeyLine is a line of the module in a PAM service.
 func (b *bench) twokeyLine(phase, helper string) string {
-	return fmt.Sprintf("%s required %s helper=%s", phase, filepath.Join(b.built, "pam_twokey.so"), helper)
+	return fmt.Sprintf("%s required %s helper=%s", phase, filepath.Join(b.Built, "pam_twokey.so"), helper)
 }
 
-func (b *bench) helper() string { return filepath.Join(b.built, "twokey-verify") }
+func (b *bench) helper() string { return filepath.Join(b.Built, "twokey-verify") }

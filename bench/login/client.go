@@ -9,12 +9,11 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"twokey/bench/site"
 )
 
-// login is one line of what bench/client reads.
-type login struct{ user, code string }
-
-// source is where all logins come from.
+// source is where all site.Logins come from.
 const source = "192.0.2.7"
 
 // outcome is what it says of one login.
@@ -50,10 +49,10 @@ func startClient(program, confDir, service string, atOnce int, under ...string) 
 }
 
 // batch takes logins through, and says how long all of them took.
-func (c *client) batch(logins []login) ([]outcome, time.Duration, error) {
+func (c *client) batch(logins []site.Login) ([]outcome, time.Duration, error) {
 	var lines strings.Builder
 	for _, l := range logins {
-		fmt.Fprintf(&lines, "%s %s %s\n", l.user, l.code, source)
+		fmt.Fprintf(&lines, "%s %s %s\n", l.User, l.Code, source)
 	}
 	if _, err := io.WriteString(c.to, lines.String()+"\n"); err != nil {
 		return nil, 0, err
@@ -83,13 +82,13 @@ func (c *client) scan(format string, into ...any) error {
 }
 
 // one takes one login through, which must end with this status.
-func (c *client) one(l login, status int) (outcome, error) {
-	outcomes, _, err := c.batch([]login{l})
+func (c *client) one(l site.Login, status int) (outcome, error) {
+	outcomes, _, err := c.batch([]site.Login{l})
 	if err != nil {
 		return outcome{}, err
 	}
 	if (outcomes[0].status == 0) != (status == 0) {
-		return outcome{}, fmt.Errorf("PAM said %d of the login of %s, and not %d", outcomes[0].status, l.user, status)
+		return outcome{}, fmt.Errorf("PAM said %d of the login of %s, and not %d", outcomes[0].status, l.User, status)
 	}
 	return outcomes[0], nil
 }

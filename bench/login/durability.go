@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"twokey/bench/site"
 	"twokey/factor"
 )
 
@@ -29,7 +30,7 @@ func (b *bench) durability() error {
 	if err != nil {
 		return err
 	}
-	if err := b.service(ours, b.twokeyLine("auth", b.helper())); err != nil {
+	if err := b.Service(ours, b.twokeyLine("auth", b.helper())); err != nil {
 		return err
 	}
 	theirs, err := b.googleUsers(google)
@@ -41,10 +42,10 @@ func (b *bench) durability() error {
 		return err
 	}
 	for _, c := range []struct {
-		host          *host
+		host          *site.Host
 		service, name string
-		phone         *phone
-	}{{h, ours, "twokey", h.phones[0]}, {nil, google, "google-authenticator", theirs[0]}, {nil, oath, "pam_oath", old[0]}} {
+		phone         *site.Phone
+	}{{h, ours, "twokey", h.Phones[0]}, {nil, google, "google-authenticator", theirs[0]}, {nil, oath, "pam_oath", old[0]}} {
 		calls, err := b.traced(c.host, c.service, c.phone)
 		if err != nil {
 			return err
@@ -59,19 +60,19 @@ func (b *bench) durability() error {
 }
 
 // traced is one login under strace: the second, when all files are there.
-func (b *bench) traced(h *host, service string, d *phone) ([]string, error) {
+func (b *bench) traced(h *site.Host, service string, d *site.Phone) ([]string, error) {
 	plain, err := b.client(h, service, 1)
 	if err != nil {
 		return nil, err
 	}
 	b.running = append(b.running, plain)
-	file := filepath.Join(b.dir, service+".trace")
+	file := filepath.Join(b.Dir, service+".trace")
 	traced, err := b.client(h, service, 1, "strace", "-f", "-y", "-o", file, "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs")
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range []*client{plain, traced} {
-		l, err := d.login()
+		l, err := d.Login()
 		if err != nil {
 			return nil, err
 		}

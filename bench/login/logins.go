@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"twokey/bench/site"
 	"twokey/factor"
 )
 
@@ -22,11 +23,11 @@ const (
 // floor is a contender that is no login: the program bench/floor, with the files that it writes to.
 func (b *bench) floor() (*contender, error) {
 	for name, size := range map[string]int{"slot": 4096, "log": 0} {
-		if err := os.WriteFile(filepath.Join(b.confDir(), name), make([]byte, size), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(b.ConfDir(), name), make([]byte, size), 0o600); err != nil {
 			return nil, err
 		}
 	}
-	return b.contender(nil, filepath.Join(b.built, "bench-floor"), func() (login, error) { return login{"-", "-"}, nil })
+	return b.contender(nil, filepath.Join(b.Built, "bench-floor"), func() (site.Login, error) { return site.Login{User: "-", Code: "-"}, nil })
 }
 
 // single measures one login after the other: the module, its peers, and what it cannot be faster than.
@@ -48,18 +49,18 @@ func (b *bench) single() error {
 		oursWhole: {b.twokeyLine("auth", b.helper()), b.twokeyLine("account", b.helper()), b.twokeyLine("session", b.helper())},
 		nothing:   nil,
 	} {
-		if err := b.service(service, lines...); err != nil {
+		if err := b.Service(service, lines...); err != nil {
 			return err
 		}
 	}
 	var all []*contender
 	for _, c := range []struct {
-		host    *host
+		host    *site.Host
 		service string
-		next    func() (login, error)
+		next    func() (site.Login, error)
 	}{
-		{h, ours, h.phones[0].login}, {nil, google, theirs[0].login}, {nil, oath, old[0].login}, {h, oursWhole, h.phones[0].login},
-		{nil, nothing, func() (login, error) { return login{userName(0), "-"}, nil }},
+		{h, ours, h.Phones[0].Login}, {nil, google, theirs[0].Login}, {nil, oath, old[0].Login}, {h, oursWhole, h.Phones[0].Login},
+		{nil, nothing, func() (site.Login, error) { return site.Login{User: site.UserName(0), Code: "-"}, nil }},
 	} {
 		one, err := b.contender(c.host, c.service, c.next)
 		if err != nil {
@@ -79,18 +80,18 @@ func (b *bench) single() error {
 }
 
 func (b *bench) singleRows(us, google, oath, whole, nothing, floor *contender) {
-	b.add(row{"one login, one enrolled user, google-authenticator", us.took.milliseconds(), google.took.milliseconds(),
-		us.took.median() / google.took.median(), aim{most: 0.8}})
-	b.add(row{"the same, its processor time", us.cpu.milliseconds(), google.cpu.milliseconds(), us.cpu.median() / google.cpu.median(), aim{}})
-	b.add(row{"the same, with the account and session lines", whole.took.milliseconds(), google.took.milliseconds(),
-		whole.took.median() / google.took.median(), aim{}})
-	b.add(row{"one login, one enrolled user, pam_oath", us.took.milliseconds(), oath.took.milliseconds(), us.took.median() / oath.took.median(), aim{}})
-	b.add(row{"the floor: a static C program that writes a block and a line", us.took.milliseconds(), floor.took.milliseconds(),
-		us.took.median() / floor.took.median(), aim{most: 2.5}})
-	mb := func(s sample) float64 { return s.median() / 1024 }
+	b.add(row{"one login, one enrolled user, google-authenticator", us.took.Milliseconds(), google.took.Milliseconds(),
+		us.took.Median() / google.took.Median(), aim{most: 0.8}})
+	b.add(row{"the same, its processor time", us.cpu.Milliseconds(), google.cpu.Milliseconds(), us.cpu.Median() / google.cpu.Median(), aim{}})
+	b.add(row{"the same, with the account and session lines", whole.took.Milliseconds(), google.took.Milliseconds(),
+		whole.took.Median() / google.took.Median(), aim{}})
+	b.add(row{"one login, one enrolled user, pam_oath", us.took.Milliseconds(), oath.took.Milliseconds(), us.took.Median() / oath.took.Median(), aim{}})
+	b.add(row{"the floor: a static C program that writes a block and a line", us.took.Milliseconds(), floor.took.Milliseconds(),
+		us.took.Median() / floor.took.Median(), aim{most: 2.5}})
+	mb := func(s site.Sample) float64 { return s.Median() / 1024 }
 	more := mb(us.selfKB) + mb(us.othersKB) - mb(nothing.selfKB)
-	b.add(row{"peak memory: application and helper, against the application alone", number(mb(us.selfKB)) + " and " + number(mb(us.othersKB)) + " MB",
-		number(mb(nothing.selfKB)) + " MB", more, aim{most: 12, unit: "MB"}})
+	b.add(row{"peak memory: application and helper, against the application alone", site.Number(mb(us.selfKB)) + " and " + site.Number(mb(us.othersKB)) + " MB",
+		site.Number(mb(nothing.selfKB)) + " MB", more, aim{most: 12, unit: "MB"}})
 }
 
 // manyUsers measures logins where a hundred thousand are enrolled.
@@ -107,15 +108,15 @@ func (b *bench) manyUsers() error {
 	if err != nil {
 		return err
 	}
-	if err := b.service(ours, b.twokeyLine("auth", b.helper())); err != nil {
+	if err := b.Service(ours, b.twokeyLine("auth", b.helper())); err != nil {
 		return err
 	}
 	var all [3]*contender
 	for i, c := range []struct {
-		host    *host
+		host    *site.Host
 		service string
-		next    func() (login, error)
-	}{{many, ours, many.phones[0].login}, {nil, oathMany, theirs[0].login}, {few, ours, few.phones[0].login}} {
+		next    func() (site.Login, error)
+	}{{many, ours, many.Phones[0].Login}, {nil, oathMany, theirs[0].Login}, {few, ours, few.Phones[0].Login}} {
 		if all[i], err = b.contender(c.host, c.service, c.next); err != nil {
 			return err
 		}
@@ -125,18 +126,18 @@ func (b *bench) manyUsers() error {
 	}
 	us, oath, one := all[0].took, all[1].took, all[2].took
 	what := count(b.many) + " enrolled users"
-	b.add(row{"one login, " + what + ", pam_oath", us.milliseconds(), oath.milliseconds(), us.median() / oath.median(), aim{most: 0.08}})
-	b.add(row{"one login, " + what + ", itself with one", us.milliseconds(), one.milliseconds(), us.median() / one.median(), aim{most: 1.15}})
+	b.add(row{"one login, " + what + ", pam_oath", us.Milliseconds(), oath.Milliseconds(), us.Median() / oath.Median(), aim{most: 0.08}})
+	b.add(row{"one login, " + what + ", itself with one", us.Milliseconds(), one.Milliseconds(), us.Median() / one.Median(), aim{most: 1.15}})
 	return nil
 }
 
 // atOnce measures many logins at a time, of different users.
 func (b *bench) atOnce() error {
-	h, err := b.host("at-once", accounts, factor.HOTP)
+	h, err := b.host("at-once", site.Accounts, factor.HOTP)
 	if err != nil {
 		return err
 	}
-	if err := b.service(ours, b.twokeyLine("auth", b.helper())); err != nil {
+	if err := b.Service(ours, b.twokeyLine("auth", b.helper())); err != nil {
 		return err
 	}
 	theirs, err := b.googleUsers(google)
@@ -145,13 +146,13 @@ func (b *bench) atOnce() error {
 	}
 	const together = 32
 	runs := []struct {
-		host    *host
+		host    *site.Host
 		service string
 		atOnce  int
-		phones  []*phone
+		phones  []*site.Phone
 		client  *client
-		rates   sample
-	}{{host: h, service: ours, atOnce: together, phones: h.phones}, {service: google, atOnce: together, phones: theirs}, {host: h, service: ours, atOnce: 1, phones: h.phones}}
+		rates   site.Sample
+	}{{host: h, service: ours, atOnce: together, phones: h.Phones}, {service: google, atOnce: together, phones: theirs}, {host: h, service: ours, atOnce: 1, phones: h.Phones}}
 	for i := range runs {
 		if runs[i].client, err = b.client(runs[i].host, runs[i].service, runs[i].atOnce); err != nil {
 			return err
@@ -168,16 +169,16 @@ func (b *bench) atOnce() error {
 		}
 	}
 	us, google, alone := runs[0].rates, runs[1].rates, runs[2].rates
-	b.add(row{"32 logins at a time, different users, google-authenticator", us.show("a second", 1), google.show("a second", 1), us.median() / google.median(), aim{least: 1}})
-	b.add(row{"the same, its own rate one at a time × the processors", us.show("a second", 1), alone.show("a second", 1), us.median() / (alone.median() * cores()), aim{least: 0.8}})
+	b.add(row{"32 logins at a time, different users, google-authenticator", us.Show("a second", 1), google.Show("a second", 1), us.Median() / google.Median(), aim{least: 1}})
+	b.add(row{"the same, its own rate one at a time × the processors", us.Show("a second", 1), alone.Show("a second", 1), us.Median() / (alone.Median() * cores()), aim{least: 0.8}})
 	return nil
 }
 
 // everybody logs every account in once, and says how many that are a second.
-func everybody(c *client, phones []*phone) (float64, error) {
-	var logins []login
+func everybody(c *client, phones []*site.Phone) (float64, error) {
+	var logins []site.Login
 	for _, d := range phones {
-		l, err := d.login()
+		l, err := d.Login()
 		if err != nil {
 			return 0, err
 		}
@@ -189,7 +190,7 @@ func everybody(c *client, phones []*phone) (float64, error) {
 	}
 	for i, o := range outcomes {
 		if o.status != 0 {
-			return 0, refusedError{logins[i].user, o.status}
+			return 0, refusedError{logins[i].User, o.status}
 		}
 	}
 	return float64(len(logins)) / (float64(took) / float64(time.Second)), nil

@@ -15,6 +15,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"twokey/bench/site"
 )
 
 func main() {
@@ -33,19 +35,19 @@ func start() (err error) {
 	top := flag.String("top", ".", "the working `DIR` of twokey, built")
 	output := flag.String("o", "", "also write to this `FILE`")
 	flag.Parse()
-	if done, err := apart(); done || err != nil {
+	if done, err := site.Apart(); done || err != nil {
 		return err
 	}
 	facts, err := facts(*small, *below, *top)
 	if err != nil {
 		return err
 	}
-	p, remove, err := newPlace(*below, *top)
+	p, remove, err := site.New(*below, *top)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	b := &bench{place: p, sizes: full(), say: func(format string, args ...any) {
+	b := &bench{Place: p, sizes: full(), say: func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, time.Now().UTC().Format("15:04:05")+" "+format+"\n", args...)
 	}}
 	if *small {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"twokey/bench/site"
 	"twokey/factor"
 )
 
@@ -54,14 +55,14 @@ func overlay(top, dir string) (string, error) {
 
 // hastyHelper builds the helper that does not wait.
 func (b *bench) hastyHelper() (string, error) {
-	bin := filepath.Join(b.dir, "bin")
-	list, err := overlay(b.top, bin)
+	bin := filepath.Join(b.Dir, "bin")
+	list, err := overlay(b.Top, bin)
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(bin, "twokey-verify")
 	build := exec.Command("go", "build", "-overlay="+list, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "./cmd/twokey-verify")
-	build.Dir = b.top
+	build.Dir = b.Top
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the helper: %w\n%s", err, out)
@@ -71,7 +72,7 @@ func (b *bench) hastyHelper() (string, error) {
 
 // refused compares wrong codes of an app with right ones.
 func (b *bench) refused() error {
-	h, err := b.host("refused", accounts, factor.TOTP)
+	h, err := b.host("refused", site.Accounts, factor.TOTP)
 	if err != nil {
 		return err
 	}
@@ -80,15 +81,15 @@ func (b *bench) refused() error {
 		return err
 	}
 	for service, helper := range map[string]string{ours: b.helper(), oursSooner: hasty} {
-		if err := b.service(service, b.twokeyLine("auth", helper)); err != nil {
+		if err := b.Service(service, b.twokeyLine("auth", helper)); err != nil {
 			return err
 		}
 	}
-	r := &refusals{host: h}
+	r := &refusals{Host: h}
 	var all [3]*contender
 	for i, c := range []struct {
 		service string
-		next    func() (login, error)
+		next    func() (site.Login, error)
 		status  int
 	}{{oursSooner, r.right, 0}, {oursSooner, r.wrong, pamAuthErr}, {ours, r.wrong, pamAuthErr}} {
 		if all[i], err = b.contender(h, c.service, c.next); err != nil {
@@ -100,39 +101,39 @@ func (b *bench) refused() error {
 		return err
 	}
 	right, wrong, shipped := all[0], all[1], all[2]
-	b.add(row{"a refused code, an accepted one; without the wait that refusals are rounded up by", wrong.took.milliseconds(), right.took.milliseconds(),
-		wrong.took.median() / right.took.median(), aim{least: 0.8, most: 1.25}})
-	b.add(row{"the same, its processor time", wrong.cpu.milliseconds(), right.cpu.milliseconds(), wrong.cpu.median() / right.cpu.median(), aim{}})
-	b.add(row{"a refused code as shipped: rounded up on purpose, so that the time tells nothing", shipped.took.milliseconds(),
-		right.took.milliseconds(), shipped.took.median() / right.took.median(), aim{}})
+	b.add(row{"a refused code, an accepted one; without the wait that refusals are rounded up by", wrong.took.Milliseconds(), right.took.Milliseconds(),
+		wrong.took.Median() / right.took.Median(), aim{least: 0.8, most: 1.25}})
+	b.add(row{"the same, its processor time", wrong.cpu.Milliseconds(), right.cpu.Milliseconds(), wrong.cpu.Median() / right.cpu.Median(), aim{}})
+	b.add(row{"a refused code as shipped: rounded up on purpose, so that the time tells nothing", shipped.took.Milliseconds(),
+		right.took.Milliseconds(), shipped.took.Median() / right.took.Median(), aim{}})
 	return nil
 }
 
 // refusals deals out codes of an app: of each account that of the step before, then the present one, then the next, since none is good twice.
 type refusals struct {
-	*host
+	*site.Host
 	rights, wrongs int
 }
 
 // mostRights is how many right codes there are.
-const mostRights = 3 * accounts
+const mostRights = 3 * site.Accounts
 
-func (r *refusals) right() (login, error) {
-	d := r.phones[r.rights%accounts]
-	code, err := d.code(int64(r.rights/accounts) - 1)
+func (r *refusals) right() (site.Login, error) {
+	d := r.Phones[r.rights%site.Accounts]
+	code, err := d.Code(int64(r.rights/site.Accounts) - 1)
 	r.rights++
 	if err != nil {
-		return login{}, err
+		return site.Login{}, err
 	}
-	return login{d.user, code}, r.unlock(d.user)
+	return site.Login{User: d.User, Code: code}, r.Unlock(d.User)
 }
 
 // wrong is a code of another account than right gives one of at the time.
-func (r *refusals) wrong() (login, error) {
+func (r *refusals) wrong() (site.Login, error) {
 	r.wrongs++
-	d := r.phones[(r.wrongs/2+accounts/2)%accounts]
-	if err := r.unlock(d.user); err != nil {
-		return login{}, err
+	d := r.Phones[(r.wrongs/2+site.Accounts/2)%site.Accounts]
+	if err := r.Unlock(d.User); err != nil {
+		return site.Login{}, err
 	}
-	return d.wrong()
+	return d.Wrong()
 }

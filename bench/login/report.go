@@ -94,7 +94,7 @@ func (b *bench) write(facts, output string) error {
 	for _, note := range b.notes {
 		text.WriteString("- " + note + "\n")
 	}
-	reasons, err := os.ReadFile(filepath.Join(b.top, "bench", "missed.md"))
+	reasons, err := os.ReadFile(filepath.Join(b.Top, "bench", "missed.md"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

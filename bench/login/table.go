@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"twokey/bench/site"
 )
 
 // aim is the range that a figure has to lie in.
@@ -53,7 +55,7 @@ type row struct {
 }
 
 func (r row) cells() []string {
-	figure := number(r.figure)
+	figure := site.Number(r.figure)
 	if r.aim.unit != "" {
 		figure += " " + r.aim.unit
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"twokey/bench/site"
 	"twokey/factor"
 )
 
@@ -58,15 +59,15 @@ var rfc4226 = []string{"755224", "287082", "359152", "969429", "338314", "254676
 
 func TestAPhoneShowsOneCodeAfterTheOther(t *testing.T) {
 	t.Parallel()
-	d := &phone{"a", factor.Params{Method: factor.HOTP, Secret: []byte("12345678901234567890"), Digits: 6, Algorithm: factor.SHA1}, 0}
+	d := &site.Phone{User: "a", Params: factor.Params{Method: factor.HOTP, Secret: []byte("12345678901234567890"), Digits: 6, Algorithm: factor.SHA1}}
 	for i, want := range rfc4226 {
-		if l, err := d.login(); err != nil || l != (login{"a", want}) {
+		if l, err := d.Login(); err != nil || l != (site.Login{User: "a", Code: want}) {
 			t.Errorf("code %d: %v, %v, want %s", i, l, err, want)
 		}
 	}
-	d.counter = 0
-	l, err := d.wrong()
-	if err != nil || len(l.code) != 6 || slices.Contains(rfc4226, l.code) {
+	d.Counter = 0
+	l, err := d.Wrong()
+	if err != nil || len(l.Code) != 6 || slices.Contains(rfc4226, l.Code) {
 		t.Errorf("a wrong code: %v, %v", l, err)
 	}
 }
@@ -121,7 +122,7 @@ func TestTheClientLogsIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			outcomes, took, err := c.batch(slices.Repeat([]login{{"nobody", "7"}}, 5))
+			outcomes, took, err := c.batch(slices.Repeat([]site.Login{{User: "nobody", Code: "7"}}, 5))
 			if err != nil || len(outcomes) != 5 || took <= 0 {
 				t.Fatalf("%s: %v, %v, %v", service, outcomes, took, err)
 			}
@@ -131,7 +132,7 @@ func TestTheClientLogsIn(t *testing.T) {
 				}
 			}
 		}
-		if _, err := c.one(login{"nobody", "7"}, 0); (err == nil) != in {
+		if _, err := c.one(site.Login{User: "nobody", Code: "7"}, 0); (err == nil) != in {
 			t.Errorf("%s: %v", service, err)
 		}
 		if err := c.Close(); err != nil {
@@ -151,7 +152,7 @@ func TestAlternatingGivesEachTheSame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, &contender{client: c, next: func() (login, error) { turns += name; return login{name, "-"}, nil }})
+		all = append(all, &contender{client: c, next: func() (site.Login, error) { turns += name; return site.Login{User: name, Code: "-"}, nil }})
 	}
 	if err := alternate(3, all...); err != nil {
 		t.Fatal(err)
@@ -166,5 +167,14 @@ func TestAlternatingGivesEachTheSame(t *testing.T) {
 	}
 	if turns != "ab"+"abbaab" {
 		t.Errorf("in the order %s", turns)
+	}
+}
+
+func TestThousandsAreSetApart(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1 000", 100_000: "100 000", 1_000_000: "1 000 000", 1_002_003: "1 002 003"} {
+		if got := count(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
 	}
 }

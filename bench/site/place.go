@@ -1,4 +1,4 @@
-package main
+package site
 
 import (
 	"errors"
@@ -11,24 +11,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// place is where it all happens: a folder of its own, and a /etc/passwd that only this process and its children see.
-type place struct {
-	dir   string
-	top   string // of the working tree
-	built string // folder of the programs
+// Place is where it all happens: a folder of its own, and a /etc/passwd that only this process and its children see.
+type Place struct {
+	Dir   string
+	Top   string // of the working tree
+	Built string // folder of the programs
 }
 
-// accounts is how many accounts there are that log in. The rest of many users are enrolled and have none: of a hundred thousand in
+// Accounts is how many accounts there are that log in. The rest of many users are enrolled and have none: of a hundred thousand in
 // /etc/passwd libc would read half the file at every login, whatever the module does.
-const accounts = 64
+const Accounts = 64
 
-const firstUID = 1_900_000_000
+// FirstUID is the user id of the first account.
+const FirstUID = 1_900_000_000
 
-func userName(i int) string { return fmt.Sprintf("person%06d", i) }
+// UserName is the name of the account, or of the enrolled user, of this number.
+func UserName(i int) string { return fmt.Sprintf("person%06d", i) }
 
-// apart starts this program again in a mount namespace of its own. In there it returns false.
-func apart() (done bool, err error) {
-	const mark = "BENCH_LOGIN_APART"
+// Apart starts this program again in a mount namespace of its own. In there it returns false.
+func Apart() (done bool, err error) {
+	const mark = "BENCH_APART_ALREADY"
 	if os.Getenv(mark) != "" {
 		return false, os.Unsetenv(mark)
 	}
@@ -45,13 +47,13 @@ func apart() (done bool, err error) {
 	return true, again.Run()
 }
 
-// newPlace makes one below a folder; remove takes it away again.
-func newPlace(below, top string) (p *place, remove func() error, err error) {
+// New makes one below a folder; remove takes it away again.
+func New(below, top string) (p *Place, remove func() error, err error) {
 	dir, err := os.MkdirTemp(below, "twokey-bench-")
 	if err != nil {
 		return nil, nil, err
 	}
-	p = &place{dir: dir, top: top, built: filepath.Join(top, "build")}
+	p = &Place{Dir: dir, Top: top, Built: filepath.Join(top, "build")}
 	remove = func() error {
 		for _, mounted := range []string{"/etc", "/var/lib", "/var/log"} {
 			if err := unix.Unmount(mounted, unix.MNT_DETACH); err != nil && err != unix.EINVAL {
@@ -66,27 +68,27 @@ func newPlace(below, top string) (p *place, remove func() error, err error) {
 	return p, remove, nil
 }
 
-func (p *place) setUp() error {
-	if err := os.Chmod(p.dir, 0o755); err != nil {
+func (p *Place) setUp() error {
+	if err := os.Chmod(p.Dir, 0o755); err != nil {
 		return err
 	}
 	for _, name := range []string{"pam", "home", "bin"} {
-		if err := os.Mkdir(filepath.Join(p.dir, name), 0o755); err != nil {
+		if err := os.Mkdir(filepath.Join(p.Dir, name), 0o755); err != nil {
 			return err
 		}
 	}
 	var lines strings.Builder
-	for i := range accounts {
-		fmt.Fprintf(&lines, "%s:x:%d:65534::%s:/bin/sh\n", userName(i), firstUID+i, p.home(i))
-		if err := os.Mkdir(p.home(i), 0o700); err != nil {
+	for i := range Accounts {
+		fmt.Fprintf(&lines, "%s:x:%d:65534::%s:/bin/sh\n", UserName(i), FirstUID+i, p.Home(i))
+		if err := os.Mkdir(p.Home(i), 0o700); err != nil {
 			return err
 		}
-		if err := os.Chown(p.home(i), firstUID+i, 65534); err != nil {
+		if err := os.Chown(p.Home(i), FirstUID+i, 65534); err != nil {
 			return err
 		}
 	}
 	// The whole of /etc: over a single file the mount would be gone as soon as the host replaces it.
-	etc := filepath.Join(p.dir, "etc")
+	etc := filepath.Join(p.Dir, "etc")
 	if out, err := exec.Command("cp", "-a", "/etc", etc).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
@@ -122,12 +124,14 @@ func emptyFolders() error {
 	return nil
 }
 
-func (p *place) home(i int) string { return filepath.Join(p.dir, "home", userName(i)) }
+// Home is the home folder of an account.
+func (p *Place) Home(i int) string { return filepath.Join(p.Dir, "home", UserName(i)) }
 
-func (p *place) confDir() string { return filepath.Join(p.dir, "pam") }
+// ConfDir is the folder of the PAM services.
+func (p *Place) ConfDir() string { return filepath.Join(p.Dir, "pam") }
 
-// service writes a PAM service. The phases of which a module has nothing are let through by pam_permit.
-func (p *place) service(name string, lines ...string) error {
+// Service writes a PAM service. The phases of which a module has nothing are let through by pam_permit.
+func (p *Place) Service(name string, lines ...string) error {
 	for _, phase := range []string{"auth", "account", "session"} {
 		have := false
 		for _, line := range lines {
@@ -137,13 +141,5 @@ func (p *place) service(name string, lines ...string) error {
 			lines = append(lines, phase+" required pam_permit.so")
 		}
 	}
-	return os.WriteFile(filepath.Join(p.confDir(), name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
-}
-
-// client starts one on a host, or, where that is nil, where there is none.
-func (p *place) client(h *host, service string, atOnce int, under ...string) (*client, error) {
-	if h != nil {
-		under = append(h.mounted(), under...)
-	}
-	return startClient(filepath.Join(p.built, "bench-client"), p.confDir(), service, atOnce, under...)
+	return os.WriteFile(filepath.Join(p.ConfDir(), name), []byte(strings.Join(lines, "\n")+"\n"), 0o644)
 }

@@ -1,0 +1,106 @@
+// Command load logs many users in at once at a real sshd on 127.0.0.1, and draws how long a login takes, by how many there are at a time, with
+// twokey and without: `make bench-load` builds all that it needs and runs it. The sshd, the accounts and the PAM services are its own, in a
+// mount namespace that goes with it. It is bounded in time and in the number of logins.
+//
+//	bench-load [-quick] [-dir DIR] [-top DIR] [-o FILE.svg]
+//
+// A login is all of it: connection, key exchange, password, code, session, one command. Without twokey the same sshd asks for the password.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"twokey/bench/site"
+	"twokey/factor"
+)
+
+// limits bound a run.
+type limits struct {
+	levels []int         // how many at a time
+	each   int           // logins of each of them
+	budget time.Duration // after which no further level begins
+}
+
+func full() limits {
+	return limits{[]int{1, 2, 4, 8, 16, 32, site.Accounts}, 10, 10 * time.Minute}
+}
+
+func quick() limits { return limits{[]int{1, 4, 16}, 2, time.Minute} }
+
+// level is what was measured with so many logins at a time, in nanoseconds.
+type level struct {
+	atOnce        int
+	with, without site.Sample
+}
+
+func main() {
+	if err := start(); err != nil {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) { // it has spoken for itself
+			fmt.Fprintln(os.Stderr, "load:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func start() (err error) {
+	small := flag.Bool("quick", false, "few logins, to try it")
+	below := flag.String("dir", os.TempDir(), "the `DIR` whose file system twokey's files are on")
+	top := flag.String("top", ".", "the working `DIR` of twokey, built")
+	output := flag.String("o", "load.svg", "draw the picture to this `FILE`")
+	flag.Parse()
+	if done, err := site.Apart(); done || err != nil {
+		return err
+	}
+	within := full()
+	if *small {
+		within = quick()
+	}
+	p, remove, err := site.New(*below, *top)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, remove()) }()
+	levels, err := measure(p, within)
+	if err != nil {
+		return err
+	}
+	for _, l := range levels {
+		fmt.Printf("%3d at a time: with twokey %s, without %s\n", l.atOnce, l.with.Milliseconds(), l.without.Milliseconds())
+	}
+	return draw(levels, *output)
+}
+
+// measure drives both servers, one level after the other.
+func measure(p *site.Place, within limits) (levels []level, err error) {
+	h, err := site.NewHost(filepath.Join(p.Dir, "host"), site.Accounts, factor.HOTP)
+	if err != nil {
+		return nil, err
+	}
+	servers, err := startServers(p, h)
+	defer func() { err = errors.Join(err, servers.Close()) }()
+	if err != nil {
+		return nil, err
+	}
+	end := time.Now().Add(within.budget)
+	for _, n := range within.levels {
+		if time.Now().After(end) {
+			break
+		}
+		l := level{atOnce: n}
+		if l.without, err = servers.without.load(h.Phones[:n], within.each, end); err != nil {
+			return nil, err
+		}
+		if l.with, err = servers.with.load(h.Phones[:n], within.each, end); err != nil {
+			return nil, err
+		}
+		levels = append(levels, l)
+	}
+	return levels, nil
+}
