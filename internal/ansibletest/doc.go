@@ -1,3 +1,3 @@
 // Package ansibletest runs the Ansible collection of packaging/ansible with the distribution's ansible-playbook, and the commands of
-// docs/ansible.md and docs/provisioning.md. It has nothing but tests.
+// docs/ansible.md, docs/provisioning.md and docs/phone.md. It has nothing but tests.
 package ansibletest

@@ -37,6 +37,7 @@ done
 touch "$1/over/usr/lib/$2/security/pam_twokey.so"
 mkdir -p "$1/over/usr/libexec/twokey"
 cp /bin/true "$1/over/usr/libexec/twokey/twokey-verify"
+cp "$3" "$1/over/usr/libexec/twokey/twokey-notify"
 mount --bind "$1/over/usr/lib/$2/security" "/usr/lib/$2/security"
 mount --bind "$1/over/usr/libexec" /usr/libexec
 mount -t tmpfs -o mode=0755 tmpfs /var/lib
@@ -72,7 +73,7 @@ func newSite(t *testing.T) *site {
 		s.must(os.WriteFile(s.path(name), []byte(script), 0o755))
 	}
 	s.must(os.Symlink(product(t), s.path("twokey")))
-	s.do(0, siteScript, s.dir, triplet(t))
+	s.do(0, siteScript, s.dir, triplet(t), filepath.Join(filepath.Dir(product(t)), "twokey-notify"))
 	return s
 }
 
@@ -146,6 +147,7 @@ var build = sync.OnceValues(func() (string, error) {
 	built = dir
 	for _, cmd := range []*exec.Cmd{
 		exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", dir+"/twokey", "./cmd/twokey"),
+		exec.Command("env", "CGO_ENABLED=0", "go", "build", "-o", dir+"/twokey-notify", "./cmd/twokey-notify"),
 		exec.Command("make", "--no-print-directory", "install-ansible", "DESTDIR="+dir, "ANSIBLEDIR=/collections/ansible_collections/twokey/twokey"),
 	} {
 		cmd.Dir = top
