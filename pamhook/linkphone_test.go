@@ -180,11 +180,12 @@ func TestMustLinkANumberOnlyWhenItsCodeHasComeBack(t *testing.T) {
 
 func TestMustSendNothingToANumberThatWasNotAgreedTo(t *testing.T) {
 	w := newWorld(t)
+	const unassigned = "+447000000000" // which no country has
 	for typed, want := range map[string]string{
 		"+447911123456": number, " +44 7911-123 456 ": number, "+44.7911/123456": number,
 		"07911123456": "", "00447911123456": "", "447911123456": "", "+44 (0) 7911 123456": "", "+07911123456": "", "+44": "", "+": "",
 		"+4479111234567890": "", "+44٧911123456": "", "+44 7911 123456;ls": "", "\x1b[2J+447911123456": "", "++447911123456": "", "bob": "",
-		"+447000000000": "", // which no country has
+		unassigned: "",
 	} {
 		w.reset()
 		byText(w)
@@ -199,12 +200,16 @@ func TestMustSendNothingToANumberThatWasNotAgreedTo(t *testing.T) {
 		if want == "" && !strings.Contains(last, "This is not a phone number in the international form.") {
 			t.Errorf("%q: told %q", typed, last)
 		}
+		if plan := want != "" || typed == unassigned; slices.Contains(w.calls, "Country") != plan { // what is no E.164 goes to no other program
+			t.Errorf("%q: its country was looked for: %v", typed, !plan)
+		}
 		w.mustHaveNothing(typed)
 	}
 	w.reset()
 	byText(w)
-	w.types(enrolCode, "6", "", "nonsense", "+33 1 2345 6789", number, "", lastCode(w), "")
-	if got := w.frame(); got != allows || len(w.phone.texts) != 1 || w.phone.texts[0].Number != number || w.linkedPhone().wish.Phone != number {
+	w.types(enrolCode, "6", "", "nonsense", number, "+33 1 2345 6789", "", lastCode(w), "")
+	const agreed = "+33123456789"
+	if got := w.frame(); got != allows || len(w.phone.texts) != 1 || w.phone.texts[0].Number != agreed || w.linkedPhone().wish.Phone != agreed {
 		t.Errorf("%#x, sent %+v", got, w.phone.texts)
 	}
 }
