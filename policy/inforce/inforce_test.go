@@ -94,20 +94,32 @@ func (s scratch) none(reason string) {
 	}
 }
 
-// A source that no parser takes, with a compiled policy that says it came from it: whoever loads it has not parsed.
-func TestAFileThatIsAsItWasIsNotParsedAgain(t *testing.T) {
+func TestAFileThatIsAsItWasIsNotKeptAgain(t *testing.T) {
 	s := newScratch(t)
-	config, err := policy.Parse([]byte("version: 1\nissuer: before\n"))
+	for _, data := range []string{s.usual, s.other} {
+		s.keeps(in(data, "issuer: before"))
+		p, err := load(s.config, s.usual, func(string, string, []byte, string) error { return errors.New("it was kept again") })
+		if err != nil || p.Issuer != "before" || p.Changed || p.LastGood || p.Problem != nil {
+			t.Errorf("%s: %+v, %v", data, p, err)
+		}
+	}
+}
+
+// What the compiled policy says of where it came from does not count: only what the source says does.
+func TestACompiledPolicyThatTheSourceDoesNotSayIsReplaced(t *testing.T) {
+	s := newScratch(t)
+	other, err := policy.Parse([]byte("version: 1\nissuer: other\n"))
 	must(t, err)
 	for _, data := range []string{s.usual, s.other} {
-		source := in(data, "{{{ this is not YAML")
+		source := in(data, "issuer: right")
 		s.write(source)
-		must(t, os.WriteFile(s.kept(data), config.Compile(sha256.Sum256([]byte(source))), 0o600))
-		if p := s.load(); p.Issuer != "before" || p.Changed || p.LastGood || p.Problem != nil {
+		must(t, os.WriteFile(s.kept(data), other.Compile(sha256.Sum256([]byte(source))), 0o600))
+		if p := s.load(); p.Issuer != "right" || !p.Changed || p.LastGood || p.Problem != nil {
 			t.Errorf("%s: %+v", data, p)
 		}
-		must(t, os.Remove(s.kept(data)))
-		s.none("this is not YAML")
+		if p := s.load(); p.Issuer != "right" || p.Changed || p.Problem != nil {
+			t.Errorf("%s, again: %+v", data, p)
+		}
 	}
 }
 
