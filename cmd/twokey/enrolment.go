@@ -274,5 +274,8 @@ func (e *enrolment) changes() []audit.Change {
 	if e.phone != "" {
 		changes = append(changes, audit.Change{Field: "phone", New: lastDigits(e.phone)})
 	}
+	if e.outOfBand() && e.draft.Confirmed() {
+		changes = append(changes, audit.Change{Field: "confirmed", New: "yes"})
+	}
 	return changes
 }

@@ -111,7 +111,7 @@ func (e *enrolment) showPhone() {
 func (e *enrolment) showSubscription() {
 	switch {
 	case e.qr == "terminal":
-		e.ui.say("Install the app ntfy on the phone (App Store, Google Play, F-Droid). Then scan this with its camera, or subscribe to the topic by hand:\n")
+		e.ui.say("Install the app ntfy on the phone (App Store, Google Play, F-Droid). Then scan\nthis with its camera, or subscribe to the topic by hand:\n")
 		e.ui.picture(e.ui.drawn(e.code))
 	case e.intoFile():
 		e.ui.say("The QR code is in %s. Who has it can read the requests: delete it when it has been scanned.", e.qr)

@@ -7,6 +7,7 @@ import (
 	"twokey/audit"
 	"twokey/enroll"
 	"twokey/internal/slotfile"
+	"twokey/state"
 )
 
 // hintFor chooses the next step for whoever reads it, by commands that he may run himself; what is left for root he has to ask for.
@@ -67,6 +68,10 @@ func hintForSelf(err error) string {
 		return "first a new one: twokey device add"
 	case errors.Is(err, enroll.ErrNoDevice), errors.Is(err, enroll.ErrDeviceName), errors.Is(err, enroll.ErrManyDevices):
 		return "twokey device list"
+	case errors.Is(err, enroll.ErrSamePhone):
+		return "another number: twokey device edit sms --phone +447400123456; another phone for push: twokey device remove push first"
+	case errors.As(err, new(*state.LimitError)):
+		return "wait until then"
 	}
 	return ""
 }

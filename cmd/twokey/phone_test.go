@@ -14,6 +14,7 @@ import (
 	"twokey/deliver/fakes"
 	"twokey/factor"
 	"twokey/internal/pamtest"
+	"twokey/policy"
 	"twokey/secrets"
 )
 
@@ -249,6 +250,36 @@ func TestABadDayOfTheProviderIsOneLineWithAdvice(t *testing.T) {
 	}
 }
 
+// What was written and could not be recorded needs its credential; what was not written has the former one.
+func TestACredentialStaysWithItsConfiguration(t *testing.T) {
+	t.Parallel()
+	h, server := newPhoneHost(t), fakes.NewTwilio(t)
+	if err := os.RemoveAll(filepath.Join(h.dir, "var/log/twokey")); err != nil {
+		t.Fatal(err)
+	}
+	_, complaint := h.run(exitFailed, "", twilioFlags(server, h.file("token", fakes.TwilioToken))...)
+	if !strings.Contains(complaint, "it is done, but the audit log could not be written") {
+		t.Error(complaint)
+	}
+	h.credential("twilio-auth-token", fakes.TwilioToken)
+
+	config := &policy.Config{Paths: policy.Paths{Credentials: "/etc/twokey/credentials"}}
+	host := &host{root: h.dir, policy: config}
+	undo, err := host.store([]credential{{"twilio-auth-token", "another"}, {"new", "word"}, {"kept", ""}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.credential("twilio-auth-token", "another")
+	h.credential("new", "word")
+	if err := undo(); err != nil {
+		t.Fatal(err)
+	}
+	h.credential("twilio-auth-token", fakes.TwilioToken)
+	if host.stored("new") != nil || host.stored("kept") != nil {
+		t.Error("a file is there that was not")
+	}
+}
+
 const hostToken, phoneToken = "tk_hosthosthosthosthosthosthost01", "tk_phonephonephonephonephoneph02"
 
 // ntfyHost has push set up.
@@ -311,6 +342,9 @@ func TestPushTestSaysWhatWasPressed(t *testing.T) {
 		x := pamtest.OpenTerminal(t, exec.Command("sh", "-c", `"$@"; echo "status $?"`, "sh", h.program, "--root="+h.dir, "push", "test", "nobody"))
 		x.Expect("and no other number.")
 		right := shown.FindStringSubmatch(x.Screen())[1]
+		if _, complaint := h.run(exitFailed, "", "push", "test", "nobody"); !strings.Contains(complaint, errPushOpen.Error()) {
+			t.Errorf("a second one: %s", complaint)
+		}
 		m, err := phone.Message(soon(t))
 		if err != nil {
 			t.Fatal(err)

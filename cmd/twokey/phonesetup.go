@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"twokey/audit"
 	"twokey/deliver"
 	"twokey/enroll"
+	"twokey/internal/safefile"
 	"twokey/policy"
 )
 
@@ -69,7 +71,7 @@ func (s *phoneSetup) said(flag, question, usual string) (string, error) {
 // explain is for who is asked at a terminal.
 func (s *phoneSetup) explain(format string, args ...any) {
 	if s.ui.in.terminal() {
-		s.ui.say(format, args...)
+		s.ui.lines(wrapLine(fmt.Sprintf(format, args...)) + "\n")
 	}
 }
 
@@ -127,7 +129,7 @@ func (s *phoneSetup) newFiles() []string {
 	files := []string{}
 	for _, one := range s.credentials {
 		if s.changes(one) {
-			files = append(files, s.policy.Paths.Credentials+"/"+one.file)
+			files = append(files, s.path(s.policy.Paths.Credentials)+"/"+one.file)
 		}
 	}
 	return files
@@ -164,7 +166,7 @@ func (s *phoneSetup) write() (setUp, error) {
 	}
 	if !s.edit.empty() {
 		if err := s.apply(s.edit, s.method+"-setup", ""); err != nil {
-			return result, errors.Join(err, undo())
+			return result, errors.Join(err, s.unlessWritten(undo))
 		}
 		s.ui.say("Written: %s in %s.", s.method, s.config)
 	}
@@ -174,6 +176,15 @@ func (s *phoneSetup) write() (setUp, error) {
 		}
 	}
 	return result, nil
+}
+
+// unlessWritten takes the credentials back where the configuration does not need them. One that was written and could not be recorded does.
+func (s *phoneSetup) unlessWritten(undo func() error) error {
+	now, err := safefile.ReadFile(s.config, safefile.Public)
+	if err != nil || !bytes.Equal(now, s.edit.before) {
+		return err
+	}
+	return undo()
 }
 
 // settle is agree where there is anything new; where there is not, it says so. Done: that was all.

@@ -142,8 +142,8 @@ func (s *pushSetup) tellRules() {
 
 func (s *pushSetup) gatherDuo() (err error) {
 	w := &s.want
-	s.ui.say("Duo is a third party: it gets each user's name and address, and when he logs in. In its admin panel, https://admin.duosecurity.com,\n" +
-		"protect an application \"Auth API\": it shows the three values that are asked for here.")
+	s.explain("Duo is a third party: it gets each user's name and address, and when he logs in. In its admin panel, " +
+		"https://admin.duosecurity.com, protect an application \"Auth API\": it shows the three values that are asked for here.")
 	if w.APIHost, err = s.said("api-host", "API hostname (api-….duosecurity.com)", w.APIHost); err != nil {
 		return err
 	}

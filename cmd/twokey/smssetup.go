@@ -119,7 +119,7 @@ func (s *smsSetup) gather() error {
 
 func (s *smsSetup) gatherTwilio() (err error) {
 	w := &s.want
-	s.ui.say("Twilio is a third party: it gets each number and each code, and takes money for each message.")
+	s.explain("Twilio is a third party: it gets each number and each code, and takes money for each message.")
 	if w.AccountSID, err = s.said("account-sid", "Account SID (AC…, on the first page of "+twilioConsole+")", w.AccountSID); err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (s *smsSetup) numberToTry() (string, error) {
 	if s.c.IsSet("number") || s.onlyLooks() || !s.ui.in.terminal() {
 		return s.c.String("number"), nil
 	}
-	number, err := s.ui.ask("Your own mobile number, to try it with one message (+…; Enter: none): ", false)
+	number, err := s.ui.ask(wrapLine("Your own mobile number, to try it with one message (+…; Enter: none):")+" ", false)
 	if number = strings.TrimSpace(number); err != nil || number == "" {
 		return "", err
 	}
