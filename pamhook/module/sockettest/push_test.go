@@ -41,18 +41,29 @@ func (s *site) choosesPush(who, other *person) *pamtest.Terminal {
 	return x
 }
 
-// TestAPushGoesOutOfTheUnitOfSu: what systemd takes from the helper it takes from twokey-notify too, which has to become another user, to seal
-// itself and to reach the network. Without each of these nothing is sent, and su goes on with codes.
-func TestAPushGoesOutOfTheUnitOfSu(t *testing.T) {
+// sendingUnits are those in which twokey-notify is started.
+var sendingUnits = []string{"twokey-root@.service", "twokey-self@.service"}
+
+// TestAPushGoesOutOfTheUnits: what systemd takes from the helper it takes from twokey-notify too, which has to become another user, to seal
+// itself and to reach the network.
+func TestAPushGoesOutOfTheUnits(t *testing.T) {
 	t.Parallel()
-	const unit = "twokey-root@.service"
-	for _, setting := range []string{"PrivateNetwork", "IPAddressDeny", "SocketBindDeny", "RestrictNetworkInterfaces", "PrivateUsers"} {
-		for _, unit := range []string{unit, "twokey-self@.service"} {
-			if got := values(t, unit, setting); len(got) > 0 {
-				t.Errorf("%s: %s=%q, which twokey-notify would have too", unit, setting, got)
+	for _, unit := range sendingUnits {
+		t.Run(unit, func(t *testing.T) {
+			t.Parallel()
+			for _, setting := range []string{"PrivateNetwork", "IPAddressDeny", "SocketBindDeny", "RestrictNetworkInterfaces", "PrivateUsers"} {
+				if got := values(t, unit, setting); len(got) > 0 {
+					t.Errorf("%s=%q, which twokey-notify would have too", setting, got)
+				}
 			}
-		}
+			goesOut(t, unit)
+		})
 	}
+}
+
+// goesOut has a push sent by a helper that has what the unit leaves.
+func goesOut(t *testing.T, unit string) {
+	t.Helper()
 	s, alice, bob, phone := pushSite(t)
 	s.activate("root.sock", "0600", unit, confinementOf(t, unit).confine(t, s.Dir, helper)...)
 	x := s.choosesPush(alice, bob)
@@ -78,6 +89,7 @@ func press(t *testing.T, phone *fakes.Phone, label string) {
 	must(t, phone.Press(ctx, m, label))
 }
 
+// TestWithoutWhatTheUnitLeavesNoPushGoesOut: and su goes on with codes.
 func TestWithoutWhatTheUnitLeavesNoPushGoesOut(t *testing.T) {
 	t.Parallel()
 	const unit = "twokey-root@.service"
@@ -114,7 +126,7 @@ func TestAProgramOfAUsersIsOfferedNothingThatIsSent(t *testing.T) {
 
 // TestTheUnitsLetTwokeyNotifyBeEnded: root needs a capability to end the process of another user.
 func TestTheUnitsLetTwokeyNotifyBeEnded(t *testing.T) {
-	for _, unit := range []string{"twokey-root@.service", "twokey-self@.service"} {
+	for _, unit := range sendingUnits {
 		for _, want := range []string{"CAP_SETUID", "CAP_SETGID", "CAP_KILL"} {
 			if got := values(t, unit, "CapabilityBoundingSet"); len(got) != 1 || !strings.Contains(" "+got[0]+" ", " "+want+" ") {
 				t.Errorf("%s: no %s", unit, want)
