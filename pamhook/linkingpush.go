@@ -120,6 +120,7 @@ func (l *linking) askPush(m *message) error {
 	if m.right != 0 {
 		prompt, pairs = policy.MsgEnrollPushPrompt, []string{"NUMBER", strconv.Itoa(m.right)}
 	}
+	l.unread = append(l.unread, "") // it stands on a line of its own
 	_, err := l.ask(prompt, true, pairs...)
 	return err
 }

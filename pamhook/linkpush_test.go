@@ -21,7 +21,7 @@ func TestAPhoneIsLinkedWhenItsPushWasAllowed(t *testing.T) {
 		t.Fatalf("%#x, %q\n%s", got, w.reasons(), w.saw())
 	}
 	q := w.phone.questions[0]
-	if want := fmt.Sprintf("Press %d on your phone (not any other number), then Enter here: ", q.Right); !strings.HasSuffix(asked, want) || q.Right == q.Wrong {
+	if want := fmt.Sprintf("Press %d on your phone (not any other number), then Enter here: ", q.Right); asked != "\n"+want || q.Right == q.Wrong {
 		t.Errorf("asked %q, want %q", asked, want)
 	}
 	if q.Title != "Link this phone to bob on web1?" || q.Factor != FactorPush || q.Wait != time.Minute || q.ID == [8]byte{} ||

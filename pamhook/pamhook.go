@@ -55,7 +55,8 @@
 // The application reaches it only when the whole authentication has succeeded. The module starts us there only after an announcement;
 // whoever comes without one is denied (account.go). In one conversation (linking.go) the user gives his enrolment code, says what will hold
 // the codes, sees the picture, gives a first code and notes his recovery codes; then it is recorded that the device is to be in force, it is put
-// in force, and that is recorded. Each MUST has a test:
+// in force, and that is recorded. Where codes by SMS or push would let him in here, he may choose these: what must and must not be done with
+// his number and his phone stands in linkingtext.go and linkingpush.go. Each MUST has a test:
 //
 //   - Nothing MUST be linked in authenticate, by whatever answer.
 //   - Only what this very process has announced at this service MUST be enrolled, once; and nobody by a program of the user's own.

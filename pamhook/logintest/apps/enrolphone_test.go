@@ -144,6 +144,43 @@ func (s *phoneSite) mustKeepSecret(t *testing.T, secrets ...string) {
 	}
 }
 
+// Who was reset has a state, and a limit that counts in it; the old number is gone.
+func TestWhoWasResetEnrolsAnotherNumber(t *testing.T) {
+	t.Parallel()
+	s, people := newEnrolSite(t, `"yes"`, "", "", 1)
+	anna, sshd := people[0], s.Sshd()
+	s.EnrolPhone(anna.Name, anna.UID, "sms", aNumber)
+	must(t, s.Users.Reset(anna.Name))
+	for n := range 3 {
+		x := s.begin(t, sshd, anna, "")
+		typeNumber(x)
+		x.Expect(textQuestion)
+		code := s.sentTo(t, newNumber, n+1)
+		if n < 2 {
+			x.Type("q\n")
+			x.Expect("Nothing was linked.")
+			continue
+		}
+		x.Type("n\n")
+		x.Expect("or the right number (q: stop): ")
+		x.Type("\n")
+		x.Expect("Too many codes were sent to you.")
+		x.Expect(toChoose)
+		if len(s.outbox.Texts()) != 3 {
+			t.Errorf("%d texts were sent, the last with %s", len(s.outbox.Texts()), code)
+		}
+		x.Type("q\n")
+	}
+	m, err := s.Users.State.Messages(anna.Name, time.Now())
+	must(t, err)
+	if len(m.Texts) != 3 {
+		t.Errorf("%d texts are counted", len(m.Texts))
+	}
+	if enrolled, err := s.Users.Secrets.Enrolled(anna.Name); err != nil || enrolled {
+		t.Errorf("enrolled %v, %v", enrolled, err)
+	}
+}
+
 // At a console, in su and in sudo, which shows no text but in a question.
 func TestAUserEnrolsANumberAtTheMachine(t *testing.T) {
 	t.Parallel()
