@@ -44,6 +44,10 @@ func chown(name string) func(*scratch) {
 	return func(s *scratch) { s.must(os.Chown(s.path(name), 65534, 65534)) }
 }
 
+func link(target, name string) func(*scratch) {
+	return func(s *scratch) { s.must(os.Symlink(target, s.path(name))) }
+}
+
 func remove(name string) func(*scratch) {
 	return func(s *scratch) { s.must(os.Remove(s.path(name))) }
 }
@@ -121,6 +125,15 @@ var phoneFaults = map[string]fault{
 		id:    "sms-command-unusable", severity: Error, fix: "run: chmod 0755 '$ROOT/usr/local/bin/send-text'",
 	},
 
+	"the program that sends text messages is a link that others can change": {
+		plant: phoned(remove(sendText), withFile("usr/bin/send", "#!/bin/sh\n"), chmod("usr/bin/send", 0o755), link("../../bin/send", sendText), chmod("usr/local/bin", 0o777)),
+		id:    "sms-command-unusable", severity: Error, fix: "run: namei -l '$ROOT/usr/local/bin/send-text'", mend: chmod("usr/local/bin", 0o755),
+	},
+	"the program that sends text messages is a link to one that others can write": {
+		plant: phoned(remove(sendText), withFile("usr/bin/send", "#!/bin/sh\n"), chmod("usr/bin/send", 0o777), link("../../bin/send", sendText)),
+		id:    "sms-command-unusable", severity: Error, fix: "run: chmod go-w '$ROOT/usr/local/bin/send-text'",
+	},
+
 	"sms has a provider and does not count": {
 		plant: phoned(lines("methods: [totp, push, recovery]\n")),
 		id:    "provider-unused", severity: Warning, fix: "run: twokey config set methods '[totp, push, sms, recovery]'",
@@ -192,12 +205,14 @@ var phoneFaults = map[string]fault{
 // Nobody reads a doctor who cries wolf.
 func TestWhatIsRightOfPhonesIsNotCalledWrong(t *testing.T) {
 	for what, plant := range map[string]func(*scratch){
-		"sms and push":                     phoned(),
-		"somebody has nothing but a phone": phoned(has("push")),
-		"a short wait":                     phoned(swap(yaml, "token_file: ntfy.token", "token_file: ntfy.token, wait: 30s"), withFile("etc/login.defs", "LOGIN_TIMEOUT 60\n")),
-		"without end":                      phoned(withFile("etc/login.defs", "LOGIN_TIMEOUT 0\n")),
-		"nothing has a provider, and nobody a device": func(*scratch) {},
-		"no provider, and no program":                 all(remove(notifyPath), withFile("etc/passwd", "")),
+		"sms and push":                                               phoned(),
+		"somebody has nothing but a phone":                           phoned(has("push")),
+		"the program that sends text messages is a link":             phoned(remove(sendText), withFile("usr/bin/send", "#!/bin/sh\n"), chmod("usr/bin/send", 0o755), link("../../bin/send", sendText)),
+		"the program that sends text messages is for its user alone": phoned(chmod(sendText, 0o750), func(s *scratch) { s.must(os.Chown(s.path(sendText), 0, 998)) }),
+		"a short wait":                                               phoned(swap(yaml, "token_file: ntfy.token", "token_file: ntfy.token, wait: 30s"), withFile("etc/login.defs", "LOGIN_TIMEOUT 60\n")),
+		"without end":                                                phoned(withFile("etc/login.defs", "LOGIN_TIMEOUT 0\n")),
+		"nothing has a provider, and nobody a device":                func(*scratch) {},
+		"no provider, and no program":                                all(remove(notifyPath), withFile("etc/passwd", "")),
 		"a device of sms that has ended": func(s *scratch) {
 			s.people[1].Devices = []Device{{Name: "old", Method: "sms", Until: s.host.Now.Add(-time.Hour)}}
 			s.host.User = "alice" // that it has ended is told of bob

@@ -49,19 +49,24 @@ func (e *examination) notifier() {
 	if e.Root != "" {
 		fix = command("useradd --prefix '%s' --system --no-create-home --shell /usr/sbin/nologin %s", e.Root, notifyUser)
 	}
-	for _, line := range e.linesOf("/etc/passwd") {
-		fields := strings.Split(line.text, ":")
-		if len(fields) != 7 || fields[0] != notifyUser {
-			continue
-		}
-		if isRoot(fields[2]) || isRoot(fields[3]) {
-			e.add(Finding{Severity: Error, ID: "notify-user-root", About: "files", Message: "no message is sent, since the user " + notifyUser + " is root's, or in root's group",
-				Fix: both(takeOut(pamconf.Place{File: "/etc/passwd", Number: line.number}), fix)})
-		}
-		return
+	switch uid, gid, number := e.sender(); {
+	case number == 0:
+		e.add(Finding{Severity: Error, ID: "notify-user-missing", About: "files", Fix: fix,
+			Message: fmt.Sprintf("no message is sent, since there is no user %s in /etc/passwd, which the program that sends them runs as", notifyUser)})
+	case isRoot(uid) || isRoot(gid):
+		e.add(Finding{Severity: Error, ID: "notify-user-root", About: "files", Message: "no message is sent, since the user " + notifyUser + " is root's, or in root's group",
+			Fix: both(takeOut(pamconf.Place{File: "/etc/passwd", Number: number}), fix)})
 	}
-	e.add(Finding{Severity: Error, ID: "notify-user-missing", About: "files", Fix: fix,
-		Message: fmt.Sprintf("no message is sent, since there is no user %s in /etc/passwd, which the program that sends them runs as", notifyUser)})
+}
+
+// sender finds the user that messages are sent as, with the number of its line; 0: there is none.
+func (e *examination) sender() (uid, gid string, number int) {
+	for _, line := range e.linesOf("/etc/passwd") {
+		if fields := strings.Split(line.text, ":"); len(fields) == 7 && fields[0] == notifyUser {
+			return fields[2], fields[3], line.number
+		}
+	}
+	return "", "", 0
 }
 
 func isRoot(id string) bool {
@@ -80,28 +85,20 @@ func (e *examination) notify() string {
 func (e *examination) startable(id, what, path, install string) {
 	f := Finding{Severity: Error, ID: id, About: "files", Fix: install}
 	full := e.Root + path
-	dir, err := safefile.OpenDir(filepath.Dir(full))
-	var st, folder unix.Stat_t
-	if err == nil {
-		defer dir.Close()
-		err = unix.Fstat(dir.Fd(), &folder)
-	}
-	if err == nil {
-		err = e.statProgram(dir, filepath.Base(full), &st)
-	}
+	file, folder, err := statProgram(full)
 	why := ""
 	switch {
-	case errors.Is(err, safefile.ErrOwner):
-		why, f.Fix = "it belongs to somebody else than root", command("chown root:root '%s'", full)
-	case errors.Is(err, safefile.ErrMode):
-		why, f.Fix = "others can write to it", command("chmod go-w '%s'", full)
-	case errors.Is(err, safefile.ErrParents):
+	case errors.Is(err, safefile.ErrParents), errors.Is(err, safefile.ErrOwner), errors.Is(err, safefile.ErrMode):
 		why, f.Fix = "others can write to a folder above it", command("namei -l '%s'", full)
 	case err != nil:
 		why = reason(err).Error()
-	case st.Mode&0o001 == 0:
+	case file.Uid != 0:
+		why, f.Fix = "it belongs to somebody else than root", command("chown root:root '%s'", full)
+	case file.Mode&0o022 != 0:
+		why, f.Fix = "others can write to it", command("chmod go-w '%s'", full)
+	case !e.mayStart(file):
 		why, f.Fix = notifyUser+" may not start it", command("chmod 0755 '%s'", full)
-	case folder.Mode&0o001 == 0:
+	case !e.mayStart(folder):
 		why, f.Fix = notifyUser+" does not get to its folder", command("chmod 0755 '%s'", filepath.Dir(full))
 	default:
 		return
@@ -110,12 +107,29 @@ func (e *examination) startable(id, what, path, install string) {
 	e.add(f)
 }
 
-func (e *examination) statProgram(dir *safefile.Dir, name string, st *unix.Stat_t) error {
-	f, err := dir.Open(name, unix.O_RDONLY, safefile.Rules{MaxSize: anySize, Forbid: 0o022})
+// statProgram looks at a program and the folder in which it is found. Many are links, such as python3: then it is what that leads to. An error
+// of safefile is one of the folder.
+func statProgram(path string) (file, folder unix.Stat_t, err error) {
+	dir, err := safefile.OpenDir(filepath.Dir(path))
 	if err != nil {
-		return err
+		return file, folder, err
 	}
-	return errors.Join(unix.Fstat(int(f.Fd()), st), f.Close())
+	defer dir.Close()
+	f, _, err := safefile.OpenImport(path, anySize)
+	if err != nil {
+		return file, folder, err
+	}
+	err = errors.Join(unix.Fstat(int(f.Fd()), &file), unix.Fstat(dir.Fd(), &folder), f.Close())
+	return file, folder, err
+}
+
+// mayStart reports whether the user that messages are sent as has the right to execute, or to go into a folder.
+func (e *examination) mayStart(st unix.Stat_t) bool {
+	_, gid, _ := e.sender()
+	if strconv.FormatUint(uint64(st.Gid), 10) == gid {
+		return st.Mode&0o010 != 0
+	}
+	return st.Mode&0o001 != 0
 }
 
 // provider: one that nobody uses, or that does not know who we are. Owner and mode of credential files are told of the files.
