@@ -47,7 +47,7 @@ func (j *job) command(ctx context.Context) (deliver.Answer, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	cmd.Cancel = func() error { return endGroup(cmd.Process.Pid) }
+	cmd.Cancel = func() error { return endGroup(cmd.Process.Pid) } // all at once: whoever has gone does not wait for what holds standard error
 	cmd.WaitDelay = afterwards
 	if err := cmd.Start(); err != nil {
 		return deliver.Answer{}, notStarted(program, err)

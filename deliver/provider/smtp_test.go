@@ -137,11 +137,14 @@ func TestAGatewaysBadDaysHaveTheirWord(t *testing.T) {
 
 func TestNoAddressForAUser(t *testing.T) {
 	for name, user := range map[string]string{
-		"none": "", "one with a recipient in it": "eva@example.org, mallory", "one with a domain": `DOM\eva`, "one with a blank": "eva x", "one beyond ASCII": "jürgen",
+		"none": "", "none beside a number": "", "one with a recipient in it": "eva@example.org, mallory", "one with a domain": `DOM\eva`, "one with a blank": "eva x", "one beyond ASCII": "jürgen",
 	} {
 		gateway := fakes.NewSMTP(t, mailtest.Behaviour{})
 		req := byMail(gateway.Address)
 		req.SMTP.To, req.Text.User = "%USER%@sms.example.org", user
+		if name == "none beside a number" {
+			req.SMTP.To = "%USER%%NUMBER%@sms.example.org"
+		}
 		got := Run(ctxFor(t), req, nil)
 		if got.Problem != deliver.ProblemSettings || got.Detail != "sms.to makes no mail address of this user" || gateway.Commands() != "" {
 			t.Errorf("%s: %+v, heard %q", name, got, gateway.Commands())
