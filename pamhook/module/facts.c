@@ -134,9 +134,14 @@ static bool peer_is(int fd, const char *rhost, char *name, size_t size)
 static void find_client(struct login *l, const char *rhost, char *name, size_t size)
 {
 	char peer[NI_MAXHOST + NI_MAXSERV];
+	struct pollfd all[MAX_DESCRIPTOR];
 
+	for (int fd = 0; fd < MAX_DESCRIPTOR; fd++)
+		all[fd] = (struct pollfd){fd, 0, 0};
+	/* Which are open, in one call. It fails where the limit of descriptors is lower; then each is tried. */
+	(void)poll(all, MAX_DESCRIPTOR, 0);
 	for (int fd = 0; rhost != NULL && fd < MAX_DESCRIPTOR; fd++) {
-		if (!peer_is(fd, rhost, peer, sizeof peer))
+		if ((all[fd].revents & POLLNVAL) != 0 || !peer_is(fd, rhost, peer, sizeof peer))
 			continue;
 		if (l->client >= 0 && strcmp(peer, name) != 0) {
 			l->client = -1;

@@ -97,6 +97,20 @@ func TestClientIsFoundByItsAddress(t *testing.T) {
 	}
 }
 
+// Where fewer descriptors are allowed than are looked at, each is tried.
+func TestClientIsFoundWhereFewDescriptorsAreAllowed(t *testing.T) {
+	c := connect(t, "tcp4", "127.0.0.1")
+	for _, k := range []kit{plain(t), sanitized(t)} {
+		o := try{
+			kit: k, helper: "allow", files: []*os.File{c.server}, options: []string{"-i", "rhost=127.0.0.1"}, under: []string{"prlimit", "--nofile=64:64"},
+		}.run(t)
+		o.expect(success)
+		if got, want := o.hello().Client, c.from.String(); got != want {
+			t.Errorf("client %q, want %q", got, want)
+		}
+	}
+}
+
 // waiting starts a login over the connection with a helper that waits for 90 s.
 func waiting(t *testing.T, c connection, helper string) *running {
 	t.Helper()
