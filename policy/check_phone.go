@@ -38,7 +38,7 @@ func checkSMSText(s string) string {
 	if wrong := checkLine(s, maxSMS*utf8.UTFMax); wrong != "" {
 		return wrong
 	}
-	for _, found := range placeholder.FindAllString(s, -1) {
+	for _, found := range placeholder().FindAllString(s, -1) {
 		if name := strings.Trim(found, "%"); !slices.Contains(smsPlaceholders, name) {
 			return fmt.Sprintf("unknown %s%s: the message knows %%%s%%", found, suggestWord(strings.ToUpper(name), smsPlaceholders),
 				strings.Join(smsPlaceholders, "%, %"))

@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -125,7 +124,7 @@ func MessageKeys() []string {
 }
 
 // placeholder is what is taken for a placeholder, right or wrong: "50 % of 20 %" has none.
-var placeholder = regexp.MustCompile(`%[A-Za-z_]+%`)
+var placeholder = pattern(`%[A-Za-z_]+%`)
 
 // checkMessage returns what is wrong with a replaced text, or "". It refuses whatever could hide something on a terminal or make
 // one prompt look like another, so that the module never has to refuse a text during a login.
@@ -157,7 +156,7 @@ func checkMessage(key, text string) string {
 
 func (m Message) checkPlaceholders(text string) string {
 	known := m.known()
-	for _, found := range placeholder.FindAllString(text, -1) {
+	for _, found := range placeholder().FindAllString(text, -1) {
 		name := strings.Trim(found, "%")
 		if slices.Contains(known, name) {
 			continue

@@ -36,7 +36,7 @@ func languageFaults(texts map[Message]string) (faults []string) {
 
 // placeholdersOf lists what is to be filled in, each once.
 func placeholdersOf(text string) []string {
-	found := placeholder.FindAllString(text, -1)
+	found := placeholder().FindAllString(text, -1)
 	slices.Sort(found)
 	return slices.Compact(found)
 }
@@ -230,7 +230,7 @@ func FuzzCheckMessage(f *testing.F) {
 		f.Add(s[0], s[1])
 	}
 	f.Fuzz(func(t *testing.T, key, text string) {
-		if checkMessage(key, text) != "" || placeholder.MatchString(text) {
+		if checkMessage(key, text) != "" || placeholder().MatchString(text) {
 			return
 		}
 		c := &Config{Messages: map[Message]string{Message(key): text}}
