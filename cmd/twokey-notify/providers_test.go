@@ -124,7 +124,7 @@ func TestTextsByMailThroughTheProgram(t *testing.T) {
 }
 
 // byScript has texts sent by a program that anybody can start.
-func byScript(t *testing.T, script string) (req *deliver.Request, dir string) {
+func byScript(t *testing.T, script string) (req *deliver.Request, out string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "twokey-send-")
 	if err != nil {
@@ -135,7 +135,7 @@ func byScript(t *testing.T, script string) (req *deliver.Request, dir string) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\nD="+dir+"/out\n"+script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(dir, "out")
+	out = filepath.Join(dir, "out")
 	for _, err := range []error{os.Chmod(dir, 0o755), os.Mkdir(out, 0o700), os.Chown(out, anybody, anybody)} {
 		if err != nil {
 			t.Fatal(err)
