@@ -88,7 +88,7 @@ func (e *examination) clock() {
 		e.add(Finding{Severity: Info, ID: "clock-unknown", About: "clock", Message: fmt.Sprintf("whether the clock is right cannot be told: %v", err), Fix: command("date")})
 	case c.Known && c.Offset.Abs() > tolerated:
 		e.add(Finding{Severity: Error, ID: "clock-wrong", About: "clock", Fix: command("chronyc makestep"),
-			Message: fmt.Sprintf("the clock is wrong by %s, so right codes are refused (%s)", c.Offset.Round(time.Second), c.By)})
+			Message: fmt.Sprintf("the clock is wrong by %s, so %s refused (%s)", c.Offset.Round(time.Second), e.refused(), c.By)})
 	case !c.Synchronised:
 		e.add(Finding{Severity: Warning, ID: "clock-unsynchronised", About: "clock", Fix: command("timedatectl set-ntp true"),
 			Message: fmt.Sprintf("nobody keeps the clock right (%s says so): when it is wrong by more than %s, right codes are refused", c.By, tolerated)})
@@ -102,8 +102,20 @@ func (e *examination) tolerance() time.Duration {
 		period, steps = e.Policy.NewDevices.Period, e.Policy.Discrepancy
 	}
 	tolerated := period * time.Duration(max(1, steps))
-	if e.Policy != nil && e.Policy.Push != nil && e.Policy.Push.Provider == policy.ProviderDuo {
+	if e.byDuo() {
 		return min(tolerated, duoWindow)
 	}
 	return tolerated
+}
+
+// refused is what a wrong clock spoils.
+func (e *examination) refused() string {
+	if e.byDuo() {
+		return "right codes, or questions to Duo, are"
+	}
+	return "right codes are"
+}
+
+func (e *examination) byDuo() bool {
+	return e.Policy != nil && e.Policy.Push != nil && e.Policy.Push.Provider == policy.ProviderDuo
 }

@@ -63,8 +63,12 @@ var phoneFaults = map[string]fault{
 		id:    "notify-user-missing", severity: Error, fix: "run: " + addUser,
 	},
 	"the user who sends messages is in root's group": {
-		plant: phoned(swap("etc/passwd", "998:998", "998:0")),
-		id:    "notify-user-root", severity: Error, fix: "/etc/passwd line 2: take it out; run: " + addUser, mend: swap("etc/passwd", "998:0", "998:998"),
+		plant: phoned(swap("etc/passwd", "998:998", "998:0"), withFile("etc/group", "root:x:0:\nnogroup:x:65534:\n")),
+		id:    "notify-user-root", severity: Error, fix: "run: usermod --prefix '$ROOT' --gid nogroup _twokey",
+	},
+	"the user who sends messages is root": {
+		plant: phoned(swap("etc/passwd", "998:998", "0:0")),
+		id:    "notify-user-root", severity: Error, fix: "/etc/passwd line 2: take it out; run: " + addUser, mend: swap("etc/passwd", "_twokey:x:0:0", "_twokey:x:998:998"),
 	},
 	"the program that sends messages is missing": {
 		plant: phoned(remove(notifyPath)),

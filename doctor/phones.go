@@ -45,16 +45,20 @@ func (e *examination) phones() {
 // notifier: the program that has the network, and the user that it runs as.
 func (e *examination) notifier() {
 	e.startable("notify-unusable", "the program that sends messages", e.notify(), "install twokey again")
-	fix := command("useradd --system --no-create-home --shell /usr/sbin/nologin %s", notifyUser)
+	below := ""
 	if e.Root != "" {
-		fix = command("useradd --prefix '%s' --system --no-create-home --shell /usr/sbin/nologin %s", e.Root, notifyUser)
+		below = fmt.Sprintf("--prefix '%s' ", e.Root)
 	}
+	fix := command("useradd %s--system --no-create-home --shell /usr/sbin/nologin %s", below, notifyUser)
 	switch uid, gid, number := e.sender(); {
 	case number == 0:
 		e.add(Finding{Severity: Error, ID: "notify-user-missing", About: "files", Fix: fix,
 			Message: fmt.Sprintf("no message is sent, since there is no user %s in /etc/passwd, which the program that sends them runs as", notifyUser)})
-	case isRoot(uid) || isRoot(gid):
-		e.add(Finding{Severity: Error, ID: "notify-user-root", About: "files", Message: "no message is sent, since the user " + notifyUser + " is root's, or in root's group",
+	case isRoot(gid) && !isRoot(uid):
+		e.add(Finding{Severity: Error, ID: "notify-user-root", About: "files", Message: "no message is sent, since the user " + notifyUser + " is in root's group",
+			Fix: command("usermod %s--gid nogroup %s", below, notifyUser)})
+	case isRoot(uid):
+		e.add(Finding{Severity: Error, ID: "notify-user-root", About: "files", Message: "no message is sent, since the user " + notifyUser + " is root itself",
 			Fix: both(takeOut(pamconf.Place{File: "/etc/passwd", Number: number}), fix)})
 	}
 }

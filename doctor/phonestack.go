@@ -77,5 +77,5 @@ func (e *examination) waits() (least time.Duration, what string) {
 	if !e.Policy.Sends("push") || e.Policy.Push.Wait+typing <= leastGrace {
 		return leastGrace, "in which not everybody types a password and a code"
 	}
-	return e.Policy.Push.Wait + typing, fmt.Sprintf("in which not everybody types a password and then answers on the phone (push.wait is %s)", e.Policy.Push.Wait)
+	return e.Policy.Push.Wait + typing, fmt.Sprintf("in which not everybody types a password and then answers on the phone (push.wait is %s)", policy.Brief(e.Policy.Push.Wait))
 }
