@@ -65,6 +65,7 @@ func draw(levels []level, file string) error {
 	p.X.Label.Text, p.Y.Label.Text = "logins at a time", "milliseconds"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, powers{}
 	p.Y.Min, p.Legend.Top, p.Legend.Left = 0, true, true
+	p.Legend.XOffs, p.Legend.YOffs = vg.Points(12), -vg.Points(6)
 	p.Add(plotter.NewGrid())
 	most := 0.0
 	for _, c := range curves() {

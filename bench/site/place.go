@@ -49,8 +49,15 @@ func Apart() (done bool, err error) {
 
 // New makes one below a folder; remove takes it away again.
 func New(below, top string) (p *Place, remove func() error, err error) {
+	// A relative path of a module is one below libpam's own folder.
+	if top, err = filepath.Abs(top); err != nil {
+		return nil, nil, err
+	}
 	dir, err := os.MkdirTemp(below, "twokey-bench-")
 	if err != nil {
+		return nil, nil, err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, nil, err
 	}
 	p = &Place{Dir: dir, Top: top, Built: filepath.Join(top, "build")}
