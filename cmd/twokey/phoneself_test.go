@@ -153,33 +153,46 @@ func TestAUserEnrolsAPhoneThatAllowsARequest(t *testing.T) {
 	server.GrantUsual(hostToken, phoneToken)
 	h := newSelfHost(t, "", "alice")
 	h.settings(h.Ntfy(server.URL(), hostToken, ""))
-	x := h.atTerminal("alice", "enroll", "--method", "push")
-	answers(x, "Password: ", h.Password)
-	x.Expect("Enter sends a request to the phone: ")
-	address := scanned(t, x.Screen())
-	topic := address[strings.LastIndexByte(address, '/')+1:]
-	topic, _, _ = strings.Cut(topic, "?")
-	phone := server.NewPhone(t, phoneToken, topic)
-	x.Type("\n")
-	x.Expect("and no other number.")
-	if h.has("alice") {
-		t.Error("enrolled before the request was allowed")
-	}
-	m, err := phone.Message(soon(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	screen := x.Screen()
-	right := screen[strings.LastIndex(screen, "press ")+len("press "):][:2]
-	if err := phone.Press(soon(t), m, right); err != nil {
-		t.Fatal(err)
-	}
-	x.Expect("Recovery codes of")
-	if status := x.Wait(); status != exitDone {
-		t.Fatalf("status %d:\n%s", status, x.Screen())
-	}
-	r := h.recordOf("alice")
-	if r == nil || len(r.Devices) != 1 || r.Devices[0].Method != "push" || factor.NtfyTopic(r.Devices[0].Secret) != topic {
-		t.Errorf("%+v", r)
+	for _, allow := range []bool{false, true} {
+		x := h.atTerminal("alice", "enroll", "--method", "push")
+		answers(x, "Password: ", h.Password)
+		x.Expect("Enter sends a request to the phone: ")
+		address := scanned(t, x.Screen())
+		topic := address[strings.LastIndexByte(address, '/')+1:]
+		topic, _, _ = strings.Cut(topic, "?")
+		phone := server.NewPhone(t, phoneToken, topic)
+		x.Type("\n")
+		x.Expect("and no other number.")
+		if h.has("alice") {
+			t.Error("enrolled before the request was allowed")
+		}
+		m, err := phone.Message(soon(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		screen := x.Screen()
+		right := screen[strings.LastIndex(screen, "press ")+len("press "):][:2]
+		press := right
+		if !allow {
+			press = "Deny"
+		}
+		if err := phone.Press(soon(t), m, press); err != nil {
+			t.Fatal(err)
+		}
+		if !allow {
+			x.Expect("Denied on the phone. Nothing was changed.")
+			if status := x.Wait(); status != exitFailed || h.has("alice") {
+				t.Fatalf("denied: status %d:\n%s", status, x.Screen())
+			}
+			continue
+		}
+		x.Expect("Recovery codes of")
+		if status := x.Wait(); status != exitDone {
+			t.Fatalf("status %d:\n%s", status, x.Screen())
+		}
+		r := h.recordOf("alice")
+		if r == nil || len(r.Devices) != 1 || r.Devices[0].Method != "push" || factor.NtfyTopic(r.Devices[0].Secret) != topic {
+			t.Errorf("%+v", r)
+		}
 	}
 }
