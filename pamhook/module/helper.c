@@ -161,16 +161,23 @@ bool helper_start(struct login *l)
 	return false;
 }
 
-/* Like waitpid; 0 when the time is over. */
+/* Like waitpid; 0 when the time is over. A process that has ended can be read from its pidfd; without one it is looked for again and again. */
 static pid_t wait_until(pid_t pid, int *status, int64_t end)
 {
-	for (;;) {
-		pid_t got = waitpid(pid, status, WNOHANG);
+	struct pollfd ended = {(int)syscall(SYS_pidfd_open, pid, 0), POLLIN, 0};
+	pid_t got;
 
-		if (got != 0 || now_ms() >= end)
-			return got;
-		(void)poll(NULL, 0, 1);
+	for (;;) {
+		int64_t left = end - now_ms();
+
+		got = waitpid(pid, status, WNOHANG);
+		if (got != 0 || left <= 0)
+			break;
+		(void)poll(&ended, 1, ended.fd < 0 ? 1 : (int)left);
 	}
+	if (ended.fd >= 0)
+		(void)close(ended.fd);
+	return got;
 }
 
 /* Ends the helper, at once or after END_MS, and returns its wait status: 0 only when it ended by itself, in time, with exit
