@@ -45,7 +45,7 @@ func TestABypassCodeIsUsedUpWhateverMethodsCount(t *testing.T) {
 		open := oneCode(t)
 		set := join(t, fresh(), record(1, recovery(1), phone(1)))
 		if methods != nil {
-			set.Only(methods)
+			set.Only(methods, "ntfy")
 		}
 		for _, wrong := range []string{recoveryCodes[0], "kkkk-mmmm-nnnp"} {
 			if _, err := set.BypassCode(factor.ParseAnswer(wrong), noon, open); err != ErrWrong {
@@ -158,7 +158,7 @@ func TestAnExpiredDeviceOfAMethodThatDoesNotCount(t *testing.T) {
 	if err := set.Refusal(); !errors.Is(err, ErrExpired) {
 		t.Errorf("before: %v", err)
 	}
-	set.Only([]string{"hotp"})
+	set.Only([]string{"hotp"}, "ntfy")
 	if _, err := try(set, shows(t, phone(1), 0)); err != ErrMethod {
 		t.Errorf("then: %v", err)
 	}

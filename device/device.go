@@ -14,6 +14,7 @@
 //   - MUST NOT accept a code of a device whose end has come, nor take its user for one without a device (TestADeviceIsGoodUntilItsEnd).
 //   - MUST NOT take an answer for a code of a phone to which something is sent, nor let it change the price of an answer
 //     (TestAPhoneMakesNoCodes, TestAPhoneBesideAnAppCostsNothing).
+//   - MUST NOT count a phone that was linked with another provider than the one that would ask it (TestAPhoneCountsWithItsProviderAlone).
 //   - MUST keep what is not bound to the time closed when the state was lost (TestRestoreClosesWhatIsCountedAndOpensThePresentStep).
 package device
 
@@ -97,9 +98,10 @@ type Set struct {
 
 // joined is one device.
 type joined struct {
-	params  factor.Params
-	changes *state.Device
-	until   time.Time
+	params   factor.Params
+	changes  *state.Device
+	until    time.Time
+	provider string // of Push: with whom it was linked
 }
 
 // Used says what a right answer used up.
@@ -125,7 +127,7 @@ func Join(st *state.State, record *secrets.Record, discrepancy int, now time.Tim
 		if changes == nil || st.Restored && d.Method == string(factor.HOTP) {
 			continue
 		}
-		one := joined{Params(d), changes, d.Until}
+		one := joined{Params(d), changes, d.Until, d.Provider}
 		switch {
 		case expired(d, now):
 			set.expired = append(set.expired, one)

@@ -8,9 +8,15 @@ import (
 )
 
 // Only leaves out what answers by a method that is not among these: it is neither looked at nor paid for. Methods are those of factor,
-// SMS, Push and Recovery. It only ever takes away: a second call cannot bring back what the first has left out.
-func (s *Set) Only(methods []string) {
-	other := func(d joined) bool { return !slices.Contains(methods, string(d.params.Method)) }
+// SMS, Push and Recovery. Of Push only what was linked with provider counts, and with "" none. It only ever takes away: a second call
+// cannot bring back what the first has left out.
+//
+// Attack: a phone was linked with an ntfy server, and the host asks Duo since: whoever has the user's name there would be asked for him, or
+// let in by a rule of Duo's without being asked.
+func (s *Set) Only(methods []string, provider string) {
+	other := func(d joined) bool {
+		return !slices.Contains(methods, string(d.params.Method)) || d.params.Method == Push && (provider == "" || d.provider != provider)
+	}
 	for _, of := range []*[]joined{&s.devices, &s.phones, &s.expired} {
 		kept := slices.DeleteFunc(slices.Clone(*of), other)
 		s.narrowed = s.narrowed || len(kept) < len(*of)

@@ -35,7 +35,7 @@ func TestOnlyWhatCountsIsLookedAt(t *testing.T) {
 			st := fresh()
 			set := join(t, st, record(1, recovery(1), phone(1), token(2)))
 			before := encoded(t, st)
-			set.Only(c.methods)
+			set.Only(c.methods, "ntfy")
 			want(t, sentence+": an answer to nothing", set.Refusal(), c.refusal)
 			_, err := try(set, typed)
 			if counts := slices.Contains(c.counts, method); counts != (err == nil) {
@@ -52,8 +52,8 @@ func TestOnlyWhatCountsIsLookedAt(t *testing.T) {
 
 func TestOnlyTakesAway(t *testing.T) {
 	set := join(t, fresh(), record(1, recovery(1), phone(1), token(2)))
-	set.Only([]string{"totp", "recovery"})
-	set.Only([]string{"totp", "hotp", "recovery"})
+	set.Only([]string{"totp", "recovery"}, "ntfy")
+	set.Only([]string{"totp", "hotp", "recovery"}, "ntfy")
 	for method, typed := range typedNow(t) {
 		if _, err := try(set, typed); (err == nil) != (method != "hotp") {
 			t.Errorf("%s: %v", method, err)
@@ -78,7 +78,7 @@ func TestWhatDoesNotCountCostsNothingAndHasNoLength(t *testing.T) {
 		seven := phone(3)
 		seven.Digits = 7
 		set := join(t, fresh(), record(1, nil, phone(4), seven, phone(1), eight))
-		set.Only(c.methods)
+		set.Only(c.methods, "ntfy")
 		if one, two := set.Cost(); one != c.one || two != c.two {
 			t.Errorf("only %v: cost %d and %d, want %d and %d", c.methods, one, two, c.one, c.two)
 		}
@@ -236,7 +236,7 @@ func TestADeviceOfAMethodThatDoesNotCountHasNoClock(t *testing.T) {
 	eight := phone(3)
 	eight.Digits = 8
 	set := join(t, fresh(), record(1, nil, eight, token(2)))
-	set.Only([]string{"hotp"})
+	set.Only([]string{"hotp"}, "ntfy")
 	if off, found := set.Offset(factor.ParseAnswer(shows(t, eight, 120)), noon); found {
 		t.Errorf("%v", off)
 	}

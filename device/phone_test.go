@@ -14,7 +14,11 @@ import (
 
 // sent is a device of sms or push.
 func sent(number byte, method string) secrets.Device {
-	return secrets.Device{ID: secrets.ID{number}, Name: method, Method: method, Secret: bytes.Repeat([]byte{number}, 32), Created: noon.Add(-time.Hour)}
+	d := secrets.Device{ID: secrets.ID{number}, Name: method, Method: method, Secret: bytes.Repeat([]byte{number}, 32), Created: noon.Add(-time.Hour)}
+	if method == Push {
+		d.Provider = "ntfy"
+	}
+	return d
 }
 
 func ofPhones(devices ...secrets.Device) *secrets.Record {
@@ -81,8 +85,8 @@ func TestWhatPhonesCount(t *testing.T) {
 		st := fresh()
 		set := join(t, st, ofPhones(c.devices...))
 		if c.only != nil {
-			set.Only(c.only)
-			set.Only([]string{SMS, Push, "totp"}) // brings nothing back
+			set.Only(c.only, "ntfy")
+			set.Only([]string{SMS, Push, "totp"}, "ntfy") // brings nothing back
 		}
 		if got := set.OutOfBand(); !slices.Equal(got, c.left) {
 			t.Errorf("%s: %q, want %q", sentence, got, c.left)
@@ -142,7 +146,7 @@ func TestTheMethodThatWorkedLast(t *testing.T) {
 			t.Errorf("%q when %s has worked, %v", set.LastUsed(), method, err)
 		}
 	}
-	set.Only([]string{Push, "totp"})
+	set.Only([]string{Push, "totp"}, "ntfy")
 	if got := set.LastUsed(); got != Push {
 		t.Errorf("where sms does not count: %q", got)
 	}
@@ -181,5 +185,32 @@ func TestAnEndOfAPhoneIsSaid(t *testing.T) {
 	_, err := join(t, fresh(), ofPhones(d)).UseOutOfBand(Push, noon, home)
 	if !errors.As(err, &end) || end.Device != Push || end.Until != d.Until {
 		t.Errorf("%v", err)
+	}
+}
+
+// Attack: the name that alice has with one provider is somebody else's with another, who lets in whom he knows.
+func TestAPhoneCountsWithItsProviderAlone(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		linked, asks string
+		counts       bool
+	}{
+		"the one that it was linked with": {"ntfy", "ntfy", true},
+		"another one":                     {"ntfy", "duo", false},
+		"the other way round":             {"duo", "ntfy", false},
+		"it is not known":                 {"", "duo", false},
+		"nobody asks phones":              {"ntfy", "", false},
+		"neither is known":                {"", "", false},
+	} {
+		pushed := sent(2, Push)
+		pushed.Provider = c.linked
+		set := join(t, fresh(), ofPhones(sent(1, SMS), pushed))
+		set.Only([]string{SMS, Push}, c.asks)
+		_, err := set.UseOutOfBand(Push, noon, home)
+		if counts := slices.Contains(set.OutOfBand(), Push); counts != c.counts || (err == nil) != c.counts || (set.SecretOf(Push) != nil) != c.counts {
+			t.Errorf("%s: it counts: %v, %v", sentence, counts, err)
+		}
+		if !slices.Contains(set.OutOfBand(), SMS) {
+			t.Errorf("%s: texts do not count", sentence)
+		}
 	}
 }

@@ -114,7 +114,7 @@ func (d *Draft) fulfils(r Request) bool {
 		p.Algorithm == have.Algorithm && r.Counter == d.Device.Counter
 	return sameCodes && r.Device == d.Device.Name && r.Issuer == d.Device.Issuer && r.Label == d.Device.Label &&
 		r.Recovery == len(d.RecoveryCodes) && wholeSeconds(r.Until).Equal(d.Device.Until) && r.Phone == d.phone &&
-		r.From == d.from
+		r.From == d.from && (d.Device.Method != device.Push || r.Provider == d.Device.Provider)
 }
 
 // keptDraft is a draft as it is sealed.

@@ -39,7 +39,7 @@ func bypassLogin(u *Users, a Account, text string) (used device.Used, err error)
 		if err != nil {
 			return err
 		}
-		set.Only([]string{"totp"})
+		set.Only([]string{"totp"}, "")
 		used, err = set.BypassCode(factor.ParseAnswer(text), u.Now(), tx)
 		return err
 	})

@@ -84,6 +84,7 @@ type Request struct {
 	Replace  bool          // take the place of all devices that there are
 	Add      bool          // stand beside the devices that there are, at most 10; recovery codes stay unless new ones are made
 	Phone    string        // the user's telephone number in the form of E.164; "": as it was
+	Provider string        // push: the service with which the phone is linked; for all others it does not matter
 	Until    time.Time     // when the device expires, in whole seconds; zero: never
 	By       string        // who adds it, for the notice that the user gets: "root (carol)"
 
@@ -150,6 +151,9 @@ func (u *Users) Draft(a Account, r Request) (*Draft, error) {
 	d.Device = secrets.Device{Name: r.Device, Method: string(p.Method), Secret: p.Secret, Digits: p.Digits, Period: p.Period,
 		Algorithm: string(p.Algorithm), Counter: r.Counter, Issuer: r.Issuer, Label: r.Label, Created: wholeSeconds(u.Now()),
 		Until: wholeSeconds(r.Until)}
+	if d.Device.Method == device.Push {
+		d.Device.Provider = r.Provider
+	}
 	if _, err := io.ReadFull(rand.Reader, d.Device.ID[:]); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ const challengeTries = 3
 // The reasons for which a device of sms or push is not made.
 var (
 	ErrNoPhone     = errors.New("no telephone number to which texts could be sent")
+	ErrNoProvider  = errors.New("no provider that would ask the phone")
 	ErrUnconfirmed = errors.New("nothing that was sent to the phone has come back")
 	ErrNotOfPhone  = errors.New("nothing that has to come back is sent to a device of this method")
 	ErrSamePhone   = errors.New("the user has a device of this method: no user has two of sms, or two of push")
@@ -135,6 +136,8 @@ func (r *Request) checkPhone(p factor.Params) error {
 	switch {
 	case p.Method == device.SMS && r.Phone == "":
 		return ErrNoPhone
+	case p.Method == device.Push && r.Provider == "":
+		return ErrNoProvider
 	case len(p.Secret) != secrets.PhoneSecret:
 		return fmt.Errorf("secret of %d bytes, want %d for %s", len(p.Secret), secrets.PhoneSecret, p.Method)
 	case p.Digits != 0 || p.Period != 0 || p.Algorithm != "" || r.Counter != 0:

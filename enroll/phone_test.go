@@ -22,7 +22,7 @@ const (
 )
 
 func ofPhone(method string) Request {
-	return Request{Device: method, Params: factor.Params{Method: factor.Method(method)}, Phone: number, By: "root (carol)"}
+	return Request{Device: method, Params: factor.Params{Method: factor.Method(method)}, Phone: number, Provider: "ntfy", By: "root (carol)"}
 }
 
 func besides(r Request) Request {
@@ -345,5 +345,35 @@ func TestASecretOfAPhoneIsNotPrinted(t *testing.T) {
 	must(t, err)
 	if text := fmt.Sprintf("%v %+v", d, d); strings.Contains(text, code) || strings.Contains(text, number) {
 		t.Error("a draft is printed with its code or its number")
+	}
+}
+
+// A phone counts with the provider that it was linked with, so that one is known for each.
+func TestAPhoneIsLinkedWithItsProvider(t *testing.T) {
+	u, _ := scratch(t)
+	none := ofPhone("push")
+	none.Provider = ""
+	_, err := u.Draft(alice, none)
+	want(t, err, ErrNoProvider)
+	first, err := u.Begin(alice, ofPhone("push"))
+	must(t, err)
+	again, err := u.Begin(alice, ofPhone("push"))
+	must(t, err)
+	duo := ofPhone("push")
+	duo.Provider = "duo"
+	other, err := u.Begin(alice, duo)
+	must(t, err)
+	if first.Device.Provider != "ntfy" || again.Device.ID != first.Device.ID || other.Device.ID == first.Device.ID || other.Device.Provider != "duo" {
+		t.Errorf("with %q, then %q", first.Device.Provider, other.Device.Provider)
+	}
+	must(t, other.ConfirmPush())
+	must(t, u.Finish(other))
+	if _, record := setOf(t, u, "alice"); record.Devices[0].Provider != "duo" {
+		t.Errorf("%q is kept", record.Devices[0].Provider)
+	}
+	text, err := u.Draft(alice, ofPhone("sms"))
+	must(t, err)
+	if text.Device.Provider != "" {
+		t.Errorf("texts are linked with %q", text.Device.Provider)
 	}
 }

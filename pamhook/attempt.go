@@ -197,7 +197,7 @@ func (r *run) join(st *state.State, write func() error, record *secrets.Record) 
 	if err != nil {
 		return nil, now, err
 	}
-	set.Only(r.outcome.Methods)
+	set.Only(r.outcome.Methods, r.policy.PushProvider())
 	return set, now, nil
 }
 

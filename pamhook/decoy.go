@@ -50,7 +50,7 @@ func (r *run) joinDecoy(st *state.State, record *secrets.Record) (*device.Set, e
 	if err != nil {
 		return nil, err
 	}
-	set.Only(r.outcome.Methods)
+	set.Only(r.outcome.Methods, r.policy.PushProvider())
 	return set, nil
 }
 

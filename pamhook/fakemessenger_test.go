@@ -109,6 +109,7 @@ func reachable(w *world) {
 	w.policy.Methods = []string{"totp", "hotp", "push", "sms", "recovery"}
 	w.record.Phone = number
 	w.record.Devices = append(w.record.Devices, outOfBand(2, device.SMS), outOfBand(3, device.Push))
+	w.record.Devices[len(w.record.Devices)-1].Provider = policy.ProviderNtfy
 	w.record.Serial++
 	w.phone = &phone{w: w}
 }

@@ -18,7 +18,21 @@ func duo(w *world) {
 	reachable(w)
 	push := policy.NewPush(policy.ProviderDuo)
 	w.policy.Push = &push
+	w.record.Devices[len(w.record.Devices)-1].Provider = policy.ProviderDuo
 	w.phone.says = []comes{report(0, ReportAllowed)}
+}
+
+// Attack: her phone was linked with ntfy, and at Duo somebody else has her name, or whoever is unknown there is let in.
+func TestAPhoneThatWasLinkedWithNtfyIsNotAskedByDuo(t *testing.T) {
+	w := newWorld(t)
+	for _, typed := range []string{"push", "phone", passcode} {
+		duo(w)
+		w.record.Devices[len(w.record.Devices)-1].Provider = policy.ProviderNtfy
+		w.types(typed)
+		if got := w.frame(); got != denies || len(w.phone.questions) > 0 {
+			t.Errorf("%s: %#x, %d questions were sent", typed, got, len(w.phone.questions))
+		}
+	}
 }
 
 func TestDuoDecides(t *testing.T) {

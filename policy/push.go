@@ -42,6 +42,14 @@ func NewPush(provider string) Push {
 		Wait: time.Minute, Connect: 3 * time.Second, Timeout: 8 * time.Second}
 }
 
+// PushProvider is the provider that asks phones, one of [PushProviders]; "": none does.
+func (c *Config) PushProvider() string {
+	if c.Push == nil {
+		return ""
+	}
+	return c.Push.Provider
+}
+
 func (p *Push) clone() *Push {
 	if p == nil {
 		return nil

@@ -47,6 +47,7 @@ type jsonDevice struct {
 	Label     string  `json:"label"`
 	Created   string  `json:"created"`
 	Until     *string `json:"until,omitempty"`
+	Provider  string  `json:"provider,omitempty"`
 }
 
 type jsonRecovery struct {
@@ -144,7 +145,7 @@ func (r *Record) toJSON(version string) jsonRecord {
 	}
 	for _, d := range r.Devices {
 		device := jsonDevice{hex.EncodeToString(d.ID[:]), d.Name, d.Method, d.Secret, d.Digits, d.Period, d.Algorithm, d.Counter,
-			d.Issuer, d.Label, timeText(d.Created), nil}
+			d.Issuer, d.Label, timeText(d.Created), nil, d.Provider}
 		if version == version2 {
 			until := ""
 			if !d.Until.IsZero() {
@@ -203,7 +204,7 @@ func (j jsonDevice) toDevice() (Device, bool) {
 	if !ok || err != nil {
 		return Device{}, false
 	}
-	d := Device{id, j.Name, j.Method, j.Secret, j.Digits, j.Period, j.Algorithm, j.Counter, j.Issuer, j.Label, created.UTC(), time.Time{}}
+	d := Device{id, j.Name, j.Method, j.Secret, j.Digits, j.Period, j.Algorithm, j.Counter, j.Issuer, j.Label, created.UTC(), time.Time{}, j.Provider}
 	if j.Until == nil || *j.Until == "" {
 		return d, true
 	}

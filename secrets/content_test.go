@@ -17,7 +17,7 @@ import (
 
 // contentVectors and fileVectors are how many testdata/make.py has written.
 const (
-	contentVectors = 247
+	contentVectors = 256
 	fileVectors    = 17
 )
 
@@ -80,8 +80,8 @@ func TestMustAcceptOneSpellingOfEachRecordOnly(t *testing.T) {
 			}
 		})
 	}
-	if accepted != 17 {
-		t.Errorf("%d vectors accepted, want 17", accepted)
+	if accepted != 19 {
+		t.Errorf("%d vectors accepted, want 19", accepted)
 	}
 }
 
@@ -189,6 +189,8 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		"want 32 for push": device(func(d *Device) { d.Method = "push" }),
 		"push has no":      device(func(d *Device) { d.Method, d.Secret = "push", make([]byte, PhoneSecret) }),
 		"no phone number":  func(r *Record) { r.Phone, r.PhoneConfirmed, r.Devices = "", false, []Device{sent("sms")} },
+		"provider \"duo\"": device(func(d *Device) { d.Provider = "duo" }),
+		"provider \"Duo\"": func(r *Record) { r.Devices = []Device{sent("push")}; r.Devices[0].Provider = "Duo" },
 		"both of sms":      func(r *Record) { r.Devices = []Device{sent("sms"), renamed(sent("sms"))} },
 		"both of push":     func(r *Record) { r.Devices = []Device{sent("push"), renamed(sent("push"))} },
 		"0 bytes, want 10": device(func(d *Device) { d.Secret = nil }),
@@ -273,7 +275,7 @@ func FuzzEncode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, user, name, issuer, label, phone string, secret []byte, digits, period int, counter, serial uint64, created, until int64, totp bool) {
 		r := example()
 		r.User, r.Serial, r.Phone, r.PhoneConfirmed = user, serial, phone, totp && phone != ""
-		d := Device{ID{1}, name, "hotp", secret, digits, period, "SHA512", counter, issuer, label, time.Unix(created, 0).UTC(), time.Time{}}
+		d := Device{ID{1}, name, "hotp", secret, digits, period, "SHA512", counter, issuer, label, time.Unix(created, 0).UTC(), time.Time{}, ""}
 		if until != 0 {
 			d.Until = time.Unix(until, 0).UTC()
 		}

@@ -36,6 +36,7 @@ type Device struct {
 	Label     string
 	Created   time.Time // whole seconds
 	Until     time.Time // whole seconds, the first moment at which it counts no more; zero: it has no end
+	Provider  string    // push: the service with which the phone was linked, 1 to 12 letters a to z; "": not known
 }
 
 // Recovery is a set of recovery codes, as keyed hashes.
@@ -99,6 +100,8 @@ func (d Device) check() error {
 		return fmt.Errorf("device %q: created at %v, want whole seconds from 1970 to 9999", d.Name, created)
 	case !d.Until.IsZero() && !writable(d.Until.UTC()):
 		return fmt.Errorf("device %q: good until %v, want whole seconds from 1970 to 9999", d.Name, d.Until)
+	case d.Provider != "" && (d.Method != methodPush || !providerName(d.Provider)):
+		return fmt.Errorf("device %q: provider %q of %s: want 1 to %d letters a to z, and for push alone", d.Name, d.Provider, d.Method, maxProvider)
 	case d.sent():
 		return d.checkSent()
 	}
@@ -110,6 +113,10 @@ const (
 	methodSMS  = "sms"
 	methodPush = "push"
 )
+
+func providerName(s string) bool {
+	return len(s) <= maxProvider && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
+}
 
 func (d Device) sent() bool { return d.Method == methodSMS || d.Method == methodPush }
 

@@ -70,7 +70,7 @@
 // of the private key in base64 of the URL alphabet without padding. Hosts have the public key in the same way, behind
 // "twokey-signer1"; a point of small order, for which anybody makes signatures, is none.
 //
-// The record is JSON without white space. It has these fields, in this order, each of them always there:
+// The record is JSON without white space. It has these fields, in this order, each of them always there but provider:
 //
 //	user       the canonical user name, which must be the file's; 1 to 256 bytes of printable UTF-8
 //	serial     1 to 2^53-1; tells a newer file from an older one: not below the milliseconds since 1970 when it was written, and
@@ -91,6 +91,8 @@
 //	             label      likewise
 //	             created    RFC 3339 in UTC and whole seconds, as above; from 1970 to 9999
 //	             until      "" or, likewise, the first moment at which the device counts no more
+//	             provider   of push alone, and left out where it is not known: the service with which the phone was linked, "ntfy" or "duo",
+//	                        1 to 12 letters a to z. The name that a user has with one says nothing about who has it with another
 //	recovery   null, or the recovery codes:
 //	             id      as that of a device, new for each set
 //	             key     32 random bytes in base64, not all 0: the hashes are keyed with it. It belongs to this set alone, so that a
@@ -125,11 +127,12 @@ const (
 	// PhoneSecret is the size of the secret of a device of sms or push, in bytes.
 	PhoneSecret = 32
 
-	maxName   = 32  // bytes
-	maxText   = 256 // bytes
-	minSecret = 10  // bytes
-	maxSecret = 128 // bytes
-	maxNumber = 1<<53 - 1
+	maxName     = 32  // bytes
+	maxProvider = 12  // letters
+	maxText     = 256 // bytes
+	minSecret   = 10  // bytes
+	maxSecret   = 128 // bytes
+	maxNumber   = 1<<53 - 1
 
 	maxFile = 64 << 10 // bytes; the fullest record makes one of 20 KiB
 )

@@ -97,7 +97,7 @@ func (e *enrolment) Begin(a pamhook.Account, w pamhook.Wish) (pamhook.Draft, err
 		issuer = e.host
 	}
 	draft, err := e.users.Begin(enroll.Account(a), enroll.Request{
-		Device: w.Device, Params: e.params(w.Method), Phone: w.Phone, Code: w.Code, From: w.From, Issuer: issuer, Label: a.Name + "@" + e.host,
+		Device: w.Device, Params: e.params(w.Method), Phone: w.Phone, Provider: e.policy.PushProvider(), Code: w.Code, From: w.From, Issuer: issuer, Label: a.Name + "@" + e.host,
 		Recovery: recoveryCodes, By: a.Name,
 	})
 	if err != nil {

@@ -198,7 +198,7 @@ func (a *application) prepare(u *enroll.Users) (err error) {
 	}
 	usual := a.policy.NewDevices
 	a.job = &batch.Job{Users: u, By: a.actor.signature(), AllowShort: a.allowShort, Lookup: ownSpelling(a.directory),
-		Usual: batch.Usual{Issuer: or(a.policy.Issuer, name), Host: name, Params: factor.Params{Method: factor.TOTP,
+		Usual: batch.Usual{Issuer: or(a.policy.Issuer, name), Host: name, Provider: a.policy.PushProvider(), Params: factor.Params{Method: factor.TOTP,
 			Digits: usual.Digits, Period: int(usual.Period / time.Second), Algorithm: factor.Algorithm(usual.Algorithm)}}}
 	if a.seen() {
 		a.job.Usual.Recovery = usualRecovery

@@ -257,7 +257,7 @@ func (w wish) request(c *policy.Config, user string, secret []byte) (enroll.Requ
 		return enroll.Request{}, err
 	}
 	r := enroll.Request{Device: w.device, Params: w.params(c.NewDevices, secret), Issuer: or(w.issuer, or(c.Issuer, host)),
-		Label: or(w.label, user+"@"+host), Recovery: w.recovery, Replace: w.replace, Add: w.add, Phone: w.phone}
+		Label: or(w.label, user+"@"+host), Recovery: w.recovery, Replace: w.replace, Add: w.add, Phone: w.phone, Provider: c.PushProvider()}
 	if !w.until.IsZero() {
 		r.Until = w.until.End(time.Local)
 	}

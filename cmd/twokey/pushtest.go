@@ -57,6 +57,10 @@ func pushTestAction(c *cli.Context, ui *ui) error {
 	if i < 0 {
 		return about(who.Name, errNoPush)
 	}
+	if with := record.Devices[i].Provider; with != h.policy.PushProvider() {
+		return about(who.Name, failed("the phone was linked with %s, and is not asked by %s", or(with, "a provider that is not known"), h.policy.PushProvider()).
+			hint("twokey device remove %s %s, then enroll it again", who.Name, record.Devices[i].Name))
+	}
 	return about(who.Name, h.testPush(u, who, record.Devices[i].Secret))
 }
 

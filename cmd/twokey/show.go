@@ -145,6 +145,7 @@ type viewDevice struct {
 	LastFrom  string     `json:"last_from"`
 	Until     *time.Time `json:"until"` // the first moment at which it is not good any more; null: it has no end
 	Expired   bool       `json:"expired"`
+	Provider  string     `json:"provider"` // of push: with which the phone was linked, "ntfy" or "duo"; "": of all others, or not known
 	about     string
 }
 
@@ -191,8 +192,12 @@ func (p *person) view(record *secrets.Record, now time.Time) view {
 		if changes == nil {
 			continue
 		}
+		about := describe(device.Params(d))
+		if d.Provider != "" {
+			about += ", by " + d.Provider
+		}
 		v.Devices = append(v.Devices, viewDevice{d.Name, d.Method, d.Digits, d.Period, d.Algorithm, timeOrNull(d.Created),
-			timeOrNull(changes.Used), changes.From, timeOrNull(d.Until), expired(d.Until, now), describe(device.Params(d))})
+			timeOrNull(changes.Used), changes.From, timeOrNull(d.Until), expired(d.Until, now), d.Provider, about})
 	}
 	return v
 }

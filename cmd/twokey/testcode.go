@@ -93,7 +93,7 @@ func (h *host) lookAt(record *secrets.Record, p person, answer factor.Answer, no
 	if err != nil {
 		return found{Reason: err.Error()}
 	}
-	set.Only(h.policy.Methods)
+	set.Only(h.policy.Methods, h.policy.PushProvider())
 	used, err := match(set, answer, now)
 	switch {
 	case errors.Is(err, device.ErrReplayed):

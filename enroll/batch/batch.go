@@ -60,7 +60,8 @@ type Device struct {
 	Absent    bool
 	Method    factor.Method
 	Digits    int
-	Period    int // seconds
+	Period    int    // seconds
+	Provider  string // push: with whom the phone is linked
 	Algorithm factor.Algorithm
 	Secret    []byte  // raw; nil: a new one, when the device is made
 	Counter   *uint64 // hotp: the next one, for a device that is made

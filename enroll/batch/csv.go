@@ -14,7 +14,7 @@ import (
 // columns are those that a CSV file may have. Those of a device that are called otherwise than its field stand in deviceColumns.
 var (
 	userColumns   = []string{"user", "present", "phone", "recovery_codes"}
-	deviceColumns = []string{"device", "device_present", "secret", "method", "digits", "period", "algorithm", "counter", "issuer", "label", "until"}
+	deviceColumns = []string{"device", "device_present", "secret", "method", "digits", "period", "algorithm", "counter", "issuer", "label", "until", "provider"}
 )
 
 // deviceField is the field of a device that a column has.

@@ -22,11 +22,15 @@ type Usual struct {
 	Issuer   string
 	Host     string // behind the @ of the label
 	Recovery int    // recovery codes with the first device
+	Provider string // with which phones of push are linked; "": none
 }
 
 // Request is what the device is made from. AllowShort lets a given secret of 10 to 15 bytes through.
 func (d *Device) Request(user string, usual Usual) enroll.Request {
-	r := enroll.Request{Device: d.Name, Params: d.params(usual.Params), Issuer: d.Issuer, Label: d.Label}
+	r := enroll.Request{Device: d.Name, Params: d.params(usual.Params), Issuer: d.Issuer, Label: d.Label, Provider: d.Provider}
+	if r.Provider == "" {
+		r.Provider = usual.Provider
+	}
 	if r.Issuer == "" {
 		r.Issuer = usual.Issuer
 	}
@@ -66,8 +70,11 @@ func (d *Device) sent() bool { return device.IsOutOfBand(string(d.Method)) }
 // CheckRequest checks what a device is to be made of, before anything is made of it. AllowShort lets a given secret of 10 to 15 bytes through.
 func CheckRequest(r enroll.Request, allowShort bool) error {
 	if device.IsOutOfBand(string(r.Params.Method)) {
-		if r.Params.Method == device.SMS && r.Phone == "" {
+		switch {
+		case r.Params.Method == device.SMS && r.Phone == "":
 			return errNoPhone
+		case r.Params.Method == device.Push && r.Provider == "":
+			return errNoProvider
 		}
 		return nil
 	}
@@ -81,7 +88,10 @@ func CheckRequest(r enroll.Request, allowShort bool) error {
 	return err
 }
 
-var errNoPhone = fmt.Errorf("%w: give phone", enroll.ErrNoPhone)
+var (
+	errNoPhone    = fmt.Errorf("%w: give phone", enroll.ErrNoPhone)
+	errNoProvider = fmt.Errorf("%w: give provider", enroll.ErrNoProvider)
+)
 
 // check looks at what several fields say together.
 func (d *Device) check() error {
@@ -93,12 +103,14 @@ func (d *Device) check() error {
 
 func (d *Device) together() error {
 	given := d.Method != "" || d.Digits != 0 || d.Period != 0 || d.Algorithm != "" || d.Secret != nil || d.Counter != nil ||
-		d.Issuer != "" || d.Label != "" || d.Until != nil
+		d.Issuer != "" || d.Label != "" || d.Provider != "" || d.Until != nil
 	switch {
 	case d.Absent && given:
 		return errors.New("present is false, so nothing else can be given")
 	case d.sent() && (d.Digits != 0 || d.Period != 0 || d.Algorithm != "" || d.Secret != nil || d.Counter != nil):
 		return fmt.Errorf("%s makes no codes: no secret, digits, period, algorithm or counter can be given", d.Method)
+	case d.Provider != "" && d.Method != device.Push:
+		return errors.New("a provider belongs to method push, and to it alone")
 	case d.Method == factor.HOTP && d.Period != 0:
 		return errors.New("hotp has no period")
 	case d.Method != factor.HOTP && d.Counter != nil:

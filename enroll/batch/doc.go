@@ -51,13 +51,14 @@
 //	counter    hotp: the next one, up to 2^53-1
 //	issuer     what the app shows above the code, up to 128 bytes, no colon
 //	label      what it shows below, up to 256 bytes
+//	provider   of push, ntfy or duo: with whom the phone is linked; that of this host if it is not given
 //	until      the last day on which it is good, or a moment in RFC 3339, or never
 //
 // A group has group, present (false: no entry of the policy names it), require, exempt, and device: what every member has whom the
 // file does not name as a user.
 //
 // What is not given is left alone: no device goes because a file does not name it, no phone number, no entry of the policy. A device
-// whose method, digits, period, algorithm or secret are others than given is replaced by a new one, which is another secret, unless
+// whose method, digits, period, algorithm, provider or secret are others than given is replaced by a new one, which is another secret, unless
 // one is given; counter, issuer and label are for the moment when it is made.
 //
 // # CSV
@@ -68,8 +69,8 @@
 //	bob,,,,,
 //
 // As RFC 4180 has it, separated by commas, with a header, lines ended in either way, no line break inside a field. The columns are
-// user, present, phone, recovery_codes, device, device_present, secret, method, digits, period, algorithm, counter, issuer, label and
-// until, in any order, only those that are needed; user must be there. An empty field is not given. A user with several devices has
+// user, present, phone, recovery_codes, device, device_present, secret, method, digits, period, algorithm, counter, issuer, label,
+// until and provider, in any order, only those that are needed; user must be there. An empty field is not given. A user with several devices has
 // several lines; what is about himself must stand in the first of them and may be repeated. A byte order mark is passed over. There
 // are no groups. An apostrophe before what a spreadsheet would take for a formula is not of the value, as package csvcell says: so is
 // written what users have called their devices.

@@ -32,7 +32,7 @@ func Export(u *enroll.Users, name string, withSecrets bool) (User, error) {
 
 func exportDevice(d secrets.Device, st *state.State, withSecret bool) Device {
 	e := Device{Name: d.Name, Method: factor.Method(d.Method), Digits: d.Digits, Period: d.Period, Algorithm: factor.Algorithm(d.Algorithm),
-		Issuer: d.Issuer, Label: d.Label}
+		Issuer: d.Issuer, Label: d.Label, Provider: d.Provider}
 	if !d.Until.IsZero() {
 		e.Until = &d.Until
 	}

@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"twokey/factor"
 	"twokey/internal/phone"
+	"twokey/policy"
 	"twokey/secrets"
 )
 
@@ -86,6 +88,10 @@ func (d *Device) set(field, text string, o Options) (known bool, err error) {
 		}
 	case "label":
 		d.Label, err = printable(text, maxLabel)
+	case "provider":
+		if d.Provider = text; !slices.Contains(policy.PushProviders(), text) {
+			err = fmt.Errorf("want %s, not %s", strings.Join(policy.PushProviders(), " or "), shown(text))
+		}
 	case "until":
 		d.Until, err = until(text, o.Location)
 	default:

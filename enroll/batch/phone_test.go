@@ -11,7 +11,7 @@ import (
 	"twokey/enroll"
 )
 
-const texts = "  phone: +442079460958\n  devices:\n  - {name: texts, method: sms}\n  - {name: asks, method: push, until: 2030-12-31}\n"
+const texts = "  phone: +442079460958\n  devices:\n  - {name: texts, method: sms}\n  - {name: asks, method: push, provider: ntfy, until: 2030-12-31}\n"
 
 func TestPhonesInAFileAreMadeOnceAndNothingIsHandedOut(t *testing.T) {
 	j := newJob(t)
@@ -42,10 +42,10 @@ func TestPhonesBesideAndInThePlaceOfOtherDevices(t *testing.T) {
 		{"- user: user1\n  recovery_codes: 0\n", []string{"phone"}, nil},
 		{"- user: user1\n  devices:\n  - {name: texts, method: sms}\n", []string{"phone"}, enroll.ErrNoPhone},
 		{"- user: user1\n" + texts, []string{"phone", "texts", "asks"}, nil},
-		{"- user: user1\n  devices:\n  - {name: more, method: push}\n", []string{"phone", "texts", "asks"}, enroll.ErrSamePhone},
+		{"- user: user1\n  devices:\n  - {name: more, method: push, provider: ntfy}\n", []string{"phone", "texts", "asks"}, enroll.ErrSamePhone},
 		{"- user: user1\n  phone: none\n", []string{"phone", "texts", "asks"}, enroll.ErrNoPhone},
 		{"- user: user1\n  phone: none\n  devices:\n  - {name: texts, present: false}\n", []string{"phone", "asks"}, nil},
-		{"- user: user1\n  devices:\n  - {name: asks, present: false}\n  - {name: more, method: push}\n", []string{"phone", "more"}, nil},
+		{"- user: user1\n  devices:\n  - {name: asks, present: false}\n  - {name: more, method: push, provider: ntfy}\n", []string{"phone", "more"}, nil},
 		{"- user: user1\n  devices:\n  - {name: phone, method: totp}\n  - {name: more, method: totp}\n", []string{"phone", "more"}, nil},
 		{"- user: user1\n  phone: +442079460948\n  devices:\n  - {name: phone, method: sms}\n", []string{"more", "phone"}, nil},
 	} {
@@ -100,5 +100,29 @@ func TestPhonesAreExportedWithoutTheirSecretsAndAppliedAgain(t *testing.T) {
 		if p := j.Plan(&f.Users[0]); p.Err != nil || !p.Idle() {
 			t.Errorf("%s, where it was written: %v, %q", name, p.Err, p.Changes)
 		}
+	}
+}
+
+// A file that does not say it links phones with the provider of the host; one without a provider can link none.
+func TestPhonesAreLinkedWithTheProviderOfTheHost(t *testing.T) {
+	j := newJob(t)
+	asks := "- user: user1\n  recovery_codes: 0\n  devices:\n  - {name: asks, method: push}\n"
+	if all, err := apply(j, parse(t, "x.yaml", "version: 1\nusers:\n"+asks)); err != nil || !errors.Is(all[0].Err, enroll.ErrNoProvider) {
+		t.Fatalf("%v", err)
+	}
+	for _, step := range []struct{ host, yaml, becomes string }{
+		{"ntfy", asks, "ntfy"},
+		{"duo", asks, "ntfy"},
+		{"duo", strings.Replace(asks, "method: push", "method: push, provider: duo", 1), "duo"},
+	} {
+		j.Usual.Provider = step.host
+		applied(t, j, step.yaml)
+		if d := record(t, j, "user1").Devices[0]; d.Provider != step.becomes {
+			t.Errorf("on a host of %s: %q", step.host, d.Provider)
+		}
+	}
+	exported, err := Export(j.Users, "user1", false)
+	if err != nil || exported.Devices[0].Provider != "duo" {
+		t.Errorf("%+v, %v", exported, err)
 	}
 }

@@ -151,7 +151,7 @@ func (u *User) inState(st *state.State) bool {
 
 // inSecrets reports whether something is given that only the secret file tells.
 func (d *Device) inSecrets() bool {
-	return d.Method != "" || d.Digits != 0 || d.Period != 0 || d.Algorithm != "" || d.Secret != nil
+	return d.Method != "" || d.Digits != 0 || d.Period != 0 || d.Algorithm != "" || d.Provider != "" || d.Secret != nil
 }
 
 // planNew is for a user without a device.
@@ -295,6 +295,7 @@ func (d *Device) is(there secrets.Device) bool {
 		(d.Digits == 0 || d.Digits == there.Digits) &&
 		(d.Period == 0 || d.Period == there.Period) &&
 		(d.Algorithm == "" || string(d.Algorithm) == there.Algorithm) &&
+		(d.Provider == "" || d.Provider == there.Provider) &&
 		(d.Secret == nil || bytes.Equal(d.Secret, there.Secret))
 }
 

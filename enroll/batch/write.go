@@ -126,7 +126,8 @@ func (u *User) values() []value {
 // values are in the order of deviceColumns.
 func (d *Device) values() []value {
 	all := []value{{"name", d.Name}, {"present", ""}, {"secret", ""}, {"method", string(d.Method)}, {"digits", plainInt(d.Digits)},
-		{"period", ""}, {"algorithm", string(d.Algorithm)}, {"counter", ""}, {"issuer", d.Issuer}, {"label", d.Label}, {"until", ""}}
+		{"period", ""}, {"algorithm", string(d.Algorithm)}, {"counter", ""}, {"issuer", d.Issuer}, {"label", d.Label}, {"until", ""},
+		{"provider", d.Provider}}
 	if d.Absent {
 		all[1].text = "false"
 	}

@@ -53,6 +53,7 @@ type knownDevice struct {
 	Created   string `json:"created"`
 	Until     string `json:"until"`
 	Secret    string `json:"secret"`
+	Provider  string `json:"provider,omitempty"`
 }
 
 // encode writes a manifest in its one spelling.

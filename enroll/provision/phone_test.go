@@ -11,7 +11,7 @@ const texts = "  phone: +442079460958\n  devices:\n  - {name: texts, method: sms
 
 func TestPhonesAreMadeForHostsElsewhere(t *testing.T) {
 	b := newBench(t)
-	users := "- user: alice\n" + texts + "  - {name: asks, method: push}\n- user: bob\n" + texts
+	users := "- user: alice\n" + texts + "  - {name: asks, method: push, provider: ntfy}\n- user: bob\n" + texts
 	plans, _ := b.apply(users)
 	for user, p := range plans {
 		if p.Err != nil || p.Secret {
@@ -45,10 +45,10 @@ func TestWhatChangesOfAPhoneElsewhere(t *testing.T) {
 		t.Errorf("%v: %v with %q", plans["alice"].Err, r.Devices, r.Phone)
 	}
 	// What is pushed goes to a topic that the device's secret makes, and only the file has that.
-	b.apply("- user: bob\n  devices:\n  - {name: asks, method: push}\n")
-	plans, _ = b.apply("- user: bob\n  devices:\n  - {name: asks, method: push, until: 2030-12-31}\n")
+	b.apply("- user: bob\n  devices:\n  - {name: asks, method: push, provider: ntfy}\n")
+	plans, _ = b.apply("- user: bob\n  devices:\n  - {name: asks, method: push, provider: ntfy, until: 2030-12-31}\n")
 	want(t, plans["bob"].Err, ErrSealed)
-	plans, _ = b.apply("- user: bob\n  devices:\n  - {name: asks, method: push, until: 2030-12-31}\n", "bob")
+	plans, _ = b.apply("- user: bob\n  devices:\n  - {name: asks, method: push, provider: ntfy, until: 2030-12-31}\n", "bob")
 	want(t, plans["bob"].Err, nil)
 }
 

@@ -254,6 +254,8 @@ func (j *Job) noteDevice(p *Plan, wish batch.Device, k knownDevice) error {
 	switch {
 	case was != is:
 		p.note("device "+k.Name, was, is)
+	case k.Provider != now.request.Provider:
+		p.note("provider of "+k.Name, k.Provider, now.request.Provider)
 	case !sameSecret:
 		p.note("device "+k.Name, "another secret", is)
 	}
@@ -326,6 +328,9 @@ func (k knownDevice) merge(wish batch.Device) batch.Device {
 	if wish.Algorithm == "" && codes {
 		wish.Algorithm = p.Algorithm
 	}
+	if wish.Provider == "" && wish.Method == p.Method {
+		wish.Provider = k.Provider
+	}
 	if wish.Issuer == "" {
 		wish.Issuer = k.Issuer
 	}
@@ -359,7 +364,7 @@ func (j *Job) manifestOf(p *Plan, r *secrets.Record) *knownUser {
 	}
 	for i, d := range r.Devices {
 		k := knownDevice{ID: fmt.Sprintf("%x", d.ID[:]), Name: d.Name, Method: d.Method, Digits: d.Digits, Period: d.Period,
-			Algorithm: d.Algorithm, Issuer: d.Issuer, Label: d.Label, Created: timeText(d.Created), Until: timeText(d.Until)}
+			Algorithm: d.Algorithm, Issuer: d.Issuer, Label: d.Label, Created: timeText(d.Created), Until: timeText(d.Until), Provider: d.Provider}
 		if p.devices[i].request.Params.Secret != nil {
 			k.Secret = j.digest(r.User, "device "+d.Name, d.Secret)
 		}

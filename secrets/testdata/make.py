@@ -177,6 +177,8 @@ accepted("characters that other encoders escape", one(name="<phone> & co/\"\\'",
 
 accepted("a phone to which texts are sent", beside(sent("sms")))
 accepted("a phone to which pushes are sent", text(record(phone="", phone_confirmed=False, devices=[sent("push")])))
+accepted("pushes of a provider", beside(sent("push", provider="ntfy")))
+accepted("pushes of a provider of 12 letters", beside(sent("push", provider="abcdefghixyz")))
 accepted("a phone of both", beside(sent("sms"), sent("push", id="3333333333333333")))
 
 for key in record():
@@ -314,6 +316,13 @@ for method in "sms", "push":
     damaged(f"{method} with a period", beside(sent(method, period=30)))
     damaged(f"{method} with an algorithm", beside(sent(method, algorithm="SHA1")))
     damaged(f"{method} with a counter", beside(sent(method, counter=1)))
+damaged("pushes of no provider", beside(sent("push", provider="")))
+damaged("pushes of a provider null", beside(sent("push", provider=None)))
+damaged("pushes of a provider of 13 letters", beside(sent("push", provider="abcdefghijxyz")))
+damaged("pushes of a provider in capitals", beside(sent("push", provider="Duo")))
+damaged("pushes of a provider with a digit", beside(sent("push", provider="duo2")))
+damaged("texts of a provider", beside(sent("sms", provider="duo")))
+damaged("codes of a provider", one(provider="duo"))
 damaged("method of texts in capitals", beside(sent("SMS")))
 damaged("a confirmation null", text(record(phone_confirmed=None)))
 damaged("recovery without a code", codes(hashes=[]))

@@ -10,6 +10,7 @@ import (
 
 	"twokey/enroll"
 	"twokey/factor"
+	"twokey/policy"
 )
 
 // Credential writes a credential file and returns its name.
@@ -78,13 +79,13 @@ func (o Outbox) Texts() []string {
 	return texts
 }
 
-// EnrolPhone gives the user a device of sms or push, beside those that he has.
+// EnrolPhone gives the user a device of sms, or of push with ntfy, beside those that he has.
 func (h *Host) EnrolPhone(user string, uid uint32, method, number string) *enroll.Draft {
 	h.t.Helper()
 	enrolled, err := h.Users.Secrets.Enrolled(user)
 	must(h.t, err)
 	draft, err := h.Users.Draft(enroll.Account{Name: user, UID: uid}, enroll.Request{Device: "my " + method, Label: "someone@host", Issuer: "host",
-		Params: factor.Params{Method: factor.Method(method)}, Phone: number, Add: enrolled})
+		Params: factor.Params{Method: factor.Method(method)}, Phone: number, Provider: policy.ProviderNtfy, Add: enrolled})
 	must(h.t, err)
 	if method == "push" {
 		must(h.t, draft.ConfirmPush())
