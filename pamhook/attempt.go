@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"twokey/audit"
@@ -34,7 +35,7 @@ func (e turnError) Error() string { return errThrottled.Error() }
 func (r *run) try(given reply) Verdict {
 	used, stateErr := r.consume(given)
 	switch {
-	case errors.Is(stateErr, errChosen) && !isWriteFault(stateErr):
+	case isOnly(stateErr, errChosen):
 		return r.follow()
 	case errors.Is(stateErr, errAskFirst):
 		return r.goOn(r.prompt())
@@ -55,6 +56,14 @@ func (r *run) try(given reply) Verdict {
 		}
 	}
 	return r.letIn(stateErr, r.recordOf(used))
+}
+
+// isOnly reports whether an error is this one, and no other came with it, as when a disk has failed after it.
+func isOnly(err, one error) bool {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return !slices.ContainsFunc(joined.Unwrap(), func(err error) bool { return !isOnly(err, one) })
+	}
+	return err == one
 }
 
 // letIn is the end of a login that has succeeded: it is recorded, and only then let in.

@@ -147,6 +147,9 @@ func (w *world) readAnswer(question string) ([]byte, wire.NoAnswer, error) {
 	}
 	next := w.reads[0]
 	w.reads = w.reads[1:]
+	if later, ok := next.(func() any); ok {
+		next = later()
+	}
 	switch answer := next.(type) {
 	case wire.NoAnswer:
 		return nil, answer, nil

@@ -59,7 +59,7 @@ type world struct {
 
 	enrol               enrolments
 	phone               *phone  // of alice; nil: nothing can be sent
-	reads               []any   // the answers to questions that were read: a string, or a function of the question; after the last one the person has gone
+	reads               []any   // the answers to questions that were read: a string, a function of the question, or one that gives an answer; after the last one the person has gone
 	application, parent proc.ID // zero: some
 	own                 bool    // the application belongs to the user
 	gone                bool    // the client has gone

@@ -52,7 +52,8 @@ type message struct {
 	id     state.ID
 	right  int // the number on the screen, and the other one; 0: there is none
 	wrong  int
-	typed  string // a passcode
+	typed  string        // a passcode
+	paid   state.Attempt // what a push has cost
 	others []string
 	codes  bool // the user has something to type that needs no message
 
@@ -198,7 +199,7 @@ func (r *run) await(delivery Delivery, until time.Time) (Report, error) {
 	}
 	for {
 		now := r.host.Now()
-		report, err := delivery.Next(earlier(until, now.Add(lookUp)))
+		report, err := delivery.Next(later(earlier(until, now.Add(lookUp)), now.Add(glance)))
 		switch {
 		case !errors.Is(err, ErrNothingYet):
 			return report, err

@@ -67,6 +67,7 @@ type Report struct {
 	Detail  string
 	Advice  string // what an administrator can do
 	Enroll  string // address where the user gets a device with the provider; "": he has one
+	Fraud   bool   // of ReportDenied: the user has said that it was somebody else who asked
 }
 
 // ReportState is how far a message is.

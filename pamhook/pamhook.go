@@ -45,7 +45,8 @@
 //
 //   - Nothing MUST be sent but behind a right password (after=password): not on a decoy line, nor in a program of the user's own.
 //   - A word of a method that somebody does not have MUST be a wrong answer, looked at by the same work, and refused in the same words.
-//   - That something is sent MUST be on the disk before it is.
+//   - That something is sent MUST be on the disk before it is, and so MUST what it takes: a text of the limits of texts, a push of the same tries
+//     as a code, also when nobody answers it.
 //   - Nobody MUST wait past the end of the phase, nor for a client that has gone; and the module MUST know of each wait.
 //   - What cannot be sent MUST leave the user his other ways, and be in the log with its reason; who has none left is refused.
 //   - Neither a code, a number to press, a credential nor a whole telephone number MUST be in any record or warning.

@@ -1,7 +1,9 @@
 package pamhook
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,14 +47,13 @@ func TestDuoDecides(t *testing.T) {
 		reason string
 		told   string
 	}{
-		"a push":           {sent(report(1, ReportAllowed)), []any{"push", ""}, FactorPush, true, "allowed on the phone", ""},
-		"a call":           {sent(report(1, ReportAllowed)), []any{"phone", ""}, FactorPhone, true, "allowed on the phone", ""},
-		"a call, denied":   {sent(report(1, ReportDenied)), []any{"phone", ""}, FactorPhone, false, "denied by the user", refusedWords},
-		"let in by policy": {[]comes{report(0, ReportAllowed)}, []any{"push"}, FactorPush, true, "allowed on the phone", ""},
-		"kept out by it":   {[]comes{report(0, ReportDenied)}, []any{"push"}, FactorPush, false, errByProvider.Error(), refusedWords},
-		"no phone there": {[]comes{{report: Report{State: ReportFailed, Problem: "enroll", Enroll: "https://duo.example/x"}}}, []any{"push"}, FactorPush, false,
-			errNoPhone.Error(), "Your phone is not set up yet. Set it up at https://duo.example/x and log in again."},
-		"answered by sshd": {sent(report(1, ReportAllowed)), []any{"push", wire.AnswerIsPassword}, FactorPush, true, "allowed on the phone", ""},
+		"a push":            {sent(report(1, ReportAllowed)), []any{"push", ""}, FactorPush, true, "allowed on the phone", ""},
+		"a call":            {sent(report(1, ReportAllowed)), []any{"phone", ""}, FactorPhone, true, "allowed on the phone", ""},
+		"a call, denied":    {sent(report(1, ReportDenied)), []any{"phone", ""}, FactorPhone, false, "denied by the user", refusedWords},
+		"let in by policy":  {[]comes{report(0, ReportAllowed)}, []any{"push"}, FactorPush, true, "allowed on the phone", ""},
+		"kept out by it":    {[]comes{report(0, ReportDenied)}, []any{"push"}, FactorPush, false, errByProvider.Error(), refusedWords},
+		"reported as fraud": {sent(comes{time.Second, Report{State: ReportDenied, Fraud: true}, nil}), []any{"push", ""}, FactorPush, false, errFraud.Error(), refusedWords},
+		"answered by sshd":  {sent(report(1, ReportAllowed)), []any{"push", wire.AnswerIsPassword}, FactorPush, true, "allowed on the phone", ""},
 	} {
 		duo(w)
 		w.phone.says = c.says
@@ -63,12 +64,33 @@ func TestDuoDecides(t *testing.T) {
 		if c.told != "" && !slices.Equal(w.infos, []string{c.told}) {
 			t.Errorf("%s: told %q", why, w.infos)
 		}
-		if _, shut := w.messages().PushShut(atHome, w.now); shut != (c.reason == "denied by the user") || w.messages().Push != nil {
+		if _, shut := w.messages().PushShut(atHome, w.now); shut != strings.HasPrefix(c.reason, "denied by the user") || w.messages().Push != nil {
 			t.Errorf("%s: shut %v, open %v", why, shut, w.messages().Push)
 		}
 		if want := map[bool]string{true: "Answer the call on your phone, then press Enter here, or type a code: ",
 			false: "Allow the request on your phone, then press Enter here, or type a code: "}[c.want == FactorPhone]; len(c.typed) > 1 && w.prompts[1] != want {
 			t.Errorf("%s: asked %q", why, w.prompts)
+		}
+	}
+}
+
+// Attack: with the password of somebody who has no phone at Duo yet, open the address there and set up one's own.
+func TestTheAddressOfDuoIsShownOnlyToWhomHisPasswordLetsEnrol(t *testing.T) {
+	w := newWorld(t)
+	const set = "Your phone is not set up yet. Set it up at https://duo.example/x and log in again."
+	for atLogin, shown := range map[string]bool{policy.AtLoginYes: true, policy.AtLoginWithCode: false, policy.AtLoginNo: false, "": false} {
+		duo(w)
+		w.policy.AtLogin = atLogin
+		w.phone.says = []comes{{report: Report{State: ReportFailed, Problem: "enroll", Enroll: "https://duo.example/x", Detail: "the user is not enrolled"}}}
+		w.types("push")
+		if got := w.frame(); got != denies || strings.Contains(strings.Join(w.texts, ""), "duo.example") != shown || slices.Contains(w.infos, set) != shown {
+			t.Errorf("%q: %#x, told %q", atLogin, got, w.texts)
+		}
+		if last := w.prompts[len(w.prompts)-1]; !shown && !strings.HasPrefix(last, "\nThe message could not be sent.") {
+			t.Errorf("%q: asked %q", atLogin, last)
+		}
+		if r := w.log[0]; r.Reason != "not sent: enroll" || !strings.Contains(fmt.Sprint(r.Details), "the user is not enrolled") {
+			t.Errorf("%q: recorded as %+v", atLogin, r)
 		}
 	}
 }

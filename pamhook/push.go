@@ -16,18 +16,23 @@ import (
 
 // A push
 //
-//   - MUST NOT be sent but behind a right password, nor while another of the user's is open, nor to a source for which one was denied a short
-//     while ago.
+//   - MUST NOT be sent but behind a right password, nor while another of the user's is open, nor for a source from which one was denied a short
+//     while ago, or three in a row that nobody has answered.
+//   - MUST be paid before it is sent, like a try of a code, and not be sent when it cannot be; what it cost is given back when it has not come to
+//     the phone, and else with a success alone.
 //   - MUST let in only the login for which it was sent, and only if that is still open when the answer is looked at: a reset in between ends it.
 //   - MUST NOT let in whom the number that was to be pressed was not shown.
 //   - MUST end with the login: nobody waits for a client that has gone, nor longer than push.wait or than the phase may take.
-//   - MUST count as a failed try when it is denied, or another number is pressed, whatever was typed meanwhile.
+//   - MUST count as a failed try when it is denied, or another number is pressed, whatever was typed meanwhile, and however the question on the
+//     screen ends.
 
 // The reasons for which a push lets nobody in.
 var (
 	errDenied     = errors.New("denied by the user")
+	errFraud      = errors.New("denied by the user, who has reported it as fraud")
 	errWrong      = errors.New("a wrong number was pressed on the phone")
-	errDeniedThen = errors.New("a push was denied from this source a short while ago")
+	errDeniedThen = errors.New("a push was denied from this source a short while ago, or three in a row were not answered")
+	errPushUnpaid = errors.New("throttled: too many tries have failed for a push to be sent")
 	errPushOpen   = errors.New("another push to the user is open")
 	errPushLate   = errors.New("nobody has answered the push in time")
 	errPushEnded  = errors.New("what was allowed has been ended meanwhile")
@@ -36,10 +41,16 @@ var (
 	errNoPhone    = errors.New("the user has no device with the provider")
 )
 
+// problemTimeout is what the messenger calls it when the provider has said nothing in time.
+const problemTimeout = "timeout"
+
 // glance is how long it is waited for an answer that must have come already.
 const glance = 50 * time.Millisecond
 
-// preparePush writes down that a push is open.
+// preparePush takes what a push costs, and writes down that it is open.
+//
+// Attack: with the password, send one push after the other until the user presses Allow to have peace; those that he lets pass without a word
+// would cost nothing.
 func (r *run) preparePush(l ledger, sent *state.Messages, m *message, now time.Time) error {
 	if _, shut := sent.PushShut(r.source, now); shut {
 		m.line, m.reason = r.policy.Text(policy.MsgPushShut), errDeniedThen
@@ -48,6 +59,15 @@ func (r *run) preparePush(l ledger, sent *state.Messages, m *message, now time.T
 	if sent.Push != nil {
 		m.line, m.reason = r.policy.Text(policy.MsgPushOpen), errPushOpen
 		return nil
+	}
+	m.paid = r.attempt(now)
+	m.paid.Cost = state.One
+	if !l.Charge(m.paid) {
+		m.line, m.reason = r.policy.Text(policy.MsgPushShut), errPushUnpaid
+		return nil
+	}
+	if err := l.write(); err != nil {
+		return err
 	}
 	m.id = newID()
 	if r.policy.Push.MatchNumber {
@@ -60,13 +80,20 @@ func (r *run) preparePush(l ledger, sent *state.Messages, m *message, now time.T
 // longestPush is how long a push can be open: as long as a phase. Before that it ends with the process that waits for it.
 const longestPush = 2 * time.Minute
 
-// sendPush asks the phone, and waits for its answer while the person sees what is to be pressed there.
+// sendPush asks the phone, and waits for its answer.
 func (r *run) sendPush(m *message) Verdict {
 	delivery, report, err := r.start(r.policy.Push.Timeout, func(by Messenger) (Delivery, error) { return by.Push(r.pushQuestion(m)) })
 	defer r.end(delivery)
 	r.noteSent(m, report, err)
 	switch {
+	case errors.Is(err, errGone):
+		r.giveUp(m)
+		return r.refuse(err)
+	case errors.Is(err, errMessageLate), report.Problem == problemTimeout: // it may come to the phone yet
+		r.giveUp(m)
+		return r.notPushed(m, report, err)
 	case err != nil || report.State == ReportFailed:
+		r.drop(m)
 		return r.notPushed(m, report, err)
 	case report.State == ReportDenied: // by the provider, without the phone: nobody has said no
 		r.drop(m)
@@ -74,19 +101,26 @@ func (r *run) sendPush(m *message) Verdict {
 	case report.State != ReportSent:
 		return r.pushed(m, report)
 	}
+	return r.awaitPhone(m, delivery)
+}
+
+// awaitPhone waits for the phone's answer while the person sees what is to be pressed there.
+func (r *run) awaitPhone(m *message, delivery Delivery) Verdict {
 	until := r.host.Now().Add(r.policy.Push.Wait)
 	given := r.ask(r.pushPrompt(m))
 	unseen := r.unseen(m, given)
-	if report, err = r.answerOf(m, delivery, r.host.Now().Add(glance)); err == nil {
-		return r.decided(m, report, unseen)
-	}
+	report, err := r.glanceAt(m, delivery)
 	switch {
+	case err == nil && report.byPhone():
+		return r.decided(m, report, unseen)
 	case unseen != nil:
-		r.drop(m)
+		r.giveUp(m)
 		return r.refuse(unseen)
 	case given.err == nil && !isEnter(given):
-		r.drop(m)
+		r.giveUp(m)
 		return r.try(given)
+	case err == nil:
+		return r.pushed(m, report)
 	}
 	if report, err = r.answerOf(m, delivery, until.Add(slack)); err != nil {
 		return r.unanswered(m, err)
@@ -94,11 +128,23 @@ func (r *run) sendPush(m *message) Verdict {
 	return r.pushed(m, report)
 }
 
+// glanceAt looks whether the phone has answered by now: also when nobody waits any more, since the client has gone or the time is over.
+//
+// Attack: hold the question until the connection breaks or the phase is over, so that the user's no does not count.
+func (r *run) glanceAt(m *message, delivery Delivery) (Report, error) {
+	return r.unforged(m, func() (Report, error) { return delivery.Next(r.host.Now().Add(glance)) })
+}
+
+// byPhone reports whether whoever holds the phone has said something.
+func (report Report) byPhone() bool {
+	return report.State == ReportAllowed || report.State == ReportDenied || report.State == ReportWrong
+}
+
 // decided is a push whose answer has come when the person had answered the question. What he has typed does not count any more; that he has
 // gone, or that the question was shown to nobody, does, but never against a no.
 func (r *run) decided(m *message, report Report, unseen error) Verdict {
-	if unseen != nil && report.State != ReportDenied && report.State != ReportWrong {
-		r.drop(m)
+	if unseen != nil && report.State == ReportAllowed {
+		r.giveUp(m)
 		return r.refuse(unseen)
 	}
 	return r.pushed(m, report)
@@ -122,10 +168,15 @@ func (r *run) unseen(m *message, given reply) error {
 // isEnter reports whether nothing was typed.
 func isEnter(given reply) bool { return given.word == "" && given.answer.Kind == factor.Empty }
 
-// answerOf waits for the answer of the phone. Forged ones are recorded, and the waiting goes on.
+// answerOf waits for the answer of the phone.
 func (r *run) answerOf(m *message, delivery Delivery, until time.Time) (Report, error) {
+	return r.unforged(m, func() (Report, error) { return r.await(delivery, until) })
+}
+
+// unforged is the next answer of the phone itself. Forged ones are recorded.
+func (r *run) unforged(m *message, next func() (Report, error)) (Report, error) {
 	for {
-		report, err := r.await(delivery, until)
+		report, err := next()
 		if err != nil || report.State != ReportForged {
 			return report, err
 		}
@@ -140,10 +191,14 @@ func (r *run) pushed(m *message, report Report) Verdict {
 	case ReportAllowed:
 		return r.allowed(m, report)
 	case ReportDenied:
+		if report.Fraud {
+			return r.denied(m, errFraud)
+		}
 		return r.denied(m, errDenied)
 	case ReportWrong:
 		return r.denied(m, errWrong)
 	case ReportFailed:
+		r.giveUp(m)
 		return r.notPushed(m, report, nil)
 	}
 	return r.unanswered(m, ErrNothingYet)
@@ -168,6 +223,7 @@ func (r *run) letInBy(update func(ending) error) Verdict {
 		if used, err = set.UseOutOfBand(device.Push, now, r.source); err != nil {
 			return err
 		}
+		sent.PushAllowed(r.source)
 		r.leaveAnswered(sent, device.Push, now)
 		r.settle(tx.State, r.attempt(now), used, now)
 		return nil
@@ -178,14 +234,9 @@ func (r *run) letInBy(update func(ending) error) Verdict {
 	return r.letIn(err, r.recordOf(used))
 }
 
-// denied ends the login. The try is charged like that of a wrong code, and this source sends no push for a while.
-//
-// Attack: send one push after the other, until the user presses Allow to have peace.
+// denied ends the login. What the push cost stays taken, as for a wrong code, and this source sends no push for a while.
 func (r *run) denied(m *message, reason error) Verdict {
-	err := r.closePush(m, func(tx *state.Tx, _ *device.Set, sent *state.Messages, now time.Time) error {
-		attempt := r.attempt(now)
-		attempt.Cost = state.One
-		tx.Charge(attempt) // with an empty bucket there is nothing left to take
+	err := r.closePush(m, func(_ *state.Tx, _ *device.Set, sent *state.Messages, now time.Time) error {
 		sent.ShutPush(r.source, now.Add(state.PushShut))
 		return nil
 	})
@@ -196,13 +247,14 @@ func (r *run) denied(m *message, reason error) Verdict {
 }
 
 // notPushed goes on after a push that the provider has not sent, or of which it can tell no more.
+//
+// Attack: with the password alone, enrol a phone of one's own with the provider.
 func (r *run) notPushed(m *message, report Report, err error) Verdict {
-	r.drop(m)
 	switch {
-	case errors.Is(err, errGone):
-		return r.refuse(err)
-	case report.Enroll != "":
+	case report.Enroll != "" && r.policy.AtLogin == policy.AtLoginYes:
 		return r.refuse(toldError{errNoPhone, r.policy.Text(policy.MsgPushEnroll, "ADDRESS", report.Enroll)})
+	case report.Enroll != "":
+		err = errNoPhone
 	case err == nil:
 		err = errors.New("the push was not answered: " + report.Problem)
 	}
@@ -211,7 +263,7 @@ func (r *run) notPushed(m *message, report Report, err error) Verdict {
 
 // unanswered ends a login for whose push nobody has pressed anything.
 func (r *run) unanswered(m *message, err error) Verdict {
-	r.drop(m)
+	r.giveUp(m)
 	if !errors.Is(err, ErrNothingYet) {
 		return r.refuse(err)
 	}
@@ -247,9 +299,22 @@ func (r *run) withPhones(then ending) error {
 	})
 }
 
-// drop takes the open push away. One that stays is over when this process is.
+// drop takes away a push that has not come to the phone, and gives back what it cost.
 func (r *run) drop(m *message) {
-	err := r.closePush(m, func(*state.Tx, *device.Set, *state.Messages, time.Time) error { return nil })
+	r.endPush(m, func(st *state.State, _ *state.Messages, _ time.Time) { st.GiveBack(m.paid) })
+}
+
+// giveUp takes away a push that can be on the phone, and that nobody has allowed.
+func (r *run) giveUp(m *message) {
+	r.endPush(m, func(_ *state.State, sent *state.Messages, now time.Time) { sent.PushUnanswered(r.source, now) })
+}
+
+// endPush takes the open push away. One that stays is over when this process is.
+func (r *run) endPush(m *message, then func(*state.State, *state.Messages, time.Time)) {
+	err := r.closePush(m, func(tx *state.Tx, _ *device.Set, sent *state.Messages, now time.Time) error {
+		then(tx.State, sent, now)
+		return nil
+	})
 	if err != nil && !errors.Is(err, errPushEnded) {
 		r.host.Warn("a push to " + r.hello.Name + " stays open for a moment: " + err.Error())
 	}

@@ -15,6 +15,8 @@ import (
 	"twokey/state"
 )
 
+const noPushNow = "No request is sent to your phone now, since earlier tries have failed. Please take another way, or contact the IT desk."
+
 // report is one that comes after so many seconds.
 func report(seconds int, s ReportState) comes {
 	return comes{after: time.Duration(seconds) * time.Second, report: Report{State: s}}
@@ -66,32 +68,33 @@ func TestAPushThatIsAllowedLetsInAndIsRecorded(t *testing.T) {
 func TestHowAPushEnds(t *testing.T) {
 	w := newWorld(t)
 	for why, c := range map[string]struct {
-		says    []comes
-		typed   any
-		in      bool
-		reason  string
-		shut    bool
-		told    string
-		charged bool
+		says   []comes
+		typed  any
+		in     bool
+		reason string
+		shut   bool
+		told   string
 	}{
-		"allowed at once":              {sent(report(0, ReportAllowed)), "", true, "allowed on the phone", false, "", false},
-		"allowed while it is waited":   {sent(report(50, ReportAllowed)), "", true, "allowed on the phone", false, "", false},
-		"allowed too late":             {sent(report(90, ReportAllowed)), "", false, errPushLate.Error(), false, "No answer came from your phone in time. Please log in again.", false},
-		"nobody answers":               {sent(report(60, ReportLate)), "", false, errPushLate.Error(), false, "No answer came from your phone in time. Please log in again.", false},
-		"denied":                       {sent(report(5, ReportDenied)), "", false, "denied by the user", true, refusedWords, true},
-		"a wrong number":               {sent(report(5, ReportWrong)), "", false, errWrong.Error(), true, refusedWords, true},
-		"denied, and a right code":     {sent(report(0, ReportDenied)), "code", false, "denied by the user", true, refusedWords, true},
-		"denied, and the client gone":  {sent(report(0, ReportDenied)), wire.ClientGone, false, "denied by the user", true, refusedWords, true},
-		"denied, answered by sshd":     {sent(report(0, ReportDenied)), wire.AnswerIsPassword, false, "denied by the user", true, refusedWords, true},
-		"allowed, and the client gone": {sent(report(0, ReportAllowed)), wire.ClientGone, false, errGone.Error(), false, refusedWords, false},
-		"allowed, and shown to nobody": {sent(report(0, ReportAllowed)), wire.AnswerIsPassword, false, errUnseen.Error(), false, refusedWords, false},
-		"forged":                       {sent(report(1, ReportForged), report(1, ReportForged), report(90, ReportLate)), "", false, errPushLate.Error(), false, "No answer came from your phone in time. Please log in again.", false},
-		"forged, then allowed":         {sent(report(1, ReportForged), report(1, ReportAllowed)), "", true, "allowed on the phone", false, "", false},
-		"a right code before":          {sent(report(90, ReportLate)), "code", true, "right code", false, "", false},
-		"a wrong code before":          {sent(report(90, ReportLate)), "wrong", false, "wrong code", false, refusedWords, true},
-		"the client gone":              {sent(report(5, ReportAllowed)), wire.ClientGone, false, errGone.Error(), false, refusedWords, false},
-		"twokey-notify was killed":     {sent(comes{time.Second, Report{}, errFault}), "", false, errFault.Error(), false, refusedWords, false},
-		"a state that nobody knows":    {sent(report(1, ReportState(99))), "", false, errPushLate.Error(), false, "No answer came from your phone in time. Please log in again.", false},
+		"allowed at once":              {sent(report(0, ReportAllowed)), "", true, "allowed on the phone", false, ""},
+		"allowed while it is waited":   {sent(report(50, ReportAllowed)), "", true, "allowed on the phone", false, ""},
+		"allowed too late":             {sent(report(90, ReportAllowed)), "", false, errPushLate.Error(), false, "No answer came from your phone in time. Please log in again."},
+		"nobody answers":               {sent(report(60, ReportLate)), "", false, errPushLate.Error(), false, "No answer came from your phone in time. Please log in again."},
+		"denied":                       {sent(report(5, ReportDenied)), "", false, "denied by the user", true, refusedWords},
+		"a wrong number":               {sent(report(5, ReportWrong)), "", false, errWrong.Error(), true, refusedWords},
+		"denied, and a right code":     {sent(report(0, ReportDenied)), "code", false, "denied by the user", true, refusedWords},
+		"denied, and the client gone":  {sent(report(0, ReportDenied)), wire.ClientGone, false, "denied by the user", true, refusedWords},
+		"denied, answered by sshd":     {sent(report(0, ReportDenied)), wire.AnswerIsPassword, false, "denied by the user", true, refusedWords},
+		"allowed, and the client gone": {sent(report(0, ReportAllowed)), wire.ClientGone, false, errGone.Error(), false, refusedWords},
+		"allowed, and shown to nobody": {sent(report(0, ReportAllowed)), wire.AnswerIsPassword, false, errUnseen.Error(), false, refusedWords},
+		"forged":                       {sent(report(1, ReportForged), report(1, ReportForged), report(90, ReportLate)), "", false, errPushLate.Error(), false, "No answer came from your phone in time. Please log in again."},
+		"forged, then allowed":         {sent(report(1, ReportForged), report(1, ReportAllowed)), "", true, "allowed on the phone", false, ""},
+		"a right code before":          {sent(report(90, ReportLate)), "code", true, "right code", false, ""},
+		"a wrong code before":          {sent(report(90, ReportLate)), "wrong", false, "wrong code", false, refusedWords},
+		"too late, and a right code":   {sent(report(0, ReportLate)), "code", true, "right code", false, ""},
+		"failed, and a right code":     {sent(report(0, ReportFailed)), "code", true, "right code", false, ""},
+		"the client gone":              {sent(report(5, ReportAllowed)), wire.ClientGone, false, errGone.Error(), false, refusedWords},
+		"twokey-notify was killed":     {sent(comes{time.Second, Report{}, errFault}), "", false, errFault.Error(), false, refusedWords},
+		"a state that nobody knows":    {sent(report(1, ReportState(99))), "", false, errPushLate.Error(), false, "No answer came from your phone in time. Please log in again."},
 	} {
 		pushWorld(w)
 		w.phone.says = c.says
@@ -115,7 +118,7 @@ func TestHowAPushEnds(t *testing.T) {
 		}
 		st, err := w.states.Read("alice")
 		must(t, err)
-		if strangers, _ := st.Throttled(10*state.One, w.now); strangers != c.charged {
+		if strangers, _ := st.Throttled(10*state.One, w.now); strangers == c.in {
 			t.Errorf("%s: charged %v", why, strangers)
 		}
 		if forged := slices.ContainsFunc(w.reasons(), func(r string) bool { return strings.HasPrefix(r, "an answer to a push came from") }); forged != strings.HasPrefix(why, "forged") {
@@ -146,7 +149,7 @@ func TestWhatIsSentIsNotSentAgainWhileAPushIsOpenOrShut(t *testing.T) {
 		"one is open":              {open(w.self(), time.Minute), "Another request is waiting on your phone. Please answer that first, or take another way.", errPushOpen},
 		"one of a dead process":    {open(proc.ID{PID: 1 << 22, Start: 1}, time.Minute), "", nil},
 		"one whose time is over":   {open(w.self(), 0), "", nil},
-		"denied from here":         {shut(atHome), "A request was denied a short while ago, and no other is sent now. Please take another way, or contact the IT desk.", errDeniedThen},
+		"denied from here":         {shut(atHome), noPushNow, errDeniedThen},
 		"denied from elsewhere":    {shut(foreigner), "", nil},
 		"denied from here, before": {func(w *world) { shut(atHome)(w); w.now = w.now.Add(state.PushShut) }, "", nil},
 	} {

@@ -13,7 +13,7 @@ const (
 	MsgTextLimit     Message = "text_limit"         // MINUTES until the user can be sent the next
 	MsgTextLimitOne  Message = "text_limit_one"
 	MsgTextHostLimit Message = "text_host_limit"
-	MsgPushShut      Message = "push_shut"   // a push was denied here not long ago
+	MsgPushShut      Message = "push_shut"   // none is sent: one was denied here not long ago, some were not answered, or too many tries have failed
 	MsgPushOpen      Message = "push_open"   // one waits on the phone, of another login
 	MsgPushLate      Message = "push_late"   // no answer came
 	MsgPushEnroll    Message = "push_enroll" // ADDRESS where the user gets a device with the provider
@@ -60,7 +60,7 @@ var englishPhones = map[Message]string{
 	MsgTextLimit:     "Too many codes were sent to you. The next one can be sent in %MINUTES% minutes.",
 	MsgTextLimitOne:  "Too many codes were sent to you. The next one can be sent in 1 minute.",
 	MsgTextHostLimit: "No code can be sent at the moment. Please take another way, or contact %CONTACT%.",
-	MsgPushShut:      "A request was denied a short while ago, and no other is sent now. Please take another way, or contact %CONTACT%.",
+	MsgPushShut:      "No request is sent to your phone now, since earlier tries have failed. Please take another way, or contact %CONTACT%.",
 	MsgPushOpen:      "Another request is waiting on your phone. Please answer that first, or take another way.",
 	MsgPushLate:      "No answer came from your phone in time. Please log in again.",
 	MsgPushEnroll:    "Your phone is not set up yet. Set it up at %ADDRESS% and log in again.",
@@ -88,7 +88,7 @@ var germanPhones = map[Message]string{
 	MsgTextLimit:     "Ihnen wurden zu viele Codes gesendet. Der nächste kann in %MINUTES% Minuten gesendet werden.",
 	MsgTextLimitOne:  "Ihnen wurden zu viele Codes gesendet. Der nächste kann in 1 Minute gesendet werden.",
 	MsgTextHostLimit: "Im Moment kann kein Code gesendet werden. Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
-	MsgPushShut: "Eine Anfrage wurde vor Kurzem abgelehnt; jetzt wird keine weitere gesendet. " +
+	MsgPushShut: "An Ihr Telefon wird jetzt keine Anfrage gesendet, weil frühere Versuche fehlgeschlagen sind. " +
 		"Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
 	MsgPushOpen:      "Auf Ihrem Telefon wartet eine andere Anfrage. Bitte beantworten Sie zuerst diese, oder nehmen Sie einen anderen Weg.",
 	MsgPushLate:      "Von Ihrem Telefon kam rechtzeitig keine Antwort. Bitte melden Sie sich erneut an.",

@@ -15,12 +15,14 @@ const (
 	MaxTextLife = 15 * time.Minute // longest time for which the code of a message is good
 	MaxShut     = 8                // sources from which push is shut
 	PushShut    = 15 * time.Minute // longest time for which push is shut for a source
+	PushRow     = 3                // pushes in a row that nobody answers, after which it is
 	AnsweredFor = 2 * time.Minute  // how long a second PAM run of a login goes by the success of the first
 
 	maxTexts     = 10 // in textsDay
 	maxSoonTexts = 3  // in textsSoon
 	textsDay     = 24 * time.Hour
 	textsSoon    = 15 * time.Minute
+	rowDay       = 24 * time.Hour // how long a push that nobody has answered counts
 )
 
 // Errors of messages.
@@ -46,12 +48,13 @@ func (e *LimitError) Error() string {
 // Messages is what was sent to a user's phone, and what is open of it. A clock that was set back gives nobody more: a text that was sent at
 // a time that has not come yet counts as sent now, and a code that would be good for longer than MaxTextLife is not good.
 type Messages struct {
-	Texts     []time.Time // when texts were sent in the last 24 hours, the oldest first, at most 10
-	Code      *TextCode   // of the last text; nil: none is open
-	Push      *OpenPush   // nil: none is open
-	Shut      []ShutSource
-	Answered  *Answered
-	Confirmed [8]byte // factor.PhoneMark of the number from which a code has come back; zero: none has
+	Texts      []time.Time // when texts were sent in the last 24 hours, the oldest first, at most 10
+	Code       *TextCode   // of the last text; nil: none is open
+	Push       *OpenPush   // nil: none is open
+	Shut       []ShutSource
+	Answered   *Answered
+	Confirmed  [8]byte // factor.PhoneMark of the number from which a code has come back; zero: none has
+	Unanswered []Unanswered
 }
 
 // TextCode is the code of a text that was sent.
@@ -71,10 +74,17 @@ type OpenPush struct {
 	Until   time.Time
 }
 
-// ShutSource is a source whose last push was denied: it sends none for a while.
+// ShutSource is a source whose last push was denied, or whose last PushRow nobody has answered: it sends none for a while.
 type ShutSource struct {
 	Source string // as SourceKey gives it
 	Until  time.Time
+}
+
+// Unanswered is a source whose last pushes nobody has answered.
+type Unanswered struct {
+	Source string // as SourceKey gives it
+	Pushes int    // 1 to PushRow-1
+	Last   time.Time
 }
 
 // Answered is a success out of band.
@@ -126,6 +136,13 @@ func (m *Messages) at(now time.Time) (ahead bool) {
 			m.Shut[i].Until = longest
 		}
 	}
+	for i := range m.Unanswered {
+		if last := &m.Unanswered[i].Last; last.After(now) {
+			ahead = ahead || last.After(now.Add(clockSlack))
+			*last = now
+		}
+	}
+	m.Unanswered = slices.DeleteFunc(m.Unanswered, func(u Unanswered) bool { return now.Sub(u.Last) >= rowDay })
 	if m.Answered != nil && now.Sub(m.Answered.Time).Abs() >= AnsweredFor {
 		m.Answered = nil
 	}
@@ -194,6 +211,29 @@ func (m *Messages) PushShut(source string, now time.Time) (until time.Time, shut
 		}
 	}
 	return time.Time{}, false
+}
+
+// PushUnanswered notes a push that nobody has answered. The third in a row from a source, each within a day of the one before, shuts push
+// for it. Of more than MaxShut sources the one that was noted first goes.
+func (m *Messages) PushUnanswered(source string, now time.Time) {
+	row := Unanswered{SourceKey(source), 1, now}
+	for _, u := range m.Unanswered {
+		if u.Source == row.Source {
+			row.Pushes += u.Pushes
+		}
+	}
+	m.PushAllowed(source)
+	if row.Pushes >= PushRow {
+		m.ShutPush(source, now.Add(PushShut))
+		return
+	}
+	m.Unanswered = append(m.Unanswered, row)
+	m.Unanswered = m.Unanswered[max(0, len(m.Unanswered)-MaxShut):]
+}
+
+// PushAllowed ends the row of pushes from a source that nobody has answered.
+func (m *Messages) PushAllowed(source string) {
+	m.Unanswered = slices.DeleteFunc(m.Unanswered, func(u Unanswered) bool { return u.Source == SourceKey(source) })
 }
 
 // UseText charges a try of the code that was sent for this connection and source, and only then asks match whether the answer is right.

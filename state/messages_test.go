@@ -324,14 +324,15 @@ func TestEndingMessagesKeepsWhatWasSent(t *testing.T) {
 		must(t, err)
 		m.Push, m.Answered, m.Confirmed = &OpenPush{ID{1}, self, noon.Add(time.Minute)}, &Answered{thisOne, "push", noon}, mark
 		m.ShutPush(office, noon.Add(time.Minute))
+		m.PushUnanswered(office, noon)
 		return tx.SaveMessages(m)
 	}))
-	if m := messagesAt(t, s, noon); m.Code == nil || m.Push == nil || m.Answered == nil || len(m.Shut) != 1 {
+	if m := messagesAt(t, s, noon); m.Code == nil || m.Push == nil || m.Answered == nil || len(m.Shut) != 1 || len(m.Unanswered) != 1 {
 		t.Fatalf("before: %+v", m)
 	}
 	must(t, s.Update("alice", func(tx *Tx) error { return tx.EndMessages(noon) }))
 	m := messagesAt(t, s, noon)
-	if m.Code != nil || m.Push != nil || m.Answered != nil || m.Shut != nil || m.Confirmed != [8]byte{} {
+	if m.Code != nil || m.Push != nil || m.Answered != nil || m.Shut != nil || m.Unanswered != nil || m.Confirmed != [8]byte{} {
 		t.Errorf("open when all was ended: %+v", m)
 	}
 	var limit *LimitError
@@ -400,6 +401,50 @@ func TestForHowLongPushIsShut(t *testing.T) {
 	}
 	if len(m.Shut) != MaxShut || m.Shut[0].Source != "198.51.100.1" {
 		t.Errorf("%d are shut, the oldest %q", len(m.Shut), m.Shut[0].Source)
+	}
+}
+
+// Attack: with the password, send pushes until the user presses Allow to have peace; those that he does not answer are no denial.
+func TestThreeUnansweredPushesInARowShutPush(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		before func(*Messages)
+		shut   bool
+	}{
+		"none before":                       {func(*Messages) {}, false},
+		"one before":                        {func(m *Messages) { m.PushUnanswered(office, noon) }, false},
+		"two before":                        {func(m *Messages) { unanswered(m, office, noon, noon) }, true},
+		"two, the last nearly a day before": {func(m *Messages) { unanswered(m, office, noon.Add(-rowDay-time.Hour), noon.Add(1-rowDay)) }, true},
+		"two a day before":                  {func(m *Messages) { unanswered(m, office, noon.Add(-rowDay), noon.Add(-rowDay)) }, false},
+		"two, by a clock an hour ago":       {func(m *Messages) { unanswered(m, office, noon.Add(time.Hour), noon.Add(time.Hour)) }, true},
+		"two, and one that was let in":      {func(m *Messages) { unanswered(m, office, noon, noon); m.PushAllowed(office) }, false},
+		"two, and one from elsewhere let in": {func(m *Messages) {
+			unanswered(m, office, noon, noon)
+			m.PushAllowed("192.0.2.8")
+		}, true},
+		"two from elsewhere": {func(m *Messages) { unanswered(m, "192.0.2.8", noon, noon) }, false},
+		"three before, which have shut it and are forgotten": {func(m *Messages) { unanswered(m, office, noon, noon, noon); m.Shut = nil }, false},
+	} {
+		m := &Messages{}
+		c.before(m)
+		m.at(noon)
+		m.PushUnanswered(office, noon)
+		until, shut := m.PushShut(office, noon)
+		if shut != c.shut || shut && (until != noon.Add(PushShut) || len(m.Unanswered) > 0) {
+			t.Errorf("%s: shut %v until %v, %+v", sentence, shut, until, m.Unanswered)
+		}
+	}
+	m := &Messages{}
+	for i := range MaxShut + 1 {
+		m.PushUnanswered(fmt.Sprintf("198.51.100.%d", i), noon)
+	}
+	if len(m.Unanswered) != MaxShut || m.Unanswered[0].Source != "198.51.100.1" {
+		t.Errorf("%+v", m.Unanswered)
+	}
+}
+
+func unanswered(m *Messages, source string, at ...time.Time) {
+	for _, now := range at {
+		m.PushUnanswered(source, now)
 	}
 }
 

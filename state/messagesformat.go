@@ -12,7 +12,7 @@ import (
 //
 // messages/NAME is a slotfile of kind "messages" (see internal/slotfile), there for users who have a device of sms or push, and changed only
 // under the lock of his state. A file that is damaged shuts sms and push; the codes of an app do not need it. Its value are sections like
-// those of a state (see the package comment), each but 0x05 at most once:
+// those of a state (see the package comment), each but 0x05 and 0x08 at most once:
 //
 //	0x01  user       the canonical name, 1 to 256 bytes
 //	0x02  texts      times at which texts were sent, 1 to 10, the oldest first
@@ -22,13 +22,15 @@ import (
 //	0x05  shut       repeats, at most 8, the oldest first: until (time), source from which push is shut (text of at most 32 bytes)
 //	0x06  answered   the last success: connection (8 bytes), time, method (text of at most 12 bytes)
 //	0x07  confirmed  8 bytes, not all 0: factor.PhoneMark of the number from which a code has come back
+//	0x08  row        repeats, at most 8, the oldest first: last (time), pushes in a row that nobody has answered (1 byte, 1 or 2), source from
+//	                 which they were sent (text of at most 32 bytes)
 //
 // Names of sources that are longer, or cannot be printed, stand there as in a state. Every time is there: 0 is none.
 //
 // # Example
 //
 // Two texts were sent to Alice at 12:00 and 12:01 UTC on 2026-11-21 for a login from 192.0.2.7, and a wrong code was typed for the second. A
-// push that she had not asked for was denied, and one is on her phone. Her number is confirmed.
+// push that she had not asked for was denied, two from elsewhere she has not answered, and one is on her phone. Her number is confirmed.
 //
 //	01 0005 616c696365                          user "alice"
 //	02 000c 01a1fdfa4600 01a1fdfb3060           12:00 and 12:01
@@ -45,6 +47,8 @@ import (
 //	06 0013 c1c2c3c4c5c6c7c8 01a1fdfa4600       connection, 12:00
 //	        0470757368                          by "push"
 //	07 0008 f1f2f3f4f5f6f7f8                    confirmed
+//	08 0013 01a1fdf69c80 02                     two until 11:56
+//	        0b3230332e302e3131332e35            from "203.0.113.5"
 const (
 	tagMessagesUser = iota + 1
 	tagTexts
@@ -53,6 +57,7 @@ const (
 	tagShut
 	tagAnswered
 	tagConfirmed
+	tagRow
 )
 
 // encodeMessages fails for a user's name alone: nothing that comes from a login makes what cannot be written.
@@ -84,6 +89,10 @@ func encodeMessages(user string, m *Messages) ([]byte, error) {
 	if m.Confirmed != [8]byte{} {
 		e.section(tagConfirmed, m.Confirmed[:])
 	}
+	for _, u := range m.Unanswered[max(0, len(m.Unanswered)-MaxShut):] {
+		content := append(appendStamp(nil, stamp(u.Last)), byte(min(max(u.Pushes, 1), PushRow-1)))
+		e.section(tagRow, appendText(content, cut(u.Source, maxName)))
+	}
 	if _, _, err := decodeMessages(e.b); err != nil {
 		return nil, err // never write what could not be read
 	}
@@ -98,7 +107,7 @@ func decodeMessages(value []byte) (user string, m *Messages, err error) {
 			return "", nil, ErrFormat
 		}
 		tag, n := value[0], int(binary.BigEndian.Uint16(value[1:]))
-		if n > len(value)-3 || tag < last || tag == last && tag != tagShut || last == 0 && tag != tagMessagesUser {
+		if n > len(value)-3 || tag < last || tag == last && tag != tagShut && tag != tagRow || last == 0 && tag != tagMessagesUser {
 			return "", nil, ErrFormat
 		}
 		d := decoder{b: value[3 : 3+n]}
@@ -141,6 +150,11 @@ func (m *Messages) decodeSection(tag byte, d *decoder) {
 	case tagConfirmed:
 		copy(m.Confirmed[:], d.bytes(len(m.Confirmed)))
 		d.must(m.Confirmed != [8]byte{})
+	case tagRow:
+		u := Unanswered{Last: d.when(), Pushes: int(d.number(1)), Source: d.source()}
+		d.must(u.Pushes >= 1 && u.Pushes < PushRow)
+		m.Unanswered = append(m.Unanswered, u)
+		d.must(len(m.Unanswered) <= MaxShut)
 	default:
 		d.bad = true
 	}

@@ -29,7 +29,7 @@ func exampleMessages() *Messages {
 		Push:      &OpenPush{ID: count(0xe1), Process: proc.ID{PID: 1001, Start: 5001}, Until: noon.Add(2 * time.Minute)},
 		Shut:      []ShutSource{{"198.51.100.9", noon.Add(15 * time.Minute)}},
 		Answered:  &Answered{count(0xc1), "push", noon},
-		Confirmed: count(0xf1)}
+		Confirmed: count(0xf1), Unanswered: []Unanswered{{"203.0.113.5", 2, noon.Add(-4 * time.Minute)}}}
 	for i := range m.Code.Hash {
 		m.Code.Hash[i] = byte(32 + i)
 	}
@@ -84,6 +84,7 @@ func TestNothingFromALoginMakesMessagesThatCannotBeWritten(t *testing.T) {
 	for i := range 20 {
 		m.Texts = append(m.Texts, time.Unix(-int64(i), 0))
 		m.Shut = append(m.Shut, ShutSource{fmt.Sprint(i, long), far})
+		m.Unanswered = append(m.Unanswered, Unanswered{fmt.Sprint(i, long), i - 5, far})
 	}
 	b, err := encodeMessages(strings.Repeat("u", maxUser), m)
 	if err != nil || len(b) > slotfile.MaxValue {
@@ -97,6 +98,11 @@ func TestNothingFromALoginMakesMessagesThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// row is a source from which so many pushes were not answered.
+func row(pushes byte) []byte {
+	return section(8, join(bytes.Repeat([]byte{1}, 6), []byte{pushes, 1, 'a'}))
+}
+
 // messagesSeeds are values with what is to become of them.
 func messagesSeeds(t testing.TB) map[string][]byte {
 	t.Helper()
@@ -104,7 +110,7 @@ func messagesSeeds(t testing.TB) map[string][]byte {
 	user, rest := all[:8], all[8:]
 	seeds := map[string][]byte{"good: all": all, "good: a user": user, "nothing": {}, "no user": rest, "no name": join(section(1, nil), rest),
 		"a user of 257 bytes": section(1, make([]byte, 257)), "two users": join(user, all), "a byte too many": join(all, []byte{0}),
-		"an unknown tag": join(all, section(8, nil)), "a tag of 0": join(user, section(0, nil)), "no texts": join(user, section(2, nil)),
+		"an unknown tag": join(all, section(9, nil)), "a tag of 0": join(user, section(0, nil)), "no texts": join(user, section(2, nil)),
 		"half a text": join(user, section(2, make([]byte, 5))), "a text without a time": join(user, section(2, make([]byte, 6))),
 		"eleven texts": join(user, section(2, bytes.Repeat([]byte{1}, 66))), "good: ten texts": join(user, section(2, bytes.Repeat([]byte{1}, 60))),
 		"an empty code": join(user, section(3, nil)), "two codes": join(all[:8+15+52], all[8+15:8+15+52]),
@@ -113,6 +119,13 @@ func messagesSeeds(t testing.TB) map[string][]byte {
 		"a source of 33 bytes":       join(user, section(5, join(bytes.Repeat([]byte{1}, 6), []byte{33}, bytes.Repeat([]byte{'a'}, 33)))),
 		"nine sources":               join(user, bytes.Repeat(section(5, join(bytes.Repeat([]byte{1}, 6), []byte{1, 'a'})), 9)),
 		"good: eight sources":        join(user, bytes.Repeat(section(5, join(bytes.Repeat([]byte{1}, 6), []byte{1, 'a'})), 8)),
+		"an empty row":               join(user, section(8, nil)),
+		"a row of none":              join(user, row(0)),
+		"good: a row of two":         join(user, row(2)),
+		"a row of three":             join(user, row(3)),
+		"good: eight rows":           join(user, bytes.Repeat(row(1), 8)),
+		"nine rows":                  join(user, bytes.Repeat(row(1), 9)),
+		"a row before the end":       join(user, row(1), section(7, []byte("12345678"))),
 		"an empty push":              join(user, section(4, nil)),
 		"confirmed by nothing":       join(user, section(7, make([]byte, 8))),
 		"out of order":               join(user, section(7, []byte("12345678")), section(2, bytes.Repeat([]byte{1}, 6))),
@@ -125,7 +138,7 @@ func messagesSeeds(t testing.TB) map[string][]byte {
 
 func TestWhatIsNotMessagesIsRefused(t *testing.T) {
 	seeds := messagesSeeds(t)
-	if len(seeds) != 34 {
+	if len(seeds) != 41 {
 		t.Errorf("%d seeds", len(seeds))
 	}
 	for sentence, b := range seeds {

@@ -73,7 +73,8 @@ func (d onItsWay) Next(until time.Time) (pamhook.Report, error) {
 	if err != nil {
 		return pamhook.Report{}, err
 	}
-	return pamhook.Report{State: states[a.State], Problem: string(a.Problem), Detail: a.Detail, Advice: a.Advice, Enroll: a.EnrollURL}, nil
+	return pamhook.Report{State: states[a.State], Problem: string(a.Problem), Detail: a.Detail, Advice: a.Advice, Enroll: a.EnrollURL,
+		Fraud: a.Status == "fraud"}, nil
 }
 
 // moduleGone reports whether the module has shut its end of the socket. It has nothing to say while it waits for us, so that whatever there is to

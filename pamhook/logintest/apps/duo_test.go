@@ -59,8 +59,8 @@ func TestDuoRefusesOverSSH(t *testing.T) {
 		told    string
 	}{
 		"deny":    {"denied by the user", 1, "Login failed."},
-		"fraud":   {"denied by the user", 1, "Login failed."},
-		"timeout": {"nobody has answered the push in time", 0, "No answer came from your phone in time."},
+		"fraud":   {"denied by the user, who has reported it as fraud", 1, "Login failed."},
+		"timeout": {"nobody has answered the push in time", 1, "No answer came from your phone in time."},
 	} {
 		t.Run(status, func(t *testing.T) {
 			t.Parallel()
@@ -83,10 +83,10 @@ func TestDuoRefusesOverSSH(t *testing.T) {
 // What Duo decides before anybody is asked.
 func TestDuosPolicyOverSSH(t *testing.T) {
 	t.Parallel()
-	for policy, c := range map[string]struct{ shown, reason string }{
-		"allow":  {"$ ", "allowed on the phone: without a question, by Duo's policy: Bypass user"},
-		"deny":   {"Login failed.", "the provider's policy does not let the user in"},
-		"enroll": {"Set it up at " + fakes.DuoEnrollURL + " and log in again.", "the user has no device with the provider"},
+	for policy, c := range map[string]struct{ shown, action, reason string }{
+		"allow":  {"$ ", "login", "allowed on the phone: without a question, by Duo's policy: Bypass user"},
+		"deny":   {"Login failed.", "login", "the provider's policy does not let the user in"},
+		"enroll": {"The message could not be sent.", "push-sent", "not sent: enroll"},
 	} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
@@ -99,8 +99,8 @@ func TestDuosPolicyOverSSH(t *testing.T) {
 			x := s.login(t, sshd, anna)
 			x.Type("push\n")
 			x.Expect(c.shown)
-			if got := s.lastReason(anna, "login"); got != c.reason {
-				t.Errorf("recorded as %q", got)
+			if got := s.lastReason(anna, c.action); got != c.reason || strings.Contains(x.Screen(), fakes.DuoEnrollURL) {
+				t.Errorf("recorded as %q, shown\n%s", got, x.Screen())
 			}
 			s.mustHaveCharged(t, anna, 0, 0)
 		})

@@ -84,7 +84,7 @@ func TestAPushThatIsNotAllowedRefuses(t *testing.T) {
 	}{
 		"denied":         {func(*testing.T, fakes.Message, string) string { return "Deny" }, "denied by the user", "Login failed.", 1, true},
 		"a wrong number": {otherThan, "a wrong number was pressed on the phone", "Login failed.", 1, true},
-		"nobody answers": {func(*testing.T, fakes.Message, string) string { return "" }, "nobody has answered the push in time", "No answer came from your phone in time. Please log in again.", 0, false},
+		"nobody answers": {func(*testing.T, fakes.Message, string) string { return "" }, "nobody has answered the push in time", "No answer came from your phone in time. Please log in again.", 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,7 +113,7 @@ func TestAPushThatIsNotAllowedRefuses(t *testing.T) {
 				press(t, phone, rings(t, phone), "Deny")
 				return
 			}
-			x.Expect("A request was denied a short while ago", "Code, or 'sms': ")
+			x.Expect("No request is sent to your phone now", "Code, or 'sms': ")
 			x.Expect("Code, or 'sms': ")
 			if phone.Waiting() != 0 {
 				t.Error("one more was sent")
