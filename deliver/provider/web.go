@@ -27,6 +27,7 @@ import (
 //
 //   - MUST verify the certificate against those that the system trusts, with TLS 1.2 or newer. Attack: somebody on the way.
 //   - MUST speak http only to this host itself. Attack: an address that was configured in a hurry, and the token goes over the net.
+//   - MUST speak http only to who listens as root or a user of the system. Attack: any user listens at the port of a service that is down.
 //   - MUST NOT follow a redirect. Attack: one to http, or to a stranger, takes the token along.
 //   - MUST NOT take a proxy from the surroundings: only the configuration says where a message goes.
 //   - MUST NOT read more than 64 KiB of an answer, compressed or not. Attack: five megabytes, or one that unpacks to gigabytes.
@@ -77,7 +78,14 @@ func (j *job) transport(plain bool) *http.Transport {
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			ctx, cancel := context.WithTimeout(ctx, connect)
 			defer cancel()
-			return dial(ctx, network, address)
+			conn, err := dial(ctx, network, address)
+			if err != nil || !plain {
+				return conn, err
+			}
+			if err := ofTheHost(conn); err != nil {
+				return nil, errors.Join(err, conn.Close())
+			}
+			return conn, nil
 		},
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: j.net.roots},
 		TLSHandshakeTimeout:    connect,
