@@ -1,9 +1,7 @@
 package provider
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -26,11 +24,8 @@ func TestHTTPGoesToNoUserOfTheHost(t *testing.T) {
 		w.Write([]byte(`{"healthy":true}`))
 	})
 	for uid, may := range map[int]bool{23456: false, 0: true, 998: true, 61184: true} {
-		s := httptest.NewUnstartedServer(count)
-		if err := errors.Join(s.Listener.Close(), listenAs(uid, s)); err != nil {
-			t.Fatal(err)
-		}
-		s.Start()
+		var s *httptest.Server
+		asUser(t, uid, func() { s = httptest.NewServer(count) })
 		asked = 0
 		got := Run(ctxFor(t), accountOf(s.URL), nil)
 		s.Close()
@@ -42,16 +37,19 @@ func TestHTTPGoesToNoUserOfTheHost(t *testing.T) {
 	}
 }
 
-// listenAs makes the socket of a server as a user would: whose it is comes from this number of the thread that makes it (setfsuid(2)).
-func listenAs(uid int, s *httptest.Server) (err error) {
+// asUser does something with sockets as a user would: whose they are comes from this number of the thread that makes them (setfsuid(2)).
+func asUser(t *testing.T, uid int, do func()) {
+	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	before, err := unix.SetfsuidRetUid(uid)
 	if err != nil {
-		return err
+		t.Fatal(err)
 	}
-	s.Listener, err = net.Listen("tcp", "127.0.0.1:0")
-	return errors.Join(err, unix.Setfsuid(before))
+	do()
+	if err := unix.Setfsuid(before); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestWhoMayListen(t *testing.T) {

@@ -15,7 +15,8 @@ import (
 )
 
 // A mail to a gateway that makes a text message of it: the message alone, without a subject, to an address with the number in it. What package
-// mail promises holds here: TLS where it is offered, no password without it, and no address that adds a recipient.
+// mail promises holds here: TLS where it is offered, no password without it, and no address that adds a recipient. A code goes under TLS, to a server
+// with a good certificate, or to one of this host (see listener.go).
 
 func (j *job) smtp(ctx context.Context) (deliver.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, j.req.Timeout)
@@ -27,7 +28,7 @@ func (j *job) smtp(ctx context.Context) (deliver.Answer, error) {
 	}
 	server := mail.Server{
 		Address: s.Server, Name: name, User: s.User, Password: s.Password,
-		Roots: j.net.roots, Connect: j.req.Connect, Timeout: j.req.Timeout,
+		Roots: j.net.roots, Private: onThisHost, Connect: j.req.Connect, Timeout: j.req.Timeout,
 	}
 	if j.req.Kind != deliver.KindText {
 		if err := server.Check(); err != nil {
@@ -43,6 +44,14 @@ func (j *job) smtp(ctx context.Context) (deliver.Answer, error) {
 		return deliver.Answer{}, mailFailure(ctx, s.Server, err)
 	}
 	return deliver.Answer{State: deliver.StateSent}, nil
+}
+
+// onThisHost is nil for a connection that nobody can read on its way.
+func onThisHost(conn net.Conn) error {
+	if loopbackOnly("", conn.RemoteAddr().String(), nil) != nil {
+		return errors.New("the server is not on this host")
+	}
+	return ofTheHost(conn)
 }
 
 // smtpAddress fills the address in.
@@ -67,6 +76,11 @@ func mailFailure(ctx context.Context, address string, err error) error {
 		return &failure{
 			problem: deliver.ProblemTLS, detail: mail.ErrNoTLS.Error(),
 			advice: "switch TLS on at the mail server, or take user and password_file out of sms where it lets this host send without",
+		}
+	case errors.Is(err, mail.ErrNotPrivate):
+		return &failure{
+			problem: deliver.ProblemTLS, detail: mail.ErrNotPrivate.Error(),
+			advice: "switch TLS on at the mail server, with a certificate that this host trusts, or send by a mail server of this host: localhost:25",
 		}
 	case errors.Is(err, mail.ErrNoLogin):
 		return &failure{problem: deliver.ProblemCredentials, detail: mail.ErrNoLogin.Error(), advice: "take user and password_file out of sms"}

@@ -193,3 +193,27 @@ type timedOut struct{}
 func (*timedOut) Error() string   { return "i/o timeout" }
 func (*timedOut) Timeout() bool   { return true }
 func (*timedOut) Temporary() bool { return true }
+
+// remote is a connection to an address.
+type remote struct {
+	net.Conn
+	to net.Addr
+}
+
+func (r remote) RemoteAddr() net.Addr { return r.to }
+
+// Attack: read the codes on their way, or listen at the port of this host's mail server while it is down.
+func TestWithoutTLSATextGoesToAServerOfThisHostOnly(t *testing.T) {
+	if err := onThisHost(remote{to: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 25}}); err == nil {
+		t.Error("to another host")
+	}
+	for uid, may := range map[int]bool{0: true, 998: true, 23456: false} {
+		var gateway *fakes.SMTP
+		asUser(t, uid, func() { gateway = fakes.NewSMTP(t, mailtest.Behaviour{}) })
+		got := Run(ctxFor(t), byMail(gateway.Address), nil)
+		checkClean(t, byMail(gateway.Address), got)
+		if sent := len(gateway.Texts()) == 1; sent != may || !may && got.Problem != deliver.ProblemTLS {
+			t.Errorf("to one of the user %d: %+v", uid, got)
+		}
+	}
+}

@@ -7,8 +7,10 @@
 //     (RFC 5322, section 3.4.1), a subject is one line. Attack: the name of an account, which a template makes an address of.
 //   - MUST NOT send a password but under TLS, to a server whose certificate is good for its name. Attack: somebody on the way takes the
 //     offer of STARTTLS out of the server's answer.
-//   - MUST use TLS where the server offers it. Without a password its certificate is not looked at: whoever could show a wrong one
+//   - MUST use TLS where the server offers it. Without a password or a secret its certificate is not looked at: whoever could show a wrong one
 //     could as well take the offer out, and Debian's mail servers come with one that nobody has signed.
+//   - MUST NOT send what is secret but under TLS to a server whose certificate is good for its name, or to one that the caller knows otherwise.
+//     Attack: read the codes of logins on their way to a gateway.
 //   - MUST end, whatever the server does or does not.
 //   - MUST NOT read more than 64 KiB from a server, in one connection: a line that never ends would be kept whole.
 package mail
@@ -34,10 +36,11 @@ import (
 // does not answer in time. Every other error is about the one message.
 var ErrServer = errors.New("the mail server cannot be used")
 
-// A password is not sent to a server of which one of these is true; they come with ErrServer.
+// A password, or with ErrNotPrivate a message, is not sent to a server of which one of these is true; they come with ErrServer.
 var (
-	ErrNoTLS   = errors.New("it offers no STARTTLS, and a password is not sent without")
-	ErrNoLogin = errors.New("it takes no password")
+	ErrNoTLS      = errors.New("it offers no STARTTLS, and a password is not sent without")
+	ErrNoLogin    = errors.New("it takes no password")
+	ErrNotPrivate = errors.New("it offers no STARTTLS, and what is sent is secret")
 )
 
 // errTalks ends a connection with a server that says too much.
@@ -60,7 +63,9 @@ type Server struct {
 	Password string         // sent if User is not ""
 	Roots    *x509.CertPool // who signs the server's certificate; nil: whom the system trusts
 	Timeout  time.Duration  // for one message, connecting included; 0: a minute
-	Connect  time.Duration  // to be connected; 0: as long as Timeout
+	// Private is for messages that are secret: nil from it says that a connection will do without a certificate. Without it each will.
+	Private func(net.Conn) error
+	Connect time.Duration // to be connected; 0: as long as Timeout
 }
 
 // Message is a text on its way from one address to another.
@@ -130,7 +135,7 @@ func (s Server) connect() (*smtp.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.introduce(c, host); err != nil {
+	if err := s.introduce(c, conn, host); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
@@ -152,7 +157,11 @@ func (h *heard) Read(p []byte) (int, error) {
 }
 
 // introduce says who we are, in secret where that is possible.
-func (s Server) introduce(c *smtp.Client, host string) error {
+func (s Server) introduce(c *smtp.Client, conn net.Conn, host string) error {
+	var notPrivate error
+	if s.Private != nil {
+		notPrivate = s.Private(conn)
+	}
 	if s.Name != "" {
 		if err := c.Hello(s.Name); err != nil {
 			return err
@@ -160,15 +169,17 @@ func (s Server) introduce(c *smtp.Client, host string) error {
 	}
 	encrypted, _ := c.Extension("STARTTLS")
 	if encrypted {
-		config := &tls.Config{ServerName: host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.User == ""}
+		config := &tls.Config{ServerName: host, RootCAs: s.Roots, MinVersion: tls.VersionTLS12, InsecureSkipVerify: s.User == "" && notPrivate == nil}
 		if err := c.StartTLS(config); err != nil {
 			return err
 		}
 	}
-	if s.User == "" {
+	switch {
+	case !encrypted && notPrivate != nil:
+		return fmt.Errorf("%w: %w", ErrNotPrivate, notPrivate)
+	case s.User == "":
 		return nil
-	}
-	if !encrypted {
+	case !encrypted:
 		return ErrNoTLS
 	}
 	if offered, _ := c.Extension("AUTH"); !offered {

@@ -286,3 +286,35 @@ func FuzzCheckAddress(f *testing.F) {
 		}
 	})
 }
+
+// Attack: read the codes of logins on their way to a gateway, or answer in its place.
+func TestWhatIsSecretIsSentUnderTLSToTheRightServerOrToOneThatIsKnown(t *testing.T) {
+	stranger := func(net.Conn) error { return errors.New("far away") }
+	known := func(net.Conn) error { return nil }
+	for sentence, c := range map[string]struct {
+		is      mailtest.Behaviour
+		private func(net.Conn) error
+		trust   bool
+		sent    bool
+		reason  error
+	}{
+		"TLS with a good certificate":               {mailtest.Behaviour{STARTTLS: true}, stranger, true, true, nil},
+		"TLS with a certificate that nobody signed": {mailtest.Behaviour{STARTTLS: true}, stranger, false, false, nil},
+		"the offer was taken out":                   {mailtest.Behaviour{}, stranger, true, false, ErrNotPrivate},
+		"no TLS, and it is known":                   {mailtest.Behaviour{}, known, true, true, nil},
+		"a certificate of nobody, and it is known":  {mailtest.Behaviour{STARTTLS: true}, known, false, true, nil},
+		"no TLS, and nothing is secret":             {mailtest.Behaviour{}, nil, true, true, nil},
+	} {
+		s := mailtest.New(t, c.is)
+		client := clientOf(s)
+		client.Private = c.private
+		if c.trust {
+			client.Roots = s.Roots
+		}
+		err := client.Send(letter)
+		taken := len(s.Taken())
+		if (err == nil) != c.sent || c.reason != nil && !errors.Is(err, c.reason) || (taken == 1) != c.sent {
+			t.Errorf("%s: %v, %d messages", sentence, err, taken)
+		}
+	}
+}
