@@ -33,6 +33,7 @@ func (e turnError) Error() string { return errThrottled.Error() }
 
 // try looks at an answer, and lets in if it is right.
 func (r *run) try(given reply) Verdict {
+	r.texted = false
 	used, stateErr := r.consume(given)
 	switch {
 	case isOnly(stateErr, errChosen):
@@ -155,6 +156,7 @@ func (r *run) look(l ledger, record *secrets.Record, given reply) (device.Used, 
 	r.trial = r.newTrial(l, set, given, now)
 	r.trial.number = record.Phone
 	used, err := r.trial.run()
+	r.texted = true
 	if err != nil {
 		return device.Used{}, r.orPasscode(r.trial, err)
 	}
@@ -232,6 +234,9 @@ func (r *run) restore(states States, record *secrets.Record) error {
 	err := states.Bind(r.hello.UID, r.hello.Name)
 	if err == nil {
 		err = states.New(device.Restore(record, r.hello.UID, r.host.Now()))
+	}
+	if err == nil && slices.ContainsFunc(record.Devices, func(d secrets.Device) bool { return device.IsOutOfBand(d.Method) }) {
+		err = states.Update(r.hello.Name, (*state.Tx).PrepareMessages)
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return nil // another login has just made it

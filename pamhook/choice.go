@@ -34,17 +34,7 @@ func (r *run) offered() []string {
 }
 
 // question is the first one.
-func (r *run) question() string { return r.choicePrompt(r.offered()) }
-
-func (r *run) choicePrompt(words []string) string {
-	if len(words) == 0 {
-		return r.policy.Text(policy.MsgPrompt)
-	}
-	return r.policy.Text(policy.MsgChoicePrompt, "WORDS", quoted(words))
-}
-
-// quoted shows words as they are to be typed: 'push', 'sms'.
-func quoted(words []string) string { return "'" + strings.Join(words, "', '") + "'" }
+func (r *run) question() string { return r.policy.QuestionText(r.offered()) }
 
 // wordIn is the word that was typed, in whatever case and also with the quotation marks of the question; "": none of these.
 func wordIn(words []string, typed []byte) string {

@@ -71,10 +71,16 @@ func (noBypasses) UseBypass(time.Time, func(state.Bypass) bool) (state.Bypass, e
 }
 
 // noPhones are those of a state that cannot be written: nothing is sent, and no code that was sent is good.
-type noPhones struct{ phones }
+type noPhones struct{}
 
 // Messages cannot be kept.
 func (noPhones) Messages(time.Time) (*state.Messages, error) { return nil, errNotKept }
+
+// SaveMessages keeps none.
+func (noPhones) SaveMessages(*state.Messages) error { return errNotKept }
+
+// Bypasses are none: noBypasses has them.
+func (noPhones) Bypasses(time.Time) ([]state.Bypass, error) { return nil, nil }
 
 // UseText finds none.
 func (noPhones) UseText(time.Time, state.ID, string, [8]byte, func(state.TextCode) bool) error {

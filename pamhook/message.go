@@ -146,7 +146,7 @@ func (r *run) another(m *message, line string, reason error) Verdict {
 	if !left && !m.codes {
 		return r.refuse(toldError{reason, line + " " + r.policy.Text(policy.MsgRefused)})
 	}
-	return r.goOn(r.ask("\n" + line + "\n" + r.choicePrompt(r.stillOffered())))
+	return r.goOn(r.ask("\n" + line + "\n" + r.policy.QuestionText(r.stillOffered())))
 }
 
 // stillOffered are the words of what has not failed in this login.

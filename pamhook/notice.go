@@ -105,7 +105,7 @@ func (r *run) take(st *state.State) (texts []string) {
 		return nil
 	}
 	tell := st.TakeNotices
-	if r.hello.Service == "sshd" {
+	if r.hello.Service == sshService {
 		tell = st.ShowNotices
 	}
 	for _, n := range tell() {

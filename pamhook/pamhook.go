@@ -204,6 +204,7 @@ type run struct {
 	passcode  bool      // the answer may be looked at by a provider on the network
 	answered  time.Time // when the person had answered; before that, when the phase began
 	trial     *trial    // of the answer that was looked at; nil: none was
+	texted    bool      // it was compared with the code of a text
 	message   *message  // what is to be sent next; nil: nothing
 	choices   int       // how often something was to be sent
 	failed    []string  // methods by which nothing could be sent

@@ -158,6 +158,29 @@ func TestAPasscodeIsChargedBeforeDuoIsAsked(t *testing.T) {
 	}
 }
 
+// Attack: when Duo is slow, see by the time of a refusal that it was asked, and so that the password was right.
+func TestAPasscodeIsNotWaitedForLongerThanARefusalTakes(t *testing.T) {
+	w := newWorld(t)
+	for why, says := range map[string][]comes{
+		"no answer": {{after: time.Hour, report: Report{State: ReportDenied}}}, "sent, and no more": sent(report(3600, ReportDenied)),
+		"sent late": {{after: 4 * time.Second, report: Report{State: ReportSent}}, {after: time.Hour, report: Report{State: ReportDenied}}},
+	} {
+		duo(w)
+		w.phone.says = says
+		w.slow = 20 * time.Millisecond
+		w.types(passcode)
+		if got := w.frame(); got != denies || len(w.phone.questions) != 1 || w.told.Sub(w.answered) != passcodeStep {
+			t.Errorf("%s: %#x after %v, asked %d", why, got, w.told.Sub(w.answered), len(w.phone.questions))
+		}
+	}
+	duo(w)
+	w.phone.says = sent(report(4, ReportAllowed))
+	w.types(passcode)
+	if got := w.frame(); got != allows {
+		t.Errorf("a right one after four seconds: %#x %q", got, w.reasons())
+	}
+}
+
 // Where Duo may be asked, the refusal of digits takes as long for everybody: else its time would tell that the password was right.
 func TestARefusalOfDigitsTakesAsLongWhereDuoMayBeAsked(t *testing.T) {
 	w := newWorld(t)

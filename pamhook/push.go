@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"twokey/audit"
@@ -331,6 +332,17 @@ func (r *run) pushPrompt(m *message) string {
 	return r.policy.Text(policy.MsgNumberPrompt, "NUMBER", strconv.Itoa(m.right))
 }
 
+// from is where the login comes from, and who has called su or sudo for another account.
+func (r *run) from() string {
+	if r.hello.RHost != "" {
+		return r.hello.RHost
+	}
+	if caller := r.hello.RUser; caller != "" && caller != r.hello.Name {
+		return strings.TrimSuffix(caller+", "+r.hello.TTY, ", ")
+	}
+	return r.hello.TTY
+}
+
 // pushQuestion is what the phone is asked.
 func (r *run) pushQuestion(m *message) PushQuestion {
 	q := PushQuestion{ID: m.id, Secret: m.secret, User: r.hello.Name, Factor: m.factor, Right: m.right, Wrong: m.wrong, Passcode: m.typed,
@@ -339,15 +351,11 @@ func (r *run) pushQuestion(m *message) PushQuestion {
 	if addr, err := netip.ParseAddr(r.hello.RHost); err == nil {
 		q.From = addr.Unmap().String()
 	}
-	from := r.hello.RHost
-	if from == "" {
-		from = r.hello.TTY
-	}
 	for _, fact := range []struct {
 		name  policy.Message
 		value string
 	}{
-		{policy.MsgPhoneUser, r.hello.Name}, {policy.MsgPhoneFrom, from}, {policy.MsgPhoneHost, r.host.Name},
+		{policy.MsgPhoneUser, r.hello.Name}, {policy.MsgPhoneFrom, r.from()}, {policy.MsgPhoneHost, r.host.Name},
 		{policy.MsgPhoneService, r.hello.Service}, {policy.MsgPhoneTime, r.host.Now().Format("2006-01-02 15:04:05 MST")},
 	} {
 		q.Facts = append(q.Facts, Fact{r.policy.Text(fact.name), fact.value})

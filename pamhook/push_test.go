@@ -146,7 +146,7 @@ func TestWhatIsSentIsNotSentAgainWhileAPushIsOpenOrShut(t *testing.T) {
 		line    string
 		reason  error
 	}{
-		"one is open":              {open(w.self(), time.Minute), "Another request is waiting on your phone. Please answer that first, or take another way.", errPushOpen},
+		"one is open":              {open(w.self(), time.Minute), "Another login is asking your phone. If it is not yours, press Deny there. Take another way here.", errPushOpen},
 		"one of a dead process":    {open(proc.ID{PID: 1 << 22, Start: 1}, time.Minute), "", nil},
 		"one whose time is over":   {open(w.self(), 0), "", nil},
 		"denied from here":         {shut(atHome), noPushNow, errDeniedThen},
@@ -311,16 +311,23 @@ func TestTwoRunsOfALoginSendOnePush(t *testing.T) {
 	}
 }
 
-// A server that serves everybody in one process would let in by another's answer.
+// A server that serves everybody in one process would let in by another's answer, and so would one that is not sshd, of whose processes nothing
+// is known.
 func TestWhereTheConnectionIsNotKnownNoOtherRunLetsThrough(t *testing.T) {
 	w := newWorld(t)
-	onlyBy(device.Push)(w)
-	w.phone.says = sent(report(0, ReportAllowed))
-	w.hello.Client = ""
-	for i := range 2 {
-		w.types("")
-		if got := w.frame(); got != allows || len(w.phone.questions) != i+1 {
-			t.Errorf("%d: %#x, sent %d", i, got, len(w.phone.questions))
+	for why, change := range map[string]func(){
+		"no address": func() { w.hello.Client = "" }, "another server": func() { w.hello.Service = "vsftpd" }, "nobody's": func() { w.hello.Service = "" },
+	} {
+		w.reset()
+		onlyBy(device.Push)(w)
+		w.phone.says = sent(report(0, ReportAllowed))
+		w.policy.Services = map[string]policy.Way{"vsftpd": policy.Prompt, "": policy.Prompt}
+		change()
+		for i := range 2 {
+			w.types("")
+			if got := w.frame(); got != allows || len(w.phone.questions) != i+1 {
+				t.Errorf("%s, %d: %#x, sent %d", why, i, got, len(w.phone.questions))
+			}
 		}
 	}
 }
@@ -379,6 +386,26 @@ func TestAWordTypedAtTheQuestionOfAPushEndsIt(t *testing.T) {
 	w.types("push", "sms", theCode(w))
 	if got := w.frame(); got != allows || w.lastRecord().Method != "sms" || w.phone.closed != 2 || w.messages().Push != nil {
 		t.Errorf("%#x %q, closed %d", got, w.reasons(), w.phone.closed)
+	}
+}
+
+func TestThePhoneIsToldWhoHasCalled(t *testing.T) {
+	w := newWorld(t)
+	for why, c := range map[string]struct{ host, caller, tty, want string }{
+		"over the network":              {atHome, "", "ssh", atHome},
+		"at the console":                {"", "", "tty1", "tty1"},
+		"her own sudo":                  {"", "alice", "pts/3", "pts/3"},
+		"somebody else, with su":        {"", "mallory", "pts/3", "mallory, pts/3"},
+		"who says so over the network":  {atHome, "alice", "", atHome},
+		"somebody else without a place": {"", "mallory", "", "mallory"},
+	} {
+		pushWorld(w)
+		w.hello.RHost, w.hello.RUser, w.hello.TTY = c.host, c.caller, c.tty
+		w.types("push", "")
+		w.frame()
+		if len(w.phone.questions) != 1 || w.phone.questions[0].Facts[1].Value != c.want {
+			t.Errorf("%s: sent %+v, %q", why, w.phone.questions, w.reasons())
+		}
 	}
 }
 

@@ -21,11 +21,15 @@ import (
 //   - MUST be behind a right password once more, and by a method that still counts and that the user still has;
 //   - MUST let through once.
 
+// sshService is what sshd calls itself to PAM.
+const sshService = "sshd"
+
 // loginIDs name the login of this run: by the process of the server that runs it or has started it, since sshd asks for a password in one
 // and runs keyboard-interactive in a child of it. The first is what a success is left under. Where the client's address and port are not
-// known there are none: a server that serves everybody in one process would let in by another's answer.
+// known there are none: a server that serves everybody in one process would let in by another's answer. Nor is one login two runs anywhere but
+// in sshd.
 func (r *run) loginIDs() []state.ID {
-	if r.hello.Client == "" {
+	if r.hello.Client == "" || r.hello.Service != sshService {
 		return nil
 	}
 	name := func(process proc.ID) (id state.ID) {

@@ -73,7 +73,7 @@ func (r *run) needsSuccess() bool {
 //
 // Attack: a method that we do not know, such as gssapi-keyex, or one that sshd does not tell of, in place of a key.
 func (r *run) untyped() bool {
-	return r.ssh.KeyAlone() || r.hello.Service == "sshd" && !r.ssh.Typed()
+	return r.ssh.KeyAlone() || r.hello.Service == sshService && !r.ssh.Typed()
 }
 
 // openRecorded opens a session that is in the audit log.

@@ -95,7 +95,7 @@ func (r *run) textPrompt(m *message) string {
 	if len(words) == 0 {
 		return r.policy.Text(policy.MsgTextPrompt, "NUMBER", maskedNumber(m.number))
 	}
-	return r.policy.Text(policy.MsgTextOrPrompt, "NUMBER", maskedNumber(m.number), "WORDS", quoted(words))
+	return r.policy.Text(policy.MsgTextOrPrompt, "NUMBER", maskedNumber(m.number), "WORDS", policy.QuotedWords(words))
 }
 
 // maskedNumber is a number as it is shown to its user: +44 ••• 123.
@@ -135,7 +135,11 @@ func (t *trial) text() (device.Used, error) {
 		func(c state.TextCode) bool {
 			return secret != nil && factor.MatchChallenge(secret, c.ID, c.Connection, c.Source, t.answer.Text, c.Hash)
 		})
-	if err != nil {
+	switch {
+	case state.IsDamaged(err): // which no code of an app needs
+		t.warn("no code by SMS is good: " + err.Error())
+		return device.Used{}, state.ErrNoText
+	case err != nil:
 		return device.Used{}, err
 	}
 	return t.set.UseOutOfBand(device.SMS, t.now, t.attempt.Source)

@@ -3,6 +3,8 @@ package pamhook
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -324,6 +326,66 @@ func TestNumbersAreMasked(t *testing.T) {
 	} {
 		if got := maskedNumber(number); got != want {
 			t.Errorf("%s: %q, want %q", number, got, want)
+		}
+	}
+}
+
+// A disk that has lost a little must not lock out whose app has nothing to do with it.
+func TestDamagedMessagesShutNoApp(t *testing.T) {
+	w := newWorld(t)
+	for why, typed := range map[string]func() string{"a code": func() string { return w.code(0) }, "a pair": func() string { return w.code(0) + " " + w.code(1) }} {
+		w.reset()
+		reachable(w)
+		w.learn()
+		w.sends(func(*state.Messages) {})
+		names, err := filepath.Glob(filepath.Join(w.states.Data(), "messages", "*"))
+		if err != nil || len(names) != 1 {
+			t.Fatal(names, err)
+		}
+		must(t, os.WriteFile(names[0], slices.Repeat([]byte{0xff}, 8192), 0o600))
+		w.types(typed())
+		if got := w.frame(); got != allows || w.lastRecord().Method != "totp" || len(w.warnings) != 1 {
+			t.Errorf("%s: %#x %q, warned %q", why, got, w.reasons(), w.warnings)
+		}
+		w.types("sms", "")
+		if got := w.frame(); got != denies || len(w.phone.texts) != 0 {
+			t.Errorf("%s, a text: %#x, sent %d", why, got, len(w.phone.texts))
+		}
+	}
+}
+
+// A pair that has to wait for its turn is looked at again, and is one try of the text all the same.
+func TestOneAnswerIsOneTryOfAText(t *testing.T) {
+	w := newWorld(t)
+	w.reset()
+	reachable(w)
+	w.learn()
+	w.hello.RHost, w.hello.Client = foreigner, foreigner+":50022"
+	w.types("sms", func(string) string {
+		w.change(turnIn(w.now, time.Second))
+		return "000000 000000"
+	})
+	if got := w.frame(); got != denies || w.slept < time.Second {
+		t.Fatalf("%#x %q, slept %v", got, w.reasons(), w.slept)
+	}
+	if code := w.messages().Code; code == nil || code.Left != state.TextTries-1 {
+		t.Errorf("left: %+v", code)
+	}
+}
+
+// Who comes back from a backup with his secrets alone has the file that is written in place on a full disk.
+func TestARestoredStateHasItsMessages(t *testing.T) {
+	w := newWorld(t)
+	for only, want := range map[string]int{device.SMS: 1, "totp": 0} {
+		w.reset()
+		onlyBy(only)(w)
+		must(t, w.states.Remove("alice"))
+		w.fault.call = "Messenger"
+		w.types("")
+		w.frame()
+		names, err := filepath.Glob(filepath.Join(w.states.Data(), "messages", "*"))
+		if err != nil || len(names) != want {
+			t.Errorf("%s: %q, %v, %q", only, names, err, w.reasons())
 		}
 	}
 }

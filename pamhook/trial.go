@@ -40,13 +40,14 @@ type trial struct {
 	unread  error // the reason for an answer that nothing can be made of
 	now     time.Time
 	attempt state.Attempt
-	texts   bool   // a code by SMS can have been sent
+	texts   bool // a code by SMS can have been sent
+	warn    func(message string)
 	number  string // to this number; "": the user has none
 }
 
 func (r *run) newTrial(l ledger, set *device.Set, given reply, now time.Time) *trial {
 	t := &trial{ledger: l, set: set, now: now, unread: set.Refusal(), attempt: r.attempt(now),
-		texts: given.field == nil && slices.Contains(r.offered(), policy.WordSMS)}
+		texts: given.field == nil && !r.texted && slices.Contains(r.offered(), policy.WordSMS), warn: r.host.Warn}
 	t.answer, t.cut = given.understood(set)
 	if given.field != nil && t.cut == 0 {
 		t.unread = errNotDivided

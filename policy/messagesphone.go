@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // The messages of codes by SMS and of push. Whoever sees them has given his password, but for the first. A message that ends in "prompt" is
 // the line that is answered.
 const (
@@ -48,6 +50,17 @@ var promptsOfPhones = []Message{MsgChoicePrompt, MsgTextPrompt, MsgTextOrPrompt,
 // onPhones are one line each as well: titles and labels.
 var onPhones = []Message{MsgPhoneTitle, MsgPhoneUser, MsgPhoneFrom, MsgPhoneHost, MsgPhoneService, MsgPhoneTime, MsgPhoneAllow, MsgPhoneDeny}
 
+// QuestionText is the first question of a login that offers words (see Offered), as in "Code, or 'push', 'sms': ", or none.
+func (c *Config) QuestionText(words []string) string {
+	if len(words) == 0 {
+		return c.Text(MsgPrompt)
+	}
+	return c.Text(MsgChoicePrompt, "WORDS", QuotedWords(words))
+}
+
+// QuotedWords shows words as they are to be typed: 'push', 'sms'.
+func QuotedWords(words []string) string { return "'" + strings.Join(words, "', '") + "'" }
+
 var englishPhones = map[Message]string{
 	MsgChoicePrompt: "Code, or %WORDS%: ",
 	MsgTextPrompt:   "A code was sent to %NUMBER%. Code: ",
@@ -61,7 +74,7 @@ var englishPhones = map[Message]string{
 	MsgTextLimitOne:  "Too many codes were sent to you. The next one can be sent in 1 minute.",
 	MsgTextHostLimit: "No code can be sent at the moment. Please take another way, or contact %CONTACT%.",
 	MsgPushShut:      "No request is sent to your phone now, since earlier tries have failed. Please take another way, or contact %CONTACT%.",
-	MsgPushOpen:      "Another request is waiting on your phone. Please answer that first, or take another way.",
+	MsgPushOpen:      "Another login is asking your phone. If it is not yours, press Deny there. Take another way here.",
 	MsgPushLate:      "No answer came from your phone in time. Please log in again.",
 	MsgPushEnroll:    "Your phone is not set up yet. Set it up at %ADDRESS% and log in again.",
 	MsgNumberChanged: "Codes for your account on %HOST% go to another number from now on. If you did not ask for that, tell %CONTACT%.",
@@ -90,7 +103,7 @@ var germanPhones = map[Message]string{
 	MsgTextHostLimit: "Im Moment kann kein Code gesendet werden. Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
 	MsgPushShut: "An Ihr Telefon wird jetzt keine Anfrage gesendet, weil frühere Versuche fehlgeschlagen sind. " +
 		"Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
-	MsgPushOpen:      "Auf Ihrem Telefon wartet eine andere Anfrage. Bitte beantworten Sie zuerst diese, oder nehmen Sie einen anderen Weg.",
+	MsgPushOpen:      "Eine andere Anmeldung fragt Ihr Telefon. Ist es nicht Ihre, lehnen Sie dort ab. Nehmen Sie hier einen anderen Weg.",
 	MsgPushLate:      "Von Ihrem Telefon kam rechtzeitig keine Antwort. Bitte melden Sie sich erneut an.",
 	MsgPushEnroll:    "Ihr Telefon ist noch nicht eingerichtet. Richten Sie es unter %ADDRESS% ein, und melden Sie sich erneut an.",
 	MsgNumberChanged: "Codes für Ihr Konto auf %HOST% gehen ab jetzt an eine andere Nummer. Wenn Sie das nicht wollten, wenden Sie sich an %CONTACT%.",

@@ -213,3 +213,20 @@ func outputOf(t *testing.T, in string, v any, arguments ...string) {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
+
+// The words are those of the host, whatever its user has.
+func TestExplainShowsTheQuestionOfTheHost(t *testing.T) {
+	t.Parallel()
+	push := "push: {provider: ntfy, url: 'https://ntfy.example.org', token_file: ntfy.token, answer_token_file: answer.token}\n"
+	for settings, want := range map[string]string{
+		"methods: [totp, recovery]\n":       "Verification code: ",
+		"methods: [totp, recovery, push]\n": "Code, or 'push': ",
+	} {
+		h := scratch.New(t, t.TempDir()+"/host", "default: required\n"+settings+push)
+		var said explanation
+		outputOf(t, "", &said, "--config", h.Config, "policy", "explain", "root", "--service", "sshd", "--json")
+		if len(said.Sees) == 0 || said.Sees[0] != (explainedText{"asked", want}) {
+			t.Errorf("%s: %+v", settings, said.Sees)
+		}
+	}
+}

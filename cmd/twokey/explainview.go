@@ -171,7 +171,7 @@ func sees(c *policy.Config, login attempt, outcome policy.Outcome, x explanation
 	texts := []explainedText{}
 	switch x.Ask {
 	case policy.Prompt.String():
-		texts = append(texts, explainedText{"asked", c.Text(policy.MsgPrompt)})
+		texts = append(texts, explainedText{"asked", c.QuestionText(c.Offered(true))}) // as the lines that are shipped ask, after a password
 	case policy.Appended.String():
 		texts = append(texts, explainedText{"asked", c.Text(policy.MsgPasswordAndCode)})
 	}

@@ -250,7 +250,7 @@ func TestOnePushIsOpenAtATime(t *testing.T) {
 	number := onScreen(t, x)
 	m := rings(t, phone)
 	y := s.choose(t, sshd, anna, "push")
-	y.Expect("Another request is waiting on your phone.")
+	y.Expect("Another login is asking your phone.")
 	if phone.Waiting() != 0 {
 		t.Error("a second one was sent")
 	}
