@@ -57,7 +57,8 @@ func (r *run) preparePush(l ledger, sent *state.Messages, m *message, now time.T
 		m.line, m.reason = r.policy.Text(policy.MsgPushShut), errDeniedThen
 		return nil
 	}
-	if sent.Push != nil {
+	known := l.Known(r.source, now)
+	if !sent.MayPush(known) {
 		m.line, m.reason = r.policy.Text(policy.MsgPushOpen), errPushOpen
 		return nil
 	}
@@ -74,7 +75,7 @@ func (r *run) preparePush(l ledger, sent *state.Messages, m *message, now time.T
 	if r.policy.Push.MatchNumber {
 		m.right, m.wrong = factor.NewNumbers()
 	}
-	sent.Push = &state.OpenPush{ID: m.id, Process: r.host.Self, Until: now.Add(longestPush)}
+	sent.Push = &state.OpenPush{ID: m.id, Process: r.host.Self, Until: now.Add(longestPush), Known: known}
 	return l.phones.SaveMessages(sent)
 }
 

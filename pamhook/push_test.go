@@ -146,12 +146,13 @@ func TestWhatIsSentIsNotSentAgainWhileAPushIsOpenOrShut(t *testing.T) {
 		line    string
 		reason  error
 	}{
-		"one is open":              {open(w.self(), time.Minute), "Another login is asking your phone. If it is not yours, press Deny there. Take another way here.", errPushOpen},
-		"one of a dead process":    {open(proc.ID{PID: 1 << 22, Start: 1}, time.Minute), "", nil},
-		"one whose time is over":   {open(w.self(), 0), "", nil},
-		"denied from here":         {shut(atHome), noPushNow, errDeniedThen},
-		"denied from elsewhere":    {shut(foreigner), "", nil},
-		"denied from here, before": {func(w *world) { shut(atHome)(w); w.now = w.now.Add(state.PushShut) }, "", nil},
+		"one is open":                   {open(w.self(), time.Minute), "Another login is asking your phone. If it is not yours, press Deny there. Take another way here.", errPushOpen},
+		"a stranger's, and he is known": {func(w *world) { open(w.self(), time.Minute)(w); known(atHome)(w) }, "", nil},
+		"one of a dead process":         {open(proc.ID{PID: 1 << 22, Start: 1}, time.Minute), "", nil},
+		"one whose time is over":        {open(w.self(), 0), "", nil},
+		"denied from here":              {shut(atHome), noPushNow, errDeniedThen},
+		"denied from elsewhere":         {shut(foreigner), "", nil},
+		"denied from here, before":      {func(w *world) { shut(atHome)(w); w.now = w.now.Add(state.PushShut) }, "", nil},
 	} {
 		pushWorld(w)
 		w.learn()

@@ -30,7 +30,7 @@ func (r *run) prepareText(l ledger, sent *state.Messages, m *message, given repl
 		return nil
 	}
 	var limit *state.LimitError
-	if err := sent.MayText(now); errors.As(err, &limit) {
+	if err := sent.MayText(now, l.Known(r.source, now)); errors.As(err, &limit) {
 		minutes := int(math.Ceil(limit.Next.Sub(now).Minutes()))
 		m.line, m.reason = r.policy.Text(policy.MsgTextLimit.For(minutes), "MINUTES", strconv.Itoa(minutes)), err
 		return nil

@@ -18,11 +18,13 @@ const (
 	PushRow     = 3                // pushes in a row that nobody answers, after which it is
 	AnsweredFor = 2 * time.Minute  // how long a second PAM run of a login goes by the success of the first
 
-	maxTexts     = 10 // in textsDay
-	maxSoonTexts = 3  // in textsSoon
-	textsDay     = 24 * time.Hour
-	textsSoon    = 15 * time.Minute
-	rowDay       = 24 * time.Hour // how long a push that nobody has answered counts
+	maxTexts       = 10 // in textsDay
+	maxSoonTexts   = 3  // in textsSoon
+	strangersTexts = 6  // of them for sources that are not known
+	strangersSoon  = 2
+	textsDay       = 24 * time.Hour
+	textsSoon      = 15 * time.Minute
+	rowDay         = 24 * time.Hour // how long a push that nobody has answered counts
 )
 
 // Errors of messages.
@@ -72,6 +74,7 @@ type OpenPush struct {
 	ID      ID      // random
 	Process proc.ID // that waits for the answer
 	Until   time.Time
+	Known   bool // it was sent for a source that is known (State.Known)
 }
 
 // ShutSource is a source whose last push was denied, or whose last PushRow nobody has answered: it sends none for a while.
@@ -153,7 +156,7 @@ func (m *Messages) at(now time.Time) (ahead bool) {
 // elsewhere: that of an enrolment.
 func (m *Messages) TakeText(s *Store, now time.Time, perHour int) error {
 	m.at(now)
-	if err := m.MayText(now); err != nil {
+	if err := m.MayText(now, true); err != nil {
 		return err
 	}
 	if err := s.TakeText(now, perHour); err != nil {
@@ -163,13 +166,23 @@ func (m *Messages) TakeText(s *Store, now time.Time, perHour int) error {
 	return nil
 }
 
-// MayText is nil when one more text may be sent to the user, and else a *LimitError.
-func (m *Messages) MayText(now time.Time) error {
+// textLimit is how many texts may be sent in a time.
+type textLimit struct {
+	texts int
+	in    time.Duration
+}
+
+// MayText is nil when one more text may be sent to the user, and else a *LimitError. From a source that is not known (State.Known) less may:
+// some are left for him.
+//
+// Attack: with the password, ask for texts until the owner gets none.
+func (m *Messages) MayText(now time.Time, known bool) error {
+	limits := []textLimit{{maxSoonTexts, textsSoon}, {maxTexts, textsDay}}
+	if !known {
+		limits = []textLimit{{strangersSoon, textsSoon}, {strangersTexts, textsDay}}
+	}
 	next := time.Time{}
-	for _, limit := range []struct {
-		texts int
-		in    time.Duration
-	}{{maxSoonTexts, textsSoon}, {maxTexts, textsDay}} {
+	for _, limit := range limits {
 		if len(m.Texts) < limit.texts {
 			continue
 		}
@@ -182,6 +195,11 @@ func (m *Messages) MayText(now time.Time) error {
 	}
 	return nil
 }
+
+// MayPush reports whether a push may be sent: none is open, or it takes the place of a stranger's, which ends with that.
+//
+// Attack: with the password, keep a push open, so that the owner can send none.
+func (m *Messages) MayPush(known bool) bool { return m.Push == nil || known && !m.Push.Known }
 
 // AddText notes a text that is about to be sent, with its code, which ends the one before. It allows TextTries answers.
 func (m *Messages) AddText(code TextCode, now time.Time) {

@@ -40,7 +40,7 @@ func text(s *Store, id byte, now time.Time) error {
 	return s.Update("alice", func(tx *Tx) error {
 		m, err := tx.Messages(now)
 		if err == nil {
-			err = m.MayText(now)
+			err = m.MayText(now, true)
 		}
 		if err != nil {
 			return err
@@ -213,11 +213,11 @@ func TestAClockThatIsSetBackGivesNoMoreTexts(t *testing.T) {
 
 func TestTheLimitNamesWhenTheNextTextMayBeSent(t *testing.T) {
 	m := &Messages{Texts: []time.Time{noon, noon.Add(time.Minute), noon.Add(2 * time.Minute)}}
-	err := m.MayText(noon.Add(10 * time.Minute))
+	err := m.MayText(noon.Add(10*time.Minute), true)
 	if err == nil || err.Error() != "too many texts to this user, the next at 2026-11-21 12:15:00 UTC" {
 		t.Errorf("%v", err)
 	}
-	wantErr(t, "then", m.MayText(noon.Add(15*time.Minute)), nil)
+	wantErr(t, "then", m.MayText(noon.Add(15*time.Minute), true), nil)
 }
 
 func TestOneOfManyAtOnceTakesTheCode(t *testing.T) {
@@ -322,7 +322,7 @@ func TestEndingMessagesKeepsWhatWasSent(t *testing.T) {
 	must(t, s.Update("alice", func(tx *Tx) error {
 		m, err := tx.Messages(noon)
 		must(t, err)
-		m.Push, m.Answered, m.Confirmed = &OpenPush{ID{1}, self, noon.Add(time.Minute)}, &Answered{thisOne, "push", noon}, mark
+		m.Push, m.Answered, m.Confirmed = &OpenPush{ID: ID{1}, Process: self, Until: noon.Add(time.Minute)}, &Answered{thisOne, "push", noon}, mark
 		m.ShutPush(office, noon.Add(time.Minute))
 		m.PushUnanswered(office, noon)
 		return tx.SaveMessages(m)
@@ -366,9 +366,47 @@ func TestWhenAPushIsOpen(t *testing.T) {
 		"when its process was killed":                {proc.ID{PID: 1 << 30, Start: 1}, noon, false},
 		"when another process has its number by now": {proc.ID{PID: self.PID, Start: self.Start + 1}, noon, false},
 	} {
-		m := &Messages{Push: &OpenPush{ID{1}, c.process, noon.Add(time.Minute)}}
+		m := &Messages{Push: &OpenPush{ID: ID{1}, Process: c.process, Until: noon.Add(time.Minute)}}
 		if m.at(c.now); (m.Push != nil) != c.open {
 			t.Errorf("%s: open is %v", sentence, m.Push != nil)
+		}
+	}
+}
+
+// Attack: with the password, ask for texts until the owner gets none.
+func TestAStrangerLeavesTextsToTheOwner(t *testing.T) {
+	for every, want := range map[time.Duration]struct{ stranger, owner int }{time.Second: {2, 1}, time.Hour: {6, 4}} {
+		m, sent := &Messages{}, map[bool]int{}
+		now := noon
+		for _, known := range []bool{false, true} {
+			for range 12 {
+				if err := m.MayText(now, known); err == nil {
+					m.noteText(now)
+					sent[known]++
+				}
+				now = now.Add(every)
+			}
+		}
+		if sent[false] != want.stranger || sent[true] != want.owner {
+			t.Errorf("one every %v: %d to the stranger, then %d to the owner", every, sent[false], sent[true])
+		}
+	}
+	m := &Messages{Texts: []time.Time{noon, noon.Add(time.Minute)}}
+	var limit *LimitError
+	if err := m.MayText(noon.Add(2*time.Minute), false); !errors.As(err, &limit) || limit.Next != noon.Add(15*time.Minute) {
+		t.Errorf("the stranger's next: %v", err)
+	}
+}
+
+// Attack: with the password, keep a push open, so that the owner can send none.
+func TestAPushOfAStrangerGivesWayToOneFromAKnownSource(t *testing.T) {
+	stranger, owner := &OpenPush{}, &OpenPush{Known: true}
+	for _, c := range []struct {
+		open       *OpenPush
+		known, may bool
+	}{{nil, false, true}, {nil, true, true}, {stranger, false, false}, {stranger, true, true}, {owner, false, false}, {owner, true, false}} {
+		if got := (&Messages{Push: c.open}).MayPush(c.known); got != c.may {
+			t.Errorf("open %+v, known %v: %v", c.open, c.known, got)
 		}
 	}
 }
@@ -465,7 +503,7 @@ func TestLookingForMessagesOfADecoyAndOfAUserWithoutLeavesNothing(t *testing.T) 
 	for _, user := range []string{"alice", Decoy("nobody")} {
 		must(t, s.Update(user, func(tx *Tx) error {
 			m, err := tx.Messages(noon)
-			if err != nil || m.Code != nil || m.Texts != nil || m.MayText(noon) != nil {
+			if err != nil || m.Code != nil || m.Texts != nil || m.MayText(noon, true) != nil {
 				t.Errorf("%q: %+v, %v", user, m, err)
 			}
 			wantErr(t, user, tx.UseText(noon, thisOne, office, mark, right), ErrNoText)

@@ -18,7 +18,8 @@ import (
 //	0x02  texts      times at which texts were sent, 1 to 10, the oldest first
 //	0x03  code       of the text whose code is open: id (8 bytes), connection (8 bytes), hash (16 bytes: factor.HashChallenge), until (time),
 //	                 tries left (1 byte, 1 to 3), source (text of at most 32 bytes)
-//	0x04  push       the one that is open: id (8 bytes), process that waits and its start (4 and 8 bytes), until (time)
+//	0x04  push       the one that is open: id (8 bytes), process that waits and its start (4 and 8 bytes), until (time); and 01 if it is for a source
+//	                 from which the user has succeeded
 //	0x05  shut       repeats, at most 8, the oldest first: until (time), source from which push is shut (text of at most 32 bytes)
 //	0x06  answered   the last success: connection (8 bytes), time, method (text of at most 12 bytes)
 //	0x07  confirmed  8 bytes, not all 0: factor.PhoneMark of the number from which a code has come back
@@ -39,9 +40,9 @@ import (
 //	        202122232425262728292a2b2c2d2e2f    hash
 //	        01a1fdffc440 02                     good until 12:06, two tries left
 //	        093139322e302e322e37                from "192.0.2.7"
-//	04 001a e1e2e3e4e5e6e7e8                    id
+//	04 001b e1e2e3e4e5e6e7e8                    id
 //	        000003e9 0000000000001389           process 1001
-//	        01a1fdfc1ac0                        until 12:02
+//	        01a1fdfc1ac0 01                     until 12:02, from a source that is known
 //	05 0013 01a1fe0801a0                        until 12:15
 //	        0c3139382e35312e3130302e39          from "198.51.100.9"
 //	06 0013 c1c2c3c4c5c6c7c8 01a1fdfa4600       connection, 12:00
@@ -77,7 +78,11 @@ func encodeMessages(user string, m *Messages) ([]byte, error) {
 	if p := m.Push; p != nil {
 		content := binary.BigEndian.AppendUint32(slices.Clone(p.ID[:]), uint32(p.Process.PID))
 		content = binary.BigEndian.AppendUint64(content, p.Process.Start)
-		e.section(tagPush, appendStamp(content, stamp(p.Until)))
+		content = appendStamp(content, stamp(p.Until))
+		if p.Known {
+			content = append(content, 1)
+		}
+		e.section(tagPush, content)
 	}
 	for _, s := range m.Shut[max(0, len(m.Shut)-MaxShut):] {
 		e.section(tagShut, appendText(appendStamp(nil, stamp(s.Until)), cut(s.Source, maxName)))
@@ -142,6 +147,10 @@ func (m *Messages) decodeSection(tag byte, d *decoder) {
 		m.Code = c
 	case tagPush:
 		m.Push = &OpenPush{ID: d.id(), Process: proc.ID{PID: int32(d.number(4)), Start: d.number(8)}, Until: d.when()}
+		if len(d.b) > 0 {
+			d.must(d.number(1) == 1)
+			m.Push.Known = true
+		}
 	case tagShut:
 		m.Shut = append(m.Shut, ShutSource{Until: d.when(), Source: d.source()})
 		d.must(len(m.Shut) <= MaxShut)

@@ -26,7 +26,7 @@ func exampleMessages() *Messages {
 	}
 	m := &Messages{Texts: []time.Time{noon, noon.Add(time.Minute)},
 		Code:      &TextCode{ID: count(0xd1), Connection: count(0xc1), Source: "192.0.2.7", Until: noon.Add(6 * time.Minute), Left: 2},
-		Push:      &OpenPush{ID: count(0xe1), Process: proc.ID{PID: 1001, Start: 5001}, Until: noon.Add(2 * time.Minute)},
+		Push:      &OpenPush{ID: count(0xe1), Process: proc.ID{PID: 1001, Start: 5001}, Until: noon.Add(2 * time.Minute), Known: true},
 		Shut:      []ShutSource{{"198.51.100.9", noon.Add(15 * time.Minute)}},
 		Answered:  &Answered{count(0xc1), "push", noon},
 		Confirmed: count(0xf1), Unanswered: []Unanswered{{"203.0.113.5", 2, noon.Add(-4 * time.Minute)}}}
@@ -115,21 +115,25 @@ func messagesSeeds(t testing.TB) map[string][]byte {
 		"eleven texts": join(user, section(2, bytes.Repeat([]byte{1}, 66))), "good: ten texts": join(user, section(2, bytes.Repeat([]byte{1}, 60))),
 		"an empty code": join(user, section(3, nil)), "two codes": join(all[:8+15+52], all[8+15:8+15+52]),
 		"a code without tries": edited(all, 8+15+3+38, 0), "a code with four tries": edited(all, 8+15+3+38, 4),
-		"a source that is not text":  edited(all, 8+15+3+40, 0xff),
-		"a source of 33 bytes":       join(user, section(5, join(bytes.Repeat([]byte{1}, 6), []byte{33}, bytes.Repeat([]byte{'a'}, 33)))),
-		"nine sources":               join(user, bytes.Repeat(section(5, join(bytes.Repeat([]byte{1}, 6), []byte{1, 'a'})), 9)),
-		"good: eight sources":        join(user, bytes.Repeat(section(5, join(bytes.Repeat([]byte{1}, 6), []byte{1, 'a'})), 8)),
-		"an empty row":               join(user, section(8, nil)),
-		"a row of none":              join(user, row(0)),
-		"good: a row of two":         join(user, row(2)),
-		"a row of three":             join(user, row(3)),
-		"good: eight rows":           join(user, bytes.Repeat(row(1), 8)),
-		"nine rows":                  join(user, bytes.Repeat(row(1), 9)),
-		"a row before the end":       join(user, row(1), section(7, []byte("12345678"))),
-		"an empty push":              join(user, section(4, nil)),
-		"confirmed by nothing":       join(user, section(7, make([]byte, 8))),
-		"out of order":               join(user, section(7, []byte("12345678")), section(2, bytes.Repeat([]byte{1}, 6))),
-		"confirmed, a byte too many": join(user, section(7, []byte("123456789")))}
+		"a source that is not text":      edited(all, 8+15+3+40, 0xff),
+		"a source of 33 bytes":           join(user, section(5, join(bytes.Repeat([]byte{1}, 6), []byte{33}, bytes.Repeat([]byte{'a'}, 33)))),
+		"nine sources":                   join(user, bytes.Repeat(section(5, join(bytes.Repeat([]byte{1}, 6), []byte{1, 'a'})), 9)),
+		"good: eight sources":            join(user, bytes.Repeat(section(5, join(bytes.Repeat([]byte{1}, 6), []byte{1, 'a'})), 8)),
+		"an empty row":                   join(user, section(8, nil)),
+		"a row of none":                  join(user, row(0)),
+		"good: a row of two":             join(user, row(2)),
+		"a row of three":                 join(user, row(3)),
+		"good: eight rows":               join(user, bytes.Repeat(row(1), 8)),
+		"nine rows":                      join(user, bytes.Repeat(row(1), 9)),
+		"a row before the end":           join(user, row(1), section(7, []byte("12345678"))),
+		"good: a push of a stranger":     join(user, section(4, bytes.Repeat([]byte{1}, 26))),
+		"a push that may be known":       join(user, section(4, append(bytes.Repeat([]byte{1}, 26), 0))),
+		"a push that is very well known": join(user, section(4, append(bytes.Repeat([]byte{1}, 26), 2))),
+		"a push and a byte":              join(user, section(4, bytes.Repeat([]byte{1}, 28))),
+		"an empty push":                  join(user, section(4, nil)),
+		"confirmed by nothing":           join(user, section(7, make([]byte, 8))),
+		"out of order":                   join(user, section(7, []byte("12345678")), section(2, bytes.Repeat([]byte{1}, 6))),
+		"confirmed, a byte too many":     join(user, section(7, []byte("123456789")))}
 	for _, n := range []int{1, 2, 7, 9, 11, 40, len(all) - 1} {
 		seeds[fmt.Sprintf("cut to %d", n)] = all[:n]
 	}
@@ -138,7 +142,7 @@ func messagesSeeds(t testing.TB) map[string][]byte {
 
 func TestWhatIsNotMessagesIsRefused(t *testing.T) {
 	seeds := messagesSeeds(t)
-	if len(seeds) != 41 {
+	if len(seeds) != 45 {
 		t.Errorf("%d seeds", len(seeds))
 	}
 	for sentence, b := range seeds {
