@@ -20,21 +20,21 @@ type credential struct {
 }
 
 // readCredential takes a credential from the file that a flag names, - for standard input, or asks for it at a terminal without showing what
-// is typed. It is "" when one is there already (present), and is to stay.
-func (h *host) readCredential(c *cli.Context, flag, what string, present bool) (string, error) {
+// is typed. It is "" where nothing was said and that is enough: orElse says what comes of it then; "": it is not.
+func (h *host) readCredential(c *cli.Context, flag, what, orElse string) (string, error) {
 	path := c.String(flag)
 	var text string
 	var err error
 	switch {
 	case path == "-", path == "" && h.ui.in.terminal():
 		question := what + " (is not shown"
-		if present {
-			question += "; Enter keeps the one that is there"
+		if orElse != "" {
+			question += "; Enter " + orElse
 		}
-		text, err = h.ui.ask(question+"): ", true)
+		text, err = h.ui.ask(wrapLine(question+"):")+" ", true)
 	case path != "":
 		text, err = h.credentialFile(path)
-	case present:
+	case orElse != "":
 		return "", nil
 	default:
 		return "", badUsage("--%s is missing", flag).hint("--%s FILE, or --%s - for standard input: %s", flag, flag, what)
@@ -43,7 +43,7 @@ func (h *host) readCredential(c *cli.Context, flag, what string, present bool) (
 	switch {
 	case err != nil:
 		return "", err
-	case text == "" && present && path == "":
+	case text == "" && orElse != "" && path == "":
 		return "", nil
 	case text == "" || len(text) > maxCredential || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return "", badUsage("--%s: want one word of 1 to %d letters, digits and signs", flag, maxCredential)
@@ -85,20 +85,21 @@ func (h *host) changes(one credential) bool {
 	return one.value != "" && string(h.stored(one.file)) != one.value+"\n"
 }
 
-// store writes the files that have to be, and returns what puts back what they had.
+// store writes the files that have to be, all or none, and returns what puts back what they had.
 func (h *host) store(all []credential) (undo func() error, err error) {
 	dir, err := safefile.MakeDir(h.path(h.policy.Paths.Credentials), 0o700)
 	if err != nil {
 		return nil, err
 	}
 	var undone []func(*safefile.Dir) error
+	undo = func() error { return h.unstore(undone) }
 	for _, one := range all {
 		if !h.changes(one) {
 			continue
 		}
 		before := h.stored(one.file)
 		if err := dir.Replace(one.file, []byte(one.value+"\n"), 0o600); err != nil {
-			return nil, errors.Join(err, dir.Close())
+			return nil, errors.Join(err, dir.Close(), undo())
 		}
 		undone = append(undone, func(dir *safefile.Dir) error {
 			if before == nil {
@@ -108,9 +109,9 @@ func (h *host) store(all []credential) (undo func() error, err error) {
 		})
 	}
 	if err := dir.Close(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, undo())
 	}
-	return func() error { return h.unstore(undone) }, nil
+	return undo, nil
 }
 
 func (h *host) unstore(undone []func(*safefile.Dir) error) error {

@@ -54,7 +54,7 @@ func (h *host) enroll(name string, w wish) error {
 	closeErr := files.close()
 	// Whatever fails from here on, the device is in force, and somebody has to see it.
 	recordErr := e.record(e.action(), e.account.Name, e.changes()...)
-	if e.outOfBand() {
+	if e.method == device.SMS { // a phone for push changes no number
 		e.warnFormerNumber(e.users, e.who(), e.before, e.phone)
 	}
 	return errors.Join(e.tell(), recordErr, closeErr)

@@ -110,9 +110,9 @@ func (e *enrolment) howToTry() string {
 	}
 	switch e.method {
 	case device.SMS:
-		return " To try it: twokey sms test " + e.account.Name
+		return "\nTo try it: twokey sms test " + e.account.Name
 	case device.Push:
-		return " To try it: twokey push test " + e.account.Name
+		return "\nTo try it: twokey push test " + e.account.Name
 	}
 	return " To try a code: twokey test code " + e.account.Name
 }

@@ -17,7 +17,7 @@ func hintForPhone(err error, user string) string {
 	var limit *state.LimitError
 	switch {
 	case errors.Is(err, errNoNumber), errors.Is(err, enroll.ErrNoPhone):
-		return fmt.Sprintf("twokey enroll %s --method sms --phone +447400123456", user)
+		return fmt.Sprintf("twokey enroll %s --method sms --phone +447400123456, or, beside other devices: twokey device add with the same", user)
 	case errors.Is(err, errNoPush):
 		return fmt.Sprintf("twokey enroll %s --method push, or, beside other devices: twokey device add %s --method push", user, user)
 	case errors.Is(err, enroll.ErrSamePhone):

@@ -93,9 +93,12 @@ func (s *phoneSetup) provider(question, present, first string, known []string) (
 	return "", badUsage("--provider: there is no provider %q", visible(provider)).hint("want %s", strings.Join(known, ", "))
 }
 
-// credential asks for one, which goes into a file of this name.
-func (s *phoneSetup) credential(flag, what, file string) error {
-	value, err := s.readCredential(s.c, flag, what, s.stored(file) != nil)
+// credential asks for one, which goes into a file of this name. OrElse is what comes of it where there is none; "": there has to be one.
+func (s *phoneSetup) credential(flag, what, file, orElse string) error {
+	if s.stored(file) != nil {
+		orElse = "keeps the one that is there"
+	}
+	value, err := s.readCredential(s.c, flag, what, orElse)
 	if err == nil {
 		s.credentials = append(s.credentials, credential{file, value})
 	}
@@ -142,7 +145,7 @@ func (s *phoneSetup) nothingNew() bool { return s.edit.empty() && len(s.newFiles
 func (s *phoneSetup) agree() (done bool, err error) {
 	s.ui.lines(s.edit.diff())
 	for _, file := range s.newFiles() {
-		s.ui.say("The credential goes into %s, which only root can read.", file)
+		s.ui.say("%s", wrapLine("The credential goes into "+visible(file)+", which only root can read."))
 	}
 	if s.dryRun {
 		s.ui.say("Nothing was changed (--dry-run).")

@@ -8,11 +8,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"twokey/deliver"
-	"twokey/device"
 	"twokey/enroll/qr"
 	"twokey/factor"
 	"twokey/policy"
-	"twokey/secrets"
 )
 
 func pushSetupCommand(ui *ui) *cli.Command {
@@ -111,18 +109,34 @@ func (s *pushSetup) gatherNtfy() (err error) {
 		return err
 	}
 	w.URL = strings.TrimSuffix(w.URL, "/")
-	if s.c.IsSet("answer-token-file") {
+	asks := s.c.IsSet("answer-token-file") || s.ui.in.terminal()
+	if asks {
 		w.AnswerTokenFile = or(w.AnswerTokenFile, "ntfy-answer-token")
 	}
 	s.tellRules()
 	w.TokenFile = or(w.TokenFile, "ntfy-token")
-	if err := s.credential("token-file", "The access token of the account twokey", w.TokenFile); err != nil {
+	if err := s.credential("token-file", "The access token of the account twokey", w.TokenFile, ""); err != nil || !asks {
 		return err
 	}
-	if w.AnswerTokenFile == "" || !s.c.IsSet("answer-token-file") {
-		return nil
+	return s.answerToken()
+}
+
+// answerToken asks for what phones answer by. Who sits at a terminal may do without: nobody can forge an answer, but anybody may write to
+// where they are awaited.
+func (s *pushSetup) answerToken() error {
+	file := s.want.AnswerTokenFile
+	orElse := ""
+	if !s.c.IsSet("answer-token-file") {
+		orElse = "leaves it out: everybody may write answers then"
 	}
-	return s.credential("answer-token-file", "The access token of the account twokey-answers", w.AnswerTokenFile)
+	if err := s.credential("answer-token-file", "The access token of the account twokey-answers", file, orElse); err != nil {
+		return err
+	}
+	if s.value(file) == "" && s.stored(file) == nil {
+		s.want.AnswerTokenFile = ""
+		s.ui.say("In place of the account twokey-answers:\n\n  ntfy access everyone 'tk-rsp-*' write-only\n")
+	}
+	return nil
 }
 
 // tellRules prints what has to be set on the ntfy server, as it is typed there.
@@ -154,7 +168,7 @@ func (s *pushSetup) gatherDuo() (err error) {
 		w.URL = s.c.String("url")
 	}
 	w.SecretKeyFile = or(w.SecretKeyFile, "duo-secret-key")
-	return s.credential("secret-key-file", "The secret key", w.SecretKeyFile)
+	return s.credential("secret-key-file", "The secret key", w.SecretKeyFile, "")
 }
 
 // check goes the way of a request without a person.
@@ -200,7 +214,7 @@ func (s *pushSetup) finish() error {
 	if err != nil {
 		return err
 	}
-	s.ui.say("Push works: requests go to phones through %s. A phone that gets them: twokey enroll USER --method push", visible(s.want.Address()))
+	s.ui.say("Push works: requests go to phones through %s.\nNext, the phone of a user: twokey enroll USER --method push", visible(s.want.Address()))
 	if s.c.IsSet("user") {
 		return nil // the one JSON value is about him
 	}
@@ -228,18 +242,14 @@ func subscriptionOf(user string, push *policy.Push, secret []byte) subscription 
 }
 
 func (s *pushSetup) showSubscription(name string) error {
-	record, who, err := s.recordFor(s.users, name)
+	d, who, err := s.pushDevice(s.users, name)
 	if err != nil {
 		return about(name, err)
-	}
-	i := slices.IndexFunc(record.Devices, func(d secrets.Device) bool { return d.Method == device.Push })
-	if i < 0 {
-		return about(who.Name, errNoPush)
 	}
 	if s.policy.Push.Provider != policy.ProviderNtfy {
 		return failed("a phone subscribes to nothing with %s", s.policy.Push.Provider).hint("twokey push test %s", who.Name)
 	}
-	sub := subscriptionOf(who.Name, s.policy.Push, record.Devices[i].Secret)
+	sub := subscriptionOf(who.Name, s.policy.Push, d.Secret)
 	code, err := qr.Encode(sub.Address)
 	if err != nil {
 		return err
@@ -254,6 +264,10 @@ func (s *pushSetup) showSubscription(name string) error {
 
 // tellSubscription is for who types it, and for the server's administrator.
 func (h *host) tellSubscription(sub subscription) {
-	h.ui.say("\n  Server   %s\n  Topic    %s\n  Address  %s\n\nOn the server: ntfy access %s %s read-only\n", sub.Server, sub.Topic, sub.Address,
-		visible(sub.User), sub.Topic)
+	h.ui.say("\n  Server   %s\n  Topic    %s\n  Address  %s\n", sub.Server, sub.Topic, sub.Address)
+	on := "On the ntfy server:"
+	if h.actor.himself() {
+		on = "For " + h.actor.whomToAsk(h.policy.Contact) + " to type on the ntfy server:"
+	}
+	h.ui.say("%s\n\n  ntfy user add %s\n  ntfy access %s %s read-only\n", visible(on), visible(sub.User), visible(sub.User), sub.Topic)
 }

@@ -49,19 +49,32 @@ func pushTestAction(c *cli.Context, ui *ui) error {
 	if h.policy.Push == nil {
 		return noProvider("push")
 	}
-	record, who, err := h.recordFor(u, name)
+	d, who, err := h.pushDevice(u, name)
 	if err != nil {
 		return about(name, err)
 	}
+	return about(who.Name, h.testPush(u, who, d.Secret))
+}
+
+// pushDevice is the phone of a user that can be asked.
+func (h *host) pushDevice(u *enroll.Users, name string) (secrets.Device, enroll.Account, error) {
+	record, who, err := h.recordFor(u, name)
+	if errors.Is(err, enroll.ErrNotEnrolled) {
+		err = errNoPush
+	}
+	if err != nil {
+		return secrets.Device{}, who, err
+	}
 	i := slices.IndexFunc(record.Devices, func(d secrets.Device) bool { return d.Method == device.Push })
 	if i < 0 {
-		return about(who.Name, errNoPush)
+		return secrets.Device{}, who, errNoPush
 	}
-	if with := record.Devices[i].Provider; with != h.policy.PushProvider() {
-		return about(who.Name, failed("the phone was linked with %s, and is not asked by %s", or(with, "a provider that is not known"), h.policy.PushProvider()).
-			hint("twokey device remove %s %s, then enroll it again", who.Name, record.Devices[i].Name))
+	d := record.Devices[i]
+	if d.Provider != h.policy.PushProvider() {
+		return d, who, failed("the phone was linked with %s, and is not asked by %s", or(d.Provider, "a provider that is not known"), h.policy.PushProvider()).
+			hint("twokey device remove %s %s, then enroll it again", who.Name, d.Name)
 	}
-	return about(who.Name, h.testPush(u, who, record.Devices[i].Secret))
+	return d, who, nil
 }
 
 func (h *host) testPush(u *enroll.Users, who enroll.Account, secret []byte) error {
@@ -80,6 +93,9 @@ func (h *host) testPush(u *enroll.Users, who enroll.Account, secret []byte) erro
 		return err
 	}
 	h.ui.say("%s", answerText(o.State))
+	if o.State == deliver.StateTimeout && h.policy.Push.Provider == policy.ProviderNtfy {
+		h.ui.say("If it did not come: is the phone subscribed, and may its account read the topic?\nWhat is to be set: twokey push setup --user %s", who.Name)
+	}
 	if !result.OK {
 		return errSilent
 	}

@@ -99,6 +99,9 @@ func noProvider(method string) error {
 // recipientOf is a user with his number.
 func (h *host) recipientOf(u *enroll.Users, name string) (recipient, error) {
 	record, who, err := h.recordFor(u, name)
+	if errors.Is(err, enroll.ErrNotEnrolled) {
+		err = errNoNumber
+	}
 	if err != nil {
 		return recipient{}, err
 	}
@@ -135,7 +138,7 @@ func (h *host) testText(u *enroll.Users, to recipient) error {
 	if err := errors.Join(h.ui.object(result), o.failure("the message was not sent")); err != nil {
 		return err
 	}
-	h.ui.say("Sent to %s%s by %s%s. The code in it is %s, and good for nothing.", result.Number, inCountry(place), result.Provider,
+	h.ui.say("Sent to %s%s by %s%s.\nThe code in it is %s, and good for nothing.", result.Number, inCountry(place), result.Provider,
 		visible(receipt(o.Answer)), zeros)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 // Where Twilio has what an administrator needs.
 const (
+	twilioSignUp   = "https://www.twilio.com/try-twilio"
 	twilioConsole  = "https://console.twilio.com"
 	twilioNumbers  = "https://console.twilio.com/us1/develop/phone-numbers/manage/search"
 	twilioVerified = "https://console.twilio.com/us1/develop/phone-numbers/manage/verified"
@@ -119,7 +120,7 @@ func (s *smsSetup) gather() error {
 
 func (s *smsSetup) gatherTwilio() (err error) {
 	w := &s.want
-	s.explain("Twilio is a third party: it gets each number and each code, and takes money for each message.")
+	s.explain("Twilio is a third party: it gets each number and each code, and takes money for each message. An account is made at %s.", twilioSignUp)
 	if w.AccountSID, err = s.said("account-sid", "Account SID (AC…, on the first page of "+twilioConsole+")", w.AccountSID); err != nil {
 		return err
 	}
@@ -136,7 +137,7 @@ func (s *smsSetup) gatherTwilio() (err error) {
 	if s.c.IsSet("url") {
 		w.URL = s.c.String("url")
 	}
-	if err := s.credential("token-file", what, s.credentialName()); err != nil {
+	if err := s.credential("token-file", what, s.credentialName(), ""); err != nil {
 		return err
 	}
 	if err := s.lookAtAccount(); err != nil {
@@ -181,7 +182,7 @@ func (s *smsSetup) gatherSMTP() (err error) {
 		return nil
 	}
 	w.PasswordFile = or(w.PasswordFile, "sms-smtp-password")
-	return s.credential("token-file", "The password for the mail server", w.PasswordFile)
+	return s.credential("token-file", "The password for the mail server", w.PasswordFile, "")
 }
 
 // config is the configuration as it will be. A credential that was typed is not in its file yet.
@@ -279,10 +280,11 @@ func (s *smsSetup) finish(number string) error {
 		return err
 	}
 	result.Account, result.Tested = s.account, number != ""
+	s.ui.say("Next, the number of a user: twokey enroll USER --method sms --phone +447400123456")
 	if result.Tested {
 		s.ui.say("SMS works: %s.", visible(origin(&s.want)))
 	} else {
-		s.ui.say("SMS is set up: %s. No message was sent yet: twokey sms test --number +447400123456", visible(origin(&s.want)))
+		s.ui.say("No message was sent yet: twokey sms test --number +447400123456\nSMS is set up: %s.", visible(origin(&s.want)))
 	}
 	return s.ui.object(result)
 }
