@@ -80,7 +80,7 @@ sms: {provider: twilio, account_sid: AC0123456789abcdef0123456789abcdef, api_key
   messaging_service_sid: MG0123456789abcdef0123456789abcdef, url: "http://127.0.0.1:8080", message: "%CODE% for %ISSUER% on %HOST%, %MINUTES% min",
   digits: 8, valid_for: 10m, per_hour: 20, connect: 2s, timeout: 20s}
 push: {provider: ntfy, url: "https://ntfy.example.org:8443", token_file: ntfy.token, answer_token_file: ntfy-answer.token, match_number: false,
-  wait: 90s, connect: 1s, timeout: 30s}
+  wait: 85s, connect: 1s, timeout: 30s}
 bypass: {requesters: {users: [lena], groups: [team-leads]}, longest: 48h}
 roles: {helpdesk: {groups: [helpdesk]}, auditor: {users: [oscar, "1"]}, protected: {users: [lena], groups: [sysops, "domain admins"]}}
 provisioners: [twokey-signer1k7vPYNBxlL0sKWA1v8J7dzUK35I_ZwGdZkOslN1x7E4, twokey-signer1Ahj-4QKmah9yS6JVo1lzky6hsKqdNLiMrCbpYMzy3uY]

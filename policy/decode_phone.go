@@ -170,7 +170,7 @@ func (d *decoder) push(n *yaml.Node) {
 		d.textOf(ProviderDuo, "integration_key", &p.IntegrationKey, checkIntegrationKey),
 		d.textOf(ProviderDuo, "secret_key_file", &p.SecretKeyFile, checkSecretFile),
 		{ProviderNtfy, field{"match_number", func(n *yaml.Node) { p.MatchNumber = d.boolean(n) }}},
-		d.timeOf("wait", &p.Wait, 10*time.Second, 90*time.Second),
+		d.timeOf("wait", &p.Wait, 10*time.Second, 85*time.Second),
 		d.timeOf("connect", &p.Connect, time.Second, maxConnect),
 		d.timeOf("timeout", &p.Timeout, minTimeout, maxTimeout),
 	})

@@ -223,7 +223,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 			Message: "%CODE% for %ISSUER% on %HOST%, %MINUTES% min", Digits: 8, ValidFor: 10 * time.Minute, PerHour: 20,
 			Connect: 2 * time.Second, Timeout: 20 * time.Second},
 		Push: &Push{Provider: "ntfy", URL: "https://ntfy.example.org:8443", TokenFile: "ntfy.token", AnswerTokenFile: "ntfy-answer.token",
-			Wait: 90 * time.Second, Connect: time.Second, Timeout: 30 * time.Second},
+			Wait: 85 * time.Second, Connect: time.Second, Timeout: 30 * time.Second},
 		Bypass: Bypass{Who{Users: []string{"lena"}, Groups: []string{"team-leads"}}, 48 * time.Hour},
 		Roles: Roles{Helpdesk: Who{Groups: []string{"helpdesk"}}, Auditor: Who{Users: []string{"oscar", "1"}},
 			Protected: Who{Users: []string{"lena"}, Groups: []string{"sysops", "domain admins"}}},

@@ -122,7 +122,7 @@
 //	api_host         duo     api-XXXXXXXX.duosecurity.com             must be there
 //	integration_key  duo     DI and 18 capitals and digits            must be there
 //	secret_key_file  duo     file                                     must be there
-//	wait             ""      10s to 90s: for the answer               60s
+//	wait             ""      10s to 85s: for the answer               60s
 //	connect, timeout ""      as for sms                               3s, 8s
 //
 // Such an address is https://, a host and perhaps a port; http:// only for 127.0.0.0/8,

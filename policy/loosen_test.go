@@ -91,7 +91,7 @@ func TestOnlyWhatMayLetInWithLessIsLoosening(t *testing.T) {
 		"push by another server":             {pushBy, strings.Replace(pushBy, "ntfy.example", "push.example", 1), "push.url: https://ntfy.example.org → https://push.example.org"},
 		"push by others":                     {pushBy, "push: {provider: duo, api_host: api-1.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}\n", "push.match_number: no longer true; push.provider: ntfy → duo"},
 		"push by other others":               {"push: {provider: duo, api_host: api-1.duosecurity.com, integration_key: DIABCDEFGHIJ12345678, secret_key_file: s}\n", pushBy, "push.provider: duo → ntfy"},
-		"another token and another deadline": {pushBy, strings.Replace(pushBy, "{", "{wait: 90s, timeout: 9s, connect: 1s, answer_token_file: x, ", 1), ""},
+		"another token and another deadline": {pushBy, strings.Replace(pushBy, "{", "{wait: 85s, timeout: 9s, connect: 1s, answer_token_file: x, ", 1), ""},
 		"what an empty answer takes":         {"", "methods_default: last\n", ""},
 
 		"another is required":                    {lists, lists + "", ""},

@@ -31,7 +31,7 @@ type Push struct {
 	IntegrationKey string // "DI" and 18 capitals and digits
 	SecretKeyFile  string // a file in Paths.Credentials
 
-	Wait    time.Duration // for the answer, whole seconds, 10 to 90
+	Wait    time.Duration // for the answer, whole seconds, 10 to 85: the module waits 90 for the user's lock
 	Connect time.Duration // until a connection stands, whole seconds, 1 to 10, not above Timeout
 	Timeout time.Duration // until the request is with the provider, whole seconds, 2 to 30
 }
