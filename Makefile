@@ -1,4 +1,4 @@
-# make            build/twokey, build/twokey-verify, build/twokey-notify, build/pam_twokey.so
+# make            build/twokey, build/twokey-verify, build/twokey-notify, build/pam_twokey.so, build/share: manual pages and completion
 # make install    into DESTDIR; the units are for systemctl enable --now twokey-self.socket twokey-verify.socket twokey-root.socket
 # make test       installs what the tests need, runs all of them
 # make demo       one login from enrolment to audit log, on a throw-away sshd on loopback
@@ -9,6 +9,11 @@ LIBEXECDIR  ?= $(PREFIX)/libexec/twokey
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 ANSIBLEDIR  ?= $(PREFIX)/share/ansible/collections/ansible_collections/twokey/twokey
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+MANDIR      ?= $(PREFIX)/share/man
+# Where the shells of a distribution look; zsh's own folder for others is share/zsh/site-functions.
+BASHDIR     ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR      ?= $(PREFIX)/share/zsh/vendor-completions
+FISHDIR     ?= $(PREFIX)/share/fish/vendor_completions.d
 PAMDIR      ?= /usr/lib/$(shell $(CC) -dumpmachine)/security
 DESTDIR     ?=
 VERSION     ?= $(shell cat VERSION)
@@ -22,9 +27,9 @@ CLI_TAGS = urfave_cli_no_docs
 # Both that start twokey-notify know where it is installed.
 LDFLAGS_GO = -s -w -X main.version=$(VERSION) -X twokey/deliver.helper=$(LIBEXECDIR)/twokey-notify
 
-.PHONY: all twokey twokey-verify twokey-notify module install install-units install-users install-ansible uninstall tools test demo package fuzz bench bench-load bench-apply soak timing clean FORCE
+.PHONY: all twokey twokey-verify twokey-notify module share install install-units install-users install-ansible install-share uninstall tools test demo package fuzz bench bench-load bench-apply soak timing clean FORCE
 
-all: twokey twokey-verify twokey-notify module
+all: twokey twokey-verify twokey-notify module share
 
 twokey: build/twokey
 twokey-verify: build/twokey-verify
@@ -43,7 +48,16 @@ build/twokey-notify: FORCE
 build/pam_twokey.so: FORCE
 	$(MAKE) -C pamhook/module OUT=$(CURDIR)/build HELPER=$(LIBEXECDIR)/twokey-verify
 
-install: install-units install-users install-ansible
+# Manual pages and completion, as twokey itself has its commands; the same source gives the same bytes.
+share: build/twokey
+	rm -rf build/share
+	mkdir -p build/share/man build/share/completion
+	set -e; pages=$$(build/twokey man); for page in $$pages; do build/twokey man $$page >build/share/man/$$page.8; done
+	cp packaging/man/* build/share/man/
+	gzip -9n build/share/man/*
+	set -e; for shell in bash zsh fish; do build/twokey completion $$shell >build/share/completion/$$shell; done
+
+install: install-units install-users install-ansible install-share
 	install -D -m 0755 build/twokey $(DESTDIR)$(BINDIR)/twokey
 	install -D -m 0755 build/twokey-verify $(DESTDIR)$(LIBEXECDIR)/twokey-verify
 	install -D -m 0755 build/twokey-notify $(DESTDIR)$(LIBEXECDIR)/twokey-notify
@@ -66,12 +80,22 @@ install-ansible:
 		install -D -m 0644 packaging/ansible/$$file $(DESTDIR)$(ANSIBLEDIR)/$$file || exit 1; \
 	done
 
+install-share:
+	install -d -m 0755 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+	install -m 0644 build/share/man/*.5.gz $(DESTDIR)$(MANDIR)/man5/
+	install -m 0644 build/share/man/*.8.gz $(DESTDIR)$(MANDIR)/man8/
+	install -D -m 0644 build/share/completion/bash $(DESTDIR)$(BASHDIR)/twokey
+	install -D -m 0644 build/share/completion/zsh $(DESTDIR)$(ZSHDIR)/_twokey
+	install -D -m 0644 build/share/completion/fish $(DESTDIR)$(FISHDIR)/twokey.fish
+
 # The configuration, the secrets and the audit log stay: whoever removes the program by mistake keeps his users.
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/twokey $(DESTDIR)$(LIBEXECDIR)/twokey-verify $(DESTDIR)$(LIBEXECDIR)/twokey-notify $(DESTDIR)$(PAMDIR)/pam_twokey.so
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/twokey.conf
 	rm -f $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	rm -rf $(DESTDIR)$(ANSIBLEDIR)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/,man5/twokey.yaml.5.gz man8/pam_twokey.8.gz man8/twokey.8.gz man8/twokey-*.8.gz)
+	rm -f $(DESTDIR)$(BASHDIR)/twokey $(DESTDIR)$(ZSHDIR)/_twokey $(DESTDIR)$(FISHDIR)/twokey.fish
 	-rmdir $(DESTDIR)$(LIBEXECDIR)
 
 tools:

@@ -32,8 +32,10 @@ func commands(ui *ui) []*cli.Command {
 		smsCommand(ui),
 		pushCommand(ui),
 		remindCommand(ui),
+		completionCommand(ui),
 		versionCommand(ui),
 		serveSelfCommand(ui),
+		manCommand(ui),
 	}
 }
 
