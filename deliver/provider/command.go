@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -23,6 +24,7 @@ import (
 // Each with a test of the same name:
 //
 //   - MUST NOT hand it anything but its input: no environment, no argument of ours. Attack: whoever lists processes reads the code.
+//   - MUST NOT run a program that anybody but root can have changed. Attack: whoever can write it gets every code.
 //   - MUST NOT outlive its time, nor leave anything running: one program that hangs for each login fills the host.
 //   - MUST NOT take its word for more than the first line of its standard error.
 
@@ -35,6 +37,9 @@ func (j *job) command(ctx context.Context) (deliver.Answer, error) {
 	program := j.req.Command.Argv[0]
 	if j.req.Kind != deliver.KindText {
 		return commandThere(program)
+	}
+	if err := onlyRoots(program); err != nil {
+		return deliver.Answer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, j.req.Timeout)
 	defer cancel()
@@ -93,7 +98,38 @@ func commandThere(program string) (deliver.Answer, error) {
 	if info.Mode&unix.S_IFMT != unix.S_IFREG {
 		return deliver.Answer{}, notStarted(program, errors.New("not a program"))
 	}
+	if err := onlyRoots(program); err != nil {
+		return deliver.Answer{}, err
+	}
 	return deliver.Answer{State: deliver.StateOK, Account: &deliver.Account{Name: program}}, nil
+}
+
+// onlyRoots refuses a program that somebody else than root can write, or put another in place of: the file itself, wherever a link leads, and
+// the folders above both. One in which only owners take things away, as /tmp, will do.
+func onlyRoots(program string) error {
+	is, err := filepath.EvalSymlinks(program)
+	if err != nil {
+		return notStarted(program, err)
+	}
+	for _, name := range []string{is, program} {
+		for at := name; ; at = path.Dir(at) {
+			var info unix.Stat_t
+			if err := unix.Stat(at, &info); err != nil {
+				return notStarted(program, err)
+			}
+			others := info.Mode&0o022 != 0 && (at == name || info.Mode&unix.S_ISVTX == 0)
+			if info.Uid != 0 || others {
+				return &failure{
+					problem: deliver.ProblemCommand, detail: at + " can be written by others than root, so it is not run",
+					advice: "chown root " + at + "; chmod go-w " + at,
+				}
+			}
+			if at == "/" || at == "." {
+				break
+			}
+		}
+	}
+	return nil
 }
 
 func notStarted(program string, err error) error {

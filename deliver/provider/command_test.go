@@ -213,3 +213,37 @@ func TestAProgramThatCannotBeStarted(t *testing.T) {
 		t.Errorf("a good one: %+v", got)
 	}
 }
+
+// MUST NOT run a program that anybody but root can have changed.
+func TestAProgramThatOthersCanWriteIsNotRun(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		spoil func(folder, program string) error
+		runs  bool
+	}{
+		"root's":                         {func(string, string) error { return nil }, true},
+		"its group can write it":         {func(_, program string) error { return os.Chmod(program, 0o775) }, false},
+		"everybody can write it":         {func(_, program string) error { return os.Chmod(program, 0o757) }, false},
+		"another owns it":                {func(_, program string) error { return os.Chown(program, 23456, 0) }, false},
+		"everybody can write its folder": {func(folder, _ string) error { return os.Chmod(folder, 0o777) }, false},
+		"another owns its folder":        {func(folder, _ string) error { return os.Chown(folder, 23456, 0) }, false},
+		"a link to one of another's": {func(folder, program string) error {
+			return errors.Join(os.Rename(program, folder+"/other"), os.Chown(folder+"/other", 23456, 0), os.Symlink("other", program))
+		}, false},
+	} {
+		folder := filepath.Join(t.TempDir(), "of it")
+		program, mark := filepath.Join(folder, "send"), filepath.Join(t.TempDir(), "ran")
+		if err := errors.Join(os.Mkdir(folder, 0o755), os.WriteFile(program, []byte("#!/bin/sh\ncat >/dev/null\n: >"+mark+"\n"), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.spoil(folder, program); err != nil {
+			t.Fatal(err)
+		}
+		req := text()
+		req.Command = &deliver.Command{Argv: []string{program}}
+		got := Run(ctxFor(t), req, nil)
+		_, err := os.Stat(mark)
+		if (err == nil) != c.runs || (got.State == deliver.StateSent) != c.runs || !c.runs && got.Problem != deliver.ProblemCommand {
+			t.Errorf("%s: %+v, ran: %v", sentence, got, err == nil)
+		}
+	}
+}
