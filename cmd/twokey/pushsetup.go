@@ -61,7 +61,7 @@ func pushSetupAction(c *cli.Context, ui *ui) error {
 	if err := s.plan(policy.SetPush(s.want)); err != nil {
 		return err
 	}
-	done, err := s.settle("Push is set up so already: nothing to change. Does it work: twokey push test USER")
+	done, err := s.settle("Push is set up so already: nothing to change. To try it: twokey push test USER")
 	if err != nil {
 		return err
 	}

@@ -72,7 +72,7 @@ func (h *host) pushDevice(u *enroll.Users, name string) (secrets.Device, enroll.
 	d := record.Devices[i]
 	if d.Provider != h.policy.PushProvider() {
 		return d, who, failed("the phone was linked with %s, and is not asked by %s", or(d.Provider, "a provider that is not known"), h.policy.PushProvider()).
-			hint("twokey device remove %s %s, then enroll it again", who.Name, d.Name)
+			hint("twokey enroll %s --method push --replace, or, beside other devices: twokey device remove %s %s, and device add", who.Name, who.Name, d.Name)
 	}
 	return d, who, nil
 }
