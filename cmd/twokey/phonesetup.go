@@ -145,7 +145,7 @@ func (s *phoneSetup) nothingNew() bool { return s.edit.empty() && len(s.newFiles
 func (s *phoneSetup) agree() (done bool, err error) {
 	s.ui.lines(s.edit.diff())
 	for _, file := range s.newFiles() {
-		s.ui.say("%s", wrapLine("The credential goes into "+visible(file)+", which only root can read."))
+		s.ui.say("The credential goes into %s,\nwhich only root can read.", visible(file))
 	}
 	if s.dryRun {
 		s.ui.say("Nothing was changed (--dry-run).")
