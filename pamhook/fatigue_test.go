@@ -166,7 +166,7 @@ func TestAPushThatIsAllowedOrNeverCameCostsNothing(t *testing.T) {
 		sent int
 		left int64
 	}{
-		"allowed":                  {sent(report(1, ReportAllowed)), nil, 4, 8},
+		"allowed":                  {sent(report(1, ReportAllowed)), nil, 5, 8},
 		"refused by the provider":  {[]comes{report(0, ReportFailed)}, nil, 4, 7},
 		"kept out by the provider": {[]comes{report(0, ReportDenied)}, nil, 4, 7},
 		"no credentials":           {late, errFault, 3, 7},
@@ -178,7 +178,7 @@ func TestAPushThatIsAllowedOrNeverCameCostsNothing(t *testing.T) {
 	} {
 		pushWorld(w)
 		w.learn()
-		for i := range 4 {
+		for i := range 5 {
 			w.phone.says, w.phone.err = late, nil
 			if i == 2 {
 				w.phone.says, w.phone.err = c.says, c.err
@@ -203,6 +203,28 @@ func (w *world) left(tries int64) bool {
 	must(w.t, err)
 	strangers, _ := st.Throttled(tries*state.One, w.now)
 	return !strangers
+}
+
+// Attack: have a push replaced by the owner's own, so that what he says to the first does not count.
+func TestADenialOfAPushThatWasReplacedCounts(t *testing.T) {
+	w := newWorld(t)
+	for _, says := range []ReportState{ReportDenied, ReportWrong, ReportLate, ReportAllowed} {
+		pushWorld(w)
+		w.learn()
+		w.phone.says = sent(report(5, says))
+		w.types("push", func(string) string {
+			w.sends(func(m *state.Messages) { m.Push.ID = state.ID{7} })
+			return ""
+		})
+		if got := w.frame(); got != denies {
+			t.Errorf("%d: %#x", says, got)
+		}
+		m := w.messages()
+		_, shut := m.PushShut(atHome, w.now)
+		if m.Push == nil || shut != (says == ReportDenied || says == ReportWrong) || (len(m.Unanswered) == 1) != (says == ReportLate) {
+			t.Errorf("%d: %+v", says, m)
+		}
+	}
 }
 
 // The phone has said no while the question stood on the screen. Attack: hold the question until nobody waits for the answer any more.

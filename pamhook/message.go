@@ -199,7 +199,7 @@ func (r *run) await(delivery Delivery, until time.Time) (Report, error) {
 	}
 	for {
 		now := r.host.Now()
-		report, err := delivery.Next(later(earlier(until, now.Add(lookUp)), now.Add(glance)))
+		report, err := delivery.Next(earlier(until, now.Add(lookUp)))
 		switch {
 		case !errors.Is(err, ErrNothingYet):
 			return report, err

@@ -238,14 +238,10 @@ func (r *run) letInBy(update func(ending) error) Verdict {
 
 // denied ends the login. What the push cost stays taken, as for a wrong code, and this source sends no push for a while.
 func (r *run) denied(m *message, reason error) Verdict {
-	err := r.closePush(m, func(_ *state.Tx, _ *device.Set, sent *state.Messages, now time.Time) error {
+	err := r.endPush(m, func(_ *state.State, sent *state.Messages, now time.Time) {
 		sent.ShutPush(r.source, now.Add(state.PushShut))
-		return nil
 	})
-	if err != nil && !errors.Is(err, errPushEnded) {
-		reason = errors.Join(reason, err)
-	}
-	return r.refuse(reason)
+	return r.refuse(errors.Join(reason, err))
 }
 
 // notPushed goes on after a push that the provider has not sent, or of which it can tell no more.
@@ -303,21 +299,30 @@ func (r *run) withPhones(then ending) error {
 
 // drop takes away a push that has not come to the phone, and gives back what it cost.
 func (r *run) drop(m *message) {
-	r.endPush(m, func(st *state.State, _ *state.Messages, _ time.Time) { st.GiveBack(m.paid) })
+	r.warnIfOpen(r.endPush(m, func(st *state.State, _ *state.Messages, _ time.Time) { st.GiveBack(m.paid) }))
 }
 
 // giveUp takes away a push that can be on the phone, and that nobody has allowed.
 func (r *run) giveUp(m *message) {
-	r.endPush(m, func(_ *state.State, sent *state.Messages, now time.Time) { sent.PushUnanswered(r.source, now) })
+	r.warnIfOpen(r.endPush(m, func(_ *state.State, sent *state.Messages, now time.Time) { sent.PushUnanswered(r.source, now) }))
 }
 
-// endPush takes the open push away. One that stays is over when this process is.
-func (r *run) endPush(m *message, then func(*state.State, *state.Messages, time.Time)) {
-	err := r.closePush(m, func(tx *state.Tx, _ *device.Set, sent *state.Messages, now time.Time) error {
-		then(tx.State, sent, now)
+// endPush takes the push away, if it is still open, and notes what has come of it in any case.
+//
+// Attack: let a push be replaced by one of the owner's, so that his no to the first is not counted.
+func (r *run) endPush(m *message, note func(*state.State, *state.Messages, time.Time)) error {
+	return r.withPhones(func(tx *state.Tx, _ *device.Set, sent *state.Messages, now time.Time) error {
+		if sent.Push != nil && sent.Push.ID == m.id {
+			sent.Push = nil
+		}
+		note(tx.State, sent, now)
 		return nil
 	})
-	if err != nil && !errors.Is(err, errPushEnded) {
+}
+
+// warnIfOpen says that a push could not be taken away. It is over when this process is.
+func (r *run) warnIfOpen(err error) {
+	if err != nil {
 		r.host.Warn("a push to " + r.hello.Name + " stays open for a moment: " + err.Error())
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -465,6 +466,9 @@ func TestThreeUnansweredPushesInARowShutPush(t *testing.T) {
 		m := &Messages{}
 		c.before(m)
 		m.at(noon)
+		if slices.ContainsFunc(m.Unanswered, func(u Unanswered) bool { return u.Last.After(noon) }) {
+			t.Errorf("%s: one counts from a time that has not come: %+v", sentence, m.Unanswered)
+		}
 		m.PushUnanswered(office, noon)
 		until, shut := m.PushShut(office, noon)
 		if shut != c.shut || shut && (until != noon.Add(PushShut) || len(m.Unanswered) > 0) {
