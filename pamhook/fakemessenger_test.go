@@ -3,7 +3,6 @@ package pamhook
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"time"
 
 	"twokey/device"
@@ -176,11 +175,6 @@ func (w *world) self() proc.ID {
 // theCode is the code of the last text.
 func theCode(w *world) func(string) string {
 	return func(string) string { return w.phone.texts[len(w.phone.texts)-1].Code }
-}
-
-// theNumber is what the last push wants pressed.
-func (w *world) theNumber() string {
-	return strconv.Itoa(w.phone.questions[len(w.phone.questions)-1].Right)
 }
 
 func (w *world) messages() *state.Messages {

@@ -115,9 +115,6 @@ type refusals struct {
 	rights, wrongs int
 }
 
-// mostRights is how many right codes there are.
-const mostRights = 3 * site.Accounts
-
 func (r *refusals) right() (site.Login, error) {
 	d := r.Phones[r.rights%site.Accounts]
 	code, err := d.Code(int64(r.rights/site.Accounts) - 1)
