@@ -31,7 +31,7 @@ push: {provider: duo, api_host: %s, integration_key: %s, secret_key_file: %s, ur
 	for _, u := range users {
 		s.enrol(u)
 		s.EnrolPhone(u.Name, u.UID, "sms", aNumber)
-		s.EnrolPhone(u.Name, u.UID, "push", "")
+		s.EnrolDuo(u.Name, u.UID)
 		p.duo.User(u.Name, fakes.DuoUser{Passcodes: []string{"7391045"}})
 	}
 	return p, users

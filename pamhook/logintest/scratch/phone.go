@@ -82,10 +82,21 @@ func (o Outbox) Texts() []string {
 // EnrolPhone gives the user a device of sms, or of push with ntfy, beside those that he has.
 func (h *Host) EnrolPhone(user string, uid uint32, method, number string) *enroll.Draft {
 	h.t.Helper()
+	return h.enrolPhone(user, uid, method, number, policy.ProviderNtfy)
+}
+
+// EnrolDuo gives the user a device of push with Duo, beside those that he has.
+func (h *Host) EnrolDuo(user string, uid uint32) *enroll.Draft {
+	h.t.Helper()
+	return h.enrolPhone(user, uid, "push", "", policy.ProviderDuo)
+}
+
+func (h *Host) enrolPhone(user string, uid uint32, method, number, provider string) *enroll.Draft {
+	h.t.Helper()
 	enrolled, err := h.Users.Secrets.Enrolled(user)
 	must(h.t, err)
 	draft, err := h.Users.Draft(enroll.Account{Name: user, UID: uid}, enroll.Request{Device: "my " + method, Label: "someone@host", Issuer: "host",
-		Params: factor.Params{Method: factor.Method(method)}, Phone: number, Provider: policy.ProviderNtfy, Add: enrolled})
+		Params: factor.Params{Method: factor.Method(method)}, Phone: number, Provider: provider, Add: enrolled})
 	must(h.t, err)
 	if method == "push" {
 		must(h.t, draft.ConfirmPush())
