@@ -38,7 +38,7 @@ func NewOutbox(t testing.TB, below string) Outbox {
 	t.Helper()
 	dir, err := os.MkdirTemp(below, "outbox-")
 	must(t, err)
-	must(t, os.Chmod(dir, 0o777)) // whatever umask says
+	must(t, os.Chmod(dir, 0o755)) // whatever umask says; a program that others could replace is not run
 	o := Outbox{filepath.Join(dir, "sent"), t}
 	must(t, os.Mkdir(o.dir, 0o777))
 	must(t, os.Chmod(o.dir, 0o777))
