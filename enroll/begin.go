@@ -83,6 +83,7 @@ func (u *Users) Finish(d *Draft) error {
 		case n == nil || n.draft == nil || n.uid != d.Account.UID || n.draft.id != d.Device.ID:
 			return ErrEnded
 		}
+		d.texts = n.texts
 		return u.putInForce(d)
 	})
 }

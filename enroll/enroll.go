@@ -107,8 +107,9 @@ type Draft struct {
 	by            string
 	from          string
 	consumed      uint64
-	sent          *challenge // of sms: what was sent and not answered yet
-	confirmed     bool       // of sms and push: what was sent has come back
+	sent          *challenge  // of sms: what was sent and not answered yet
+	confirmed     bool        // of sms and push: what was sent has come back
+	texts         []time.Time // that were sent before there was a state to count them in, the oldest first
 }
 
 // codes is what the device makes its codes of, or what is sent to it.
@@ -260,6 +261,9 @@ func (u *Users) commit(tx *state.Tx, d *Draft) error {
 		return err
 	}
 	if err := u.settle(tx, was, record, d.replace); err != nil {
+		return err
+	}
+	if err := u.countTexts(tx, d.texts); err != nil {
 		return err
 	}
 	record.Serial = secrets.NextSerial(max(record.Serial, tx.Serial), u.Now())

@@ -114,6 +114,22 @@ func (u *Users) TakeText(a Account, perHour int) error {
 	return cmp.Or(err, refused)
 }
 
+// countTexts counts texts that were sent before there was a state among those of the user.
+//
+// Attack: link one's own number with the last text that may be sent, and have three more at once.
+func (u *Users) countTexts(tx *state.Tx, texts []time.Time) error {
+	if len(texts) == 0 {
+		return nil
+	}
+	m, err := tx.Messages(u.Now())
+	if err != nil {
+		return err
+	}
+	m.Texts = append(m.Texts, texts...)
+	slices.SortFunc(m.Texts, time.Time.Compare)
+	return tx.SaveMessages(m)
+}
+
 // ChangePhone gives a user another telephone number, in the form of E.164 ("+" and 7 to 15 digits), or "" for none (ErrNoPhone for who has
 // a device of sms). Confirmed is for a number to which a code was sent that has come back (see Challenge). What was open of the old one ends.
 func (u *Users) ChangePhone(user, number string, confirmed bool) error {

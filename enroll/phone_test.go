@@ -324,6 +324,29 @@ func TestTextsForWhoHasNothingYetAreCountedToo(t *testing.T) {
 	}
 }
 
+func TestTheTextsOfAnEnrolmentCountWhenItIsOver(t *testing.T) {
+	for name, request := range map[string]Request{"a number": ofPhone("sms"), "an app, after texts that did not come": usual()} {
+		u, _ := scratch(t)
+		for range 3 {
+			must(t, u.TakeText(alice, 100))
+		}
+		d, err := u.Begin(alice, request)
+		must(t, err)
+		if name == "a number" {
+			code, err := d.Challenge(6, u.Now().Add(time.Minute))
+			must(t, err)
+			if !u.Confirm(d, code, 1) {
+				t.Fatal("the code is not right")
+			}
+		}
+		must(t, u.Finish(d))
+		var limit *state.LimitError
+		if err := u.TakeText(alice, 100); !errors.As(err, &limit) {
+			t.Errorf("%s: a fourth text: %v", name, err)
+		}
+	}
+}
+
 func TestDamagedMessagesStopNoAppAndEndWithTheNextChange(t *testing.T) {
 	u, data := scratch(t)
 	app := enrolled(t, u, alice, usual())
