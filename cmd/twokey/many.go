@@ -3,12 +3,11 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"twokey/enroll"
+	"twokey/internal/cores"
 	"twokey/internal/sysuser"
 )
 
@@ -45,7 +44,7 @@ func (h *host) lookUp(u *enroll.Users, names []string) ([]person, error) {
 
 func (h *host) readAll(u *enroll.Users, directory *sysuser.Directory, names []string, enrolled func(name string) (bool, error)) ([]person, error) {
 	all, failed := make([]person, len(names)), make([]error, len(names))
-	inParallel(len(names), func(i int) { all[i], failed[i] = readPerson(directory, u, names[i], enrolled) })
+	cores.Each(len(names), func(i int) { all[i], failed[i] = readPerson(directory, u, names[i], enrolled) })
 	for i := range all {
 		if failed[i] != nil {
 			return nil, failed[i]
@@ -53,22 +52,8 @@ func (h *host) readAll(u *enroll.Users, directory *sysuser.Directory, names []st
 		all[i].system = h.hasSystemAccount(&all[i]) // one after the other: it may warn
 	}
 	d := newDecider(h.policy, time.Now())
-	inParallel(len(all), func(i int) { d.decide(&all[i]) })
+	cores.Each(len(all), func(i int) { d.decide(&all[i]) })
 	return once(all), nil
-}
-
-// inParallel does something n times, on all processors. Each does a run of them, which lie beside each other on the disk too.
-func inParallel(n int, do func(i int)) {
-	var all sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
-		all.Go(func() {
-			for i := n * w / workers; i < n*(w+1)/workers; i++ {
-				do(i)
-			}
-		})
-	}
-	all.Wait()
 }
 
 // once has each user once.
