@@ -1,3 +1,5 @@
+// Package site makes what the benchmarks run on: accounts, enrolled hosts and codes, in a mount namespace of their own, and counts what
+// they measure.
 package site
 
 import (
