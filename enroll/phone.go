@@ -91,12 +91,24 @@ func (d *Draft) Confirmed() bool { return d.confirmed }
 //
 // Attack: begin to enrol again and again, with numbers at the other end of the world, at the owner's cost.
 func (u *Users) TakeText(a Account, perHour int) error {
+	return u.take(a, func(m *state.Messages) error { return m.TakeText(u.State, u.Now(), perHour) })
+}
+
+// TakePush takes one push to an account from the caps of the user, before it is sent to the phone that he has with a provider already:
+// *state.LimitError. Of who has no state yet it is kept with his unfinished enrolment.
+//
+// Attack: with the password of who has nothing yet, let his phone ring until he allows it.
+func (u *Users) TakePush(a Account) error {
+	return u.take(a, func(m *state.Messages) error { return m.TakePush(u.Now()) })
+}
+
+func (u *Users) take(a Account, one func(*state.Messages) error) error {
 	err := u.State.Update(a.Name, func(tx *state.Tx) error {
 		m, err := tx.Messages(u.Now())
 		if err != nil {
 			return err
 		}
-		if err := m.TakeText(u.State, u.Now(), perHour); err != nil {
+		if err := one(m); err != nil {
 			return err
 		}
 		return tx.SaveMessages(m)
@@ -107,7 +119,7 @@ func (u *Users) TakeText(a Account, perHour int) error {
 	var refused error
 	err = u.change(a, func(n *unfinished) error {
 		m := state.Messages{Texts: n.texts}
-		refused = m.TakeText(u.State, u.Now(), perHour)
+		refused = one(&m)
 		n.texts = m.Texts
 		return nil
 	})

@@ -324,6 +324,31 @@ func TestTextsForWhoHasNothingYetAreCountedToo(t *testing.T) {
 	}
 }
 
+// Attack: with the password alone, let the owner's phone ring until he allows it.
+func TestPushesOfAnEnrolmentAreCountedAsTexts(t *testing.T) {
+	for name, enrol := range map[string]bool{"who has nothing yet": false, "who is enrolled": true} {
+		u, _ := scratch(t)
+		if enrol {
+			enrolled(t, u, alice, usual())
+		}
+		must(t, u.TakePush(alice))
+		must(t, u.TakeText(alice, 100))
+		must(t, u.TakePush(alice))
+		var limit *state.LimitError
+		for _, take := range []func() error{func() error { return u.TakePush(alice) }, func() error { return u.TakeText(alice, 100) }} {
+			if err := take(); !errors.As(err, &limit) {
+				t.Errorf("%s: a fourth: %v", name, err)
+			}
+		}
+		if n, err := u.State.TextsToday(u.Now()); n != 1 || err != nil {
+			t.Errorf("%s: %d texts of the host, %v", name, n, err)
+		}
+		now := u.Now().Add(15 * time.Minute)
+		u.Now = func() time.Time { return now }
+		must(t, u.TakePush(alice))
+	}
+}
+
 func TestTheTextsOfAnEnrolmentCountWhenItIsOver(t *testing.T) {
 	for name, request := range map[string]Request{"a number": ofPhone("sms"), "an app, after texts that did not come": usual()} {
 		u, _ := scratch(t)

@@ -33,6 +33,8 @@ type Enrolment interface {
 	Country(number string) (string, error)
 	// TakeText takes one text from the caps of the user (*state.LimitError) and of the host, so many in an hour (state.ErrHostLimit).
 	TakeText(a Account, perHour int) error
+	// TakePush takes one push from the caps of the user (*state.LimitError), for a phone that he has with a provider already.
+	TakePush(a Account) error
 }
 
 // Wish is what somebody enrols with.

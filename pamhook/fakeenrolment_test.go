@@ -132,6 +132,16 @@ func (f fakeEnrolment) TakeText(_ Account, perHour int) error {
 	return err
 }
 
+func (f fakeEnrolment) TakePush(Account) error {
+	if err := f.w.call("TakePush"); err != nil {
+		return err
+	}
+	sent := state.Messages{Texts: f.w.enrol.texts}
+	err := sent.TakePush(f.w.now)
+	f.w.enrol.texts = sent.Texts
+	return err
+}
+
 // fakeDraft makes the codes of alice's phone; its picture is as large as a small one.
 type fakeDraft struct {
 	w        *world

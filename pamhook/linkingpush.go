@@ -11,12 +11,15 @@ import (
 	"twokey/device"
 	"twokey/factor"
 	"twokey/policy"
+	"twokey/state"
 )
 
 // A phone that is to be asked, at an enrolment
 //
 //   - MUST be linked only when a push that was sent to it in this conversation was allowed there; with a number, by the one on the screen.
 //   - MUST NOT be linked when the provider lets the user in without asking his phone.
+//   - MUST NOT be asked above the caps of the user where the provider has his phone already, as Duo has: the topic of ntfy is a new one, which
+//     only who enrols listens to.
 //   - MUST NOT be linked when the push was denied or another number pressed: that ends the enrolment.
 
 // pushRounds is how often a push is sent to whose phone gives no answer.
@@ -95,6 +98,9 @@ func (l *linking) showTopic(picture string) {
 func (l *linking) testPush() error {
 	r, m := l.run, l.message()
 	m.factor, m.id = FactorPush, newID()
+	if err := l.takePush(); err != nil {
+		return l.noPush(m, err)
+	}
 	if r.policy.Push.MatchNumber {
 		m.right, m.wrong = factor.NewNumbers()
 	}
@@ -112,6 +118,24 @@ func (l *linking) testPush() error {
 	}
 	report, err = r.answerOf(m, delivery, later(until, r.host.Now().Add(glance)))
 	return l.pushed(m, report, err)
+}
+
+func (l *linking) takePush() error {
+	if !l.duo() {
+		return nil
+	}
+	return l.enrolment.TakePush(l.run.whoEnrols())
+}
+
+// noPush goes on without a push that may not be sent.
+func (l *linking) noPush(m *message, err error) error {
+	var limit *state.LimitError
+	if !errors.As(err, &limit) {
+		return err
+	}
+	l.run.noteSent(m, Report{}, err)
+	l.tell(policy.MsgPushShut)
+	return errChooseAgain
 }
 
 // askPush says what is to be pressed, and waits for Enter.

@@ -143,7 +143,7 @@ func TestTextsAreLimitedAndMoreForStrangers(t *testing.T) {
 	if got := w.prompts[len(w.prompts)-1]; got != want {
 		t.Errorf("asked %q, want %q", got, want)
 	}
-	if r := w.log[len(w.log)-2]; r.Action != "sms-sent" || r.Outcome != "failure" || !strings.Contains(r.Reason, "too many texts") {
+	if r := w.log[len(w.log)-2]; r.Action != "sms-sent" || r.Outcome != "failure" || !strings.Contains(r.Reason, "too many messages") {
 		t.Errorf("recorded as %+v", r)
 	}
 	w.reset()

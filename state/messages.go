@@ -37,20 +37,20 @@ var (
 	ErrHostLimit = errors.New("the host has sent as many texts in the last hour as it may")
 )
 
-// LimitError is for a text above the caps of a user: 3 in 15 minutes, 10 in 24 hours.
+// LimitError is for a text, or a push of an enrolment, above the caps of a user: 3 in 15 minutes, 10 in 24 hours.
 type LimitError struct {
 	Next time.Time // when the next may be sent
 }
 
 // Error says when the next may be sent.
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("too many texts to this user, the next at %s", e.Next.UTC().Format("2006-01-02 15:04:05 UTC"))
+	return fmt.Sprintf("too many messages to this user, the next at %s", e.Next.UTC().Format("2006-01-02 15:04:05 UTC"))
 }
 
 // Messages is what was sent to a user's phone, and what is open of it. A clock that was set back gives nobody more: a text that was sent at
 // a time that has not come yet counts as sent now, and a code that would be good for longer than MaxTextLife is not good.
 type Messages struct {
-	Texts      []time.Time // when texts were sent in the last 24 hours, the oldest first, at most 10
+	Texts      []time.Time // when texts, and pushes of enrolments, were sent in the last 24 hours, the oldest first, at most 10
 	Code       *TextCode   // of the last text; nil: none is open
 	Push       *OpenPush   // nil: none is open
 	Shut       []ShutSource
@@ -160,6 +160,17 @@ func (m *Messages) TakeText(s *Store, now time.Time, perHour int) error {
 		return err
 	}
 	if err := s.TakeText(now, perHour); err != nil {
+		return err
+	}
+	m.noteText(now)
+	return nil
+}
+
+// TakePush takes the push of an enrolment from the caps of the user, as if it were a text: *LimitError. Those of logins have limits of their
+// own (see MayPush and PushUnanswered).
+func (m *Messages) TakePush(now time.Time) error {
+	m.at(now)
+	if err := m.MayText(now, true); err != nil {
 		return err
 	}
 	m.noteText(now)

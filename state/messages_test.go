@@ -215,7 +215,7 @@ func TestAClockThatIsSetBackGivesNoMoreTexts(t *testing.T) {
 func TestTheLimitNamesWhenTheNextTextMayBeSent(t *testing.T) {
 	m := &Messages{Texts: []time.Time{noon, noon.Add(time.Minute), noon.Add(2 * time.Minute)}}
 	err := m.MayText(noon.Add(10*time.Minute), true)
-	if err == nil || err.Error() != "too many texts to this user, the next at 2026-11-21 12:15:00 UTC" {
+	if err == nil || err.Error() != "too many messages to this user, the next at 2026-11-21 12:15:00 UTC" {
 		t.Errorf("%v", err)
 	}
 	wantErr(t, "then", m.MayText(noon.Add(15*time.Minute), true), nil)

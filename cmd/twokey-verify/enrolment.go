@@ -154,6 +154,8 @@ func (e *enrolment) TakeText(a pamhook.Account, perHour int) error {
 	return e.users.TakeText(enroll.Account(a), perHour)
 }
 
+func (e *enrolment) TakePush(a pamhook.Account) error { return e.users.TakePush(enroll.Account(a)) }
+
 // unfinished is a draft as a login needs it.
 type unfinished struct {
 	users *enroll.Users

@@ -163,6 +163,9 @@ func (e *enrolment) provePush() error {
 		if _, err := e.ui.ask("Enter sends a request to the phone: ", false); err != nil {
 			return err
 		}
+		if err := e.takePush(); err != nil {
+			return err
+		}
 		o, err := e.askPhone(e.users, e.who(), e.draft.Device.Secret)
 		switch {
 		case err != nil:
@@ -180,6 +183,15 @@ func (e *enrolment) provePush() error {
 		}
 	}
 	return failed("no request was allowed in %d tries; nothing was changed", confirmTries)
+}
+
+// takePush counts a request before it is sent, where the provider has the phone already: the topic of ntfy is a new one, which only who
+// enrols listens to.
+func (e *enrolment) takePush() error {
+	if e.policy.Push.Provider == policy.ProviderNtfy {
+		return nil
+	}
+	return e.users.TakePush(e.who())
 }
 
 // warnFormerNumber tells whoever has the number that codes went to until now. That it cannot be sent stops nothing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -126,7 +127,7 @@ func TestSelfServiceSendsNoMoreThanALoginAndNotesNoNumberUnproven(t *testing.T) 
 		}
 	}
 	_, complaint, status := h.as("alice", h.Password+"\n", "enroll", "--method", "sms", "--phone", myNumber)
-	if status != exitFailed || !strings.Contains(complaint, "too many texts to this user") || len(outbox.Texts()) != 3 {
+	if status != exitFailed || !strings.Contains(complaint, "too many messages to this user") || len(outbox.Texts()) != 3 {
 		t.Errorf("status %d, %d messages: %s", status, len(outbox.Texts()), complaint)
 	}
 	_, complaint, status = h.as("alice", h.Password+"\n", "enroll", "--phone", myNumber)
@@ -194,5 +195,36 @@ func TestAUserEnrolsAPhoneThatAllowsARequest(t *testing.T) {
 		if r == nil || len(r.Devices) != 1 || r.Devices[0].Method != "push" || factor.NtfyTopic(r.Devices[0].Secret) != topic {
 			t.Errorf("%+v", r)
 		}
+	}
+}
+
+// Attack: with the password of who has nothing yet, let the phone that he has with Duo ring until he allows it.
+func TestSelfServiceAsksAPhoneOfDuosNoOftenerThanALoginSendsTexts(t *testing.T) {
+	t.Parallel()
+	server := fakes.NewDuo(t)
+	h := newSelfHost(t, "", "alice")
+	h.settings(fmt.Sprintf("push: {provider: duo, api_host: %q, url: %q, integration_key: %q, secret_key_file: %q}", fakes.DuoHost, server.URL(),
+		fakes.DuoIntegrationKey, h.Credential("duo.key", fakes.DuoSecretKey)))
+	server.User(h.people["alice"].Name, fakes.DuoUser{Policy: "auth", Capabilities: []string{"push"}})
+	for range 3 {
+		x := h.atTerminal("alice", "enroll", "--method", "push")
+		answers(x, "Password: ", h.Password)
+		x.Expect("Enter sends a request to the phone: ")
+		x.Type("\n")
+		x.Expect("allow it there.")
+		q, err := server.Question(soon(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Answer(q.TxID, "deny")
+		x.Expect("Nothing was changed.")
+		if status := x.Wait(); status != exitFailed {
+			t.Fatalf("denied: status %d:\n%s", status, x.Screen())
+		}
+	}
+	before := len(server.Requests())
+	_, complaint, status := h.as("alice", h.Password+"\n\n", "enroll", "--method", "push")
+	if status != exitFailed || !strings.Contains(complaint, "too many messages to this user") || len(server.Requests()) != before || h.has("alice") {
+		t.Errorf("status %d: %s", status, complaint)
 	}
 }
