@@ -137,7 +137,7 @@ func (p *duoPreauth) decided(factor string) (deliver.Answer, error) {
 	case duoDeny:
 		return deliver.Answer{State: deliver.StateDeny, Detail: "by Duo's policy: " + p.Message}, nil
 	case duoEnroll:
-		f := &failure{problem: deliver.ProblemEnroll, detail: "the user is not enrolled with Duo: " + p.Message, advice: "the user enrols at the address that was shown, or is sent one from https://admin.duosecurity.com"}
+		f := &failure{problem: deliver.ProblemEnroll, detail: "the user is not enrolled with Duo: " + p.Message, advice: "the user links a phone with an enrolment code (twokey enroll USER --code), or is sent an address from https://admin.duosecurity.com"}
 		f.answer.EnrollURL = enrollAddress(p.Enroll)
 		return deliver.Answer{}, f
 	case duoAuth:

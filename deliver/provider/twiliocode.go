@@ -13,7 +13,7 @@ import (
 const (
 	adviceAccount     = "see the account at https://console.twilio.com; support: https://help.twilio.com"
 	adviceCredentials = "see account SID, auth token and API keys at https://console.twilio.com, and store the right one with twokey sms setup"
-	adviceNumber      = "give the user a mobile number: twokey device edit USER --phone NUMBER"
+	adviceNumber      = "give the user a mobile number: twokey device edit USER DEVICE --phone NUMBER"
 	adviceUnverified  = "a trial account sends to verified numbers only: verify them at " +
 		"https://console.twilio.com/us1/develop/phone-numbers/manage/verified, or upgrade the account"
 	adviceRegion  = "allow the country at https://console.twilio.com/us1/develop/sms/settings/geo-permissions"
