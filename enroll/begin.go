@@ -75,12 +75,8 @@ func (u *Users) Finish(d *Draft) error {
 	if device.IsOutOfBand(d.Device.Method) && !d.confirmed {
 		return ErrUnconfirmed
 	}
-	return u.ending(d.Account.Name, func() error {
-		n, err := u.readUnfinished(d.Account.Name)
-		switch {
-		case err != nil:
-			return err
-		case n == nil || n.draft == nil || n.uid != d.Account.UID || n.draft.id != d.Device.ID:
+	return u.ending(d.Account.Name, func(n *unfinished) error {
+		if n == nil || n.draft == nil || n.uid != d.Account.UID || n.draft.id != d.Device.ID {
 			return ErrEnded
 		}
 		d.texts = n.texts

@@ -222,7 +222,12 @@ const commitTries = 5
 // Commit puts a draft in force. On any error what was there before stays in force. An enrolment code, and an enrolment that is not
 // finished, end with it.
 func (u *Users) Commit(d *Draft) error {
-	return u.ending(d.Account.Name, func() error { return u.putInForce(d) })
+	return u.ending(d.Account.Name, func(n *unfinished) error {
+		if n != nil && n.uid == d.Account.UID {
+			d.texts = n.texts
+		}
+		return u.putInForce(d)
+	})
 }
 
 func (u *Users) putInForce(d *Draft) error {

@@ -350,21 +350,30 @@ func TestPushesOfAnEnrolmentAreCountedAsTexts(t *testing.T) {
 }
 
 func TestTheTextsOfAnEnrolmentCountWhenItIsOver(t *testing.T) {
-	for name, request := range map[string]Request{"a number": ofPhone("sms"), "an app, after texts that did not come": usual()} {
+	for name, c := range map[string]struct {
+		request Request
+		begin   func(*Users, Account, Request) (*Draft, error)
+		end     func(*Users, *Draft) error
+	}{
+		"a number":                              {ofPhone("sms"), (*Users).Begin, (*Users).Finish},
+		"an app, after texts that did not come": {usual(), (*Users).Begin, (*Users).Finish},
+		"a number, by the user himself":         {ofPhone("sms"), (*Users).Draft, (*Users).Commit},
+		"an app, by the user himself":           {usual(), (*Users).Draft, (*Users).Commit},
+	} {
 		u, _ := scratch(t)
 		for range 3 {
 			must(t, u.TakeText(alice, 100))
 		}
-		d, err := u.Begin(alice, request)
+		d, err := c.begin(u, alice, c.request)
 		must(t, err)
-		if name == "a number" {
+		if c.request.Phone != "" {
 			code, err := d.Challenge(6, u.Now().Add(time.Minute))
 			must(t, err)
 			if !u.Confirm(d, code, 1) {
 				t.Fatal("the code is not right")
 			}
 		}
-		must(t, u.Finish(d))
+		must(t, c.end(u, d))
 		var limit *state.LimitError
 		if err := u.TakeText(alice, 100); !errors.As(err, &limit) {
 			t.Errorf("%s: a fourth text: %v", name, err)

@@ -185,14 +185,15 @@ func changeLocked(dir *safefile.Dir, file *slotfile.File, a Account, fn func(*un
 
 // endUnfinished takes away whatever is kept of a user, also what is damaged. It waits for whoever is finishing.
 func (u *Users) endUnfinished(user string) error {
-	return u.ending(user, func() error { return nil })
+	return u.ending(user, func(*unfinished) error { return nil })
 }
 
-// ending runs do while nobody can finish an enrolment of the user, and takes away what was kept of him when that returns nil.
-func (u *Users) ending(user string, do func() error) error {
+// ending runs do while nobody can finish an enrolment of the user, and takes away what was kept of him when that returns nil. Do gets it: nil
+// when nothing is kept, or what is kept is damaged.
+func (u *Users) ending(user string, do func(*unfinished) error) error {
 	dir, err := u.folder()
 	if errors.Is(err, fs.ErrNotExist) {
-		return do()
+		return do(nil)
 	}
 	if err != nil {
 		return err
@@ -202,16 +203,20 @@ func (u *Users) ending(user string, do func() error) error {
 	file, err := slotfile.Acquire(dir, name, unfinishedKind)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return do()
+		return do(nil)
 	case errors.Is(err, slotfile.ErrCorrupt):
-		if err := do(); err != nil {
+		if err := do(nil); err != nil {
 			return err
 		}
 		return gone(dir.Remove(name))
 	case err != nil:
 		return err
 	}
-	if err = do(); err == nil {
+	n, err := decodeFor(user, file.Value())
+	if err != nil {
+		n = nil
+	}
+	if err = do(n); err == nil {
 		err = gone(dir.Remove(name))
 	}
 	return errors.Join(err, file.Close())
