@@ -84,7 +84,8 @@ func TestWhoMayNotStartIt(t *testing.T) {
 // MUST NOT be able to start a program, to trace another process, to write to any file, or to speak to anything but the network.
 func TestWhatIsSealed(t *testing.T) {
 	refused := []string{
-		"exec", "start", "ptrace", "read memory", "kill", "tgkill", "open to write", "open to both", "make a file", "truncate", "unlink", "rename", "mkdir",
+		"exec", "start", "ptrace", "read memory", "kill", "tgkill", "signal by a socket",
+		"open to write", "open to both", "make a file", "truncate", "unlink", "rename", "mkdir",
 		"unix socket", "netlink socket", "new namespace", "setuid", "code in memory", "memfd", "listen", "dumpable",
 	}
 	const notPermitted = "operation not permitted"

@@ -20,7 +20,7 @@ type rule struct {
 // always are the calls that the Go runtime and its network client make, whatever their arguments.
 var always = []uintptr{
 	unix.SYS_READ, unix.SYS_READV, unix.SYS_PREAD64, unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_CLOSE, unix.SYS_LSEEK,
-	unix.SYS_FSTAT, unix.SYS_NEWFSTATAT, unix.SYS_GETDENTS64, unix.SYS_READLINKAT, unix.SYS_FCNTL, // the system's roots, hosts, resolv.conf
+	unix.SYS_FSTAT, unix.SYS_NEWFSTATAT, unix.SYS_GETDENTS64, unix.SYS_READLINKAT, // the system's roots, hosts, resolv.conf
 	unix.SYS_MUNMAP, unix.SYS_MADVISE, unix.SYS_BRK,
 	unix.SYS_RT_SIGACTION, unix.SYS_RT_SIGPROCMASK, unix.SYS_RT_SIGRETURN, unix.SYS_SIGALTSTACK,
 	unix.SYS_FUTEX, unix.SYS_NANOSLEEP, unix.SYS_CLOCK_NANOSLEEP, unix.SYS_CLOCK_GETTIME, unix.SYS_GETTIMEOFDAY, unix.SYS_RESTART_SYSCALL,
@@ -44,6 +44,12 @@ func sometimes() []rule {
 		{unix.SYS_CLONE, 0, unix.CLONE_THREAD | unix.CLONE_VM, unix.CLONE_THREAD | unix.CLONE_VM},
 		{unix.SYS_MMAP, 2, unix.PROT_EXEC, 0},
 		{unix.SYS_MPROTECT, 2, unix.PROT_EXEC, 0},
+		// Not F_SETOWN: with F_SETSIG a datagram to oneself kills whatever runs as the same user.
+		{unix.SYS_FCNTL, 1, all, unix.F_GETFL},
+		{unix.SYS_FCNTL, 1, all, unix.F_SETFL},
+		{unix.SYS_FCNTL, 1, all, unix.F_GETFD},
+		{unix.SYS_FCNTL, 1, all, unix.F_SETFD},
+		{unix.SYS_FCNTL, 1, all, unix.F_DUPFD_CLOEXEC},
 		{unix.SYS_TGKILL, 0, all, uint32(os.Getpid())}, // the runtime interrupts its threads
 	}
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -46,14 +47,15 @@ func main() {
 
 func try(what string) string {
 	tries := map[string]func() error{
-		"exec":          func() error { return syscall.Exec("/bin/true", []string{"true"}, nil) },
-		"start":         func() error { return exec.Command("/bin/true").Run() },
-		"ptrace":        func() error { return unix.PtraceAttach(1 << 22) },
-		"read memory":   func() error { _, err := unix.ProcessVMReadv(os.Getpid(), nil, nil, 0); return err },
-		"kill":          func() error { return unix.Kill(os.Getpid(), 0) },
-		"tgkill":        func() error { return unix.Tgkill(1<<22, 1<<22, 0) },
-		"open to write": func() error { return opened("/dev/null", unix.O_WRONLY) },
-		"open to both":  func() error { return opened("/dev/null", unix.O_RDWR) },
+		"exec":               func() error { return syscall.Exec("/bin/true", []string{"true"}, nil) },
+		"start":              func() error { return exec.Command("/bin/true").Run() },
+		"ptrace":             func() error { return unix.PtraceAttach(1 << 22) },
+		"read memory":        func() error { _, err := unix.ProcessVMReadv(os.Getpid(), nil, nil, 0); return err },
+		"kill":               func() error { return unix.Kill(os.Getpid(), 0) },
+		"tgkill":             func() error { return unix.Tgkill(1<<22, 1<<22, 0) },
+		"signal by a socket": func() error { return owned() },
+		"open to write":      func() error { return opened("/dev/null", unix.O_WRONLY) },
+		"open to both":       func() error { return opened("/dev/null", unix.O_RDWR) },
 		"make a file": func() error {
 			return opened(fmt.Sprintf("/tmp/twokey-probe-%d", os.Getpid()), unix.O_RDONLY|unix.O_CREAT)
 		},
@@ -98,6 +100,16 @@ func socket(family, kind int) error {
 		return err
 	}
 	return unix.Close(fd)
+}
+
+// owned is the first step of a signal without kill(2): F_SETOWN says whom a socket's events go to.
+func owned() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETOWN, os.Getpid())
+	return errors.Join(err, unix.Close(fd))
 }
 
 func closed(l net.Listener, err error) error {
