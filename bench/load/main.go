@@ -55,18 +55,18 @@ func start() (err error) {
 	top := flag.String("top", ".", "the working `DIR` of twokey, built")
 	output := flag.String("o", "load.svg", "draw the picture to this `FILE`")
 	flag.Parse()
-	if done, err := site.Apart(); done || err != nil {
+	dir, err := site.Apart(*below)
+	if dir == "" || err != nil {
 		return err
 	}
 	within := full()
 	if *small {
 		within = quick()
 	}
-	p, remove, err := site.New(*below, *top)
+	p, err := site.New(dir, *top)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
 	levels, err := measure(p, within)
 	if err != nil {
 		return err

@@ -17,29 +17,35 @@ type sizes struct {
 	many       int // enrolled users, where there are many
 	manyLogins int // with those
 	rounds     int // of all accounts at a time
-	refusals   int
+	refusals   int // at most 127: refusals.right has two codes of each account, and one of them does not count
 	applied    int // users of bench/apply
 	sample     int // google-authenticator processes of bench/apply
 	records    int // of the audit log
 	waiters    int
+	again      int // how often bench/apply, audit verify and the waiters are run
 }
 
-func full() sizes { return sizes{200, 100_000, 60, 15, 150, 100_000, 300, 1_000_000, 1000} }
+func full() sizes { return sizes{200, 100_000, 60, 15, 120, 100_000, 300, 1_000_000, 1000, 3} }
 
 // quick is for trying the program: its figures mean little.
-func quick() sizes { return sizes{20, 2000, 5, 3, 20, 2000, 50, 50_000, 1000} }
+func quick() sizes { return sizes{20, 2000, 5, 3, 20, 2000, 50, 50_000, 1000, 1} }
 
 // bench is one run.
 type bench struct {
 	*site.Place
 	sizes
 	rows    []row
-	notes   []string // below the table
+	kept    [][]string // what each module synchronises at a login
 	running []io.Closer
 	say     func(format string, args ...any) // what is going on
 }
 
 func (b *bench) add(r row) { b.rows = append(b.rows, r) }
+
+// compare adds the row of two samples of times, whose medians' ratio is the figure.
+func (b *bench) compare(what, against string, ours, theirs site.Sample, aim aim) {
+	b.add(row{what, against, ours.Milliseconds(), theirs.Milliseconds(), ours.Median() / theirs.Median(), aim})
+}
 
 // Close ends all clients.
 func (b *bench) Close() error {
@@ -56,10 +62,15 @@ func (b *bench) client(h *site.Host, service string, atOnce int, under ...string
 	if h != nil {
 		under = append(h.Mounted(), under...)
 	}
-	return startClient(filepath.Join(b.Built, "bench-client"), b.ConfDir(), service, atOnce, under...)
+	c, err := startClient(filepath.Join(b.Built, "bench-client"), b.ConfDir(), service, atOnce, under...)
+	if err != nil {
+		return nil, err
+	}
+	b.running = append(b.running, c)
+	return c, nil
 }
 
-// contender is a module, or what is measured in its place, at work.
+// contender is a module, or what is measured in its place, at work. The times are in nanoseconds.
 type contender struct {
 	*client
 	next     func() (site.Login, error)
@@ -70,13 +81,22 @@ type contender struct {
 	othersKB site.Sample
 }
 
+// contender starts one whose logins are these.
 func (b *bench) contender(h *site.Host, service string, next func() (site.Login, error)) (*contender, error) {
 	c, err := b.client(h, service, 1)
 	if err != nil {
 		return nil, err
 	}
-	b.running = append(b.running, c)
 	return &contender{client: c, next: next}, nil
+}
+
+// holder is a contender whose logins are those of a phone.
+func (b *bench) holder(h *site.Host, service string, d *site.Phone) (*contender, error) {
+	c, err := b.contender(h, service, d.Login)
+	if err != nil {
+		return nil, err
+	}
+	return c, prove(c.client, d)
 }
 
 // turn is one login.
@@ -120,6 +140,7 @@ func (b *bench) run() error {
 		what string
 		do   func() error
 	}{
+		{"what is synchronised", b.durability},
 		{"one login at a time", b.single},
 		{"with many enrolled users", b.manyUsers},
 		{"all accounts at a time", b.atOnce},
@@ -127,7 +148,6 @@ func (b *bench) run() error {
 		{"apply and list", b.apply},
 		{"audit verify", b.verify},
 		{"waiters", b.wait},
-		{"what is synchronised", b.durability},
 	} {
 		b.say("%s", part.what)
 		if err := errors.Join(part.do(), b.Close()); err != nil {
@@ -138,7 +158,7 @@ func (b *bench) run() error {
 }
 
 // cores are those that this process may use.
-func cores() float64 { return float64(runtime.NumCPU()) }
+func cores() int { return runtime.NumCPU() }
 
 func (b *bench) host(name string, users int, method factor.Method) (*site.Host, error) {
 	return site.NewHost(filepath.Join(b.Dir, name), users, method)

@@ -81,16 +81,60 @@ func (c *client) scan(format string, into ...any) error {
 	return nil
 }
 
+// What PAM says (_pam_types.h).
+const (
+	pamSuccess = 0
+	pamAuthErr = 7 // of a wrong code; a module that fails says something else
+)
+
+// statusError is a login that did not end as it should have.
+type statusError struct {
+	user      string
+	got, want int // of PAM
+}
+
+func (e statusError) Error() string {
+	return fmt.Sprintf("PAM said %d of the login of %s, and not %d", e.got, e.user, e.want)
+}
+
 // one takes one login through, which must end with this status.
 func (c *client) one(l site.Login, status int) (outcome, error) {
 	outcomes, _, err := c.batch([]site.Login{l})
 	if err != nil {
 		return outcome{}, err
 	}
-	if (outcomes[0].status == 0) != (status == 0) {
-		return outcome{}, fmt.Errorf("PAM said %d of the login of %s, and not %d", outcomes[0].status, l.User, status)
+	if outcomes[0].status != status {
+		return outcome{}, statusError{l.User, outcomes[0].status, status}
 	}
 	return outcomes[0], nil
+}
+
+// prove shows that a module checks codes: a service that lets everybody in would be the fastest of all. It lets in with a code of the phone, once,
+// and with no other.
+func prove(c *client, d *site.Phone) error {
+	right, err := d.Login()
+	if err != nil {
+		return err
+	}
+	wrong, err := d.Wrong()
+	if err != nil {
+		return err
+	}
+	for _, try := range []struct {
+		what   string
+		login  site.Login
+		status int
+	}{{"a right code", right, pamSuccess}, {"the same code again", right, pamAuthErr}, {"a wrong code", wrong, pamAuthErr}} {
+		if _, err := c.one(try.login, try.status); err != nil {
+			return fmt.Errorf("%s: %w", try.what, err)
+		}
+		if try.status != pamSuccess { // google-authenticator counts on at each refusal
+			if _, err := d.Login(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Close ends it.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,11 +14,11 @@ import (
 // syncCall is a line of strace -y: 123 fdatasync(5</path/of/file>) = 0.
 var syncCall = regexp.MustCompile(`(?m)\b(fsync|fdatasync|msync|sync_file_range|syncfs)\(\d+<([^>]*)>.*= 0$`)
 
-// synced are what a module has synchronised, in its order, by the names of the files.
+// synced are what a module has synchronised, in its order, by the names of the files and their folders.
 func synced(trace string) []string {
 	var calls []string
 	for _, m := range syncCall.FindAllStringSubmatch(trace, -1) {
-		calls = append(calls, m[1]+" "+filepath.Base(m[2]))
+		calls = append(calls, m[1]+" "+filepath.Join(filepath.Base(filepath.Dir(m[2])), filepath.Base(m[2])))
 	}
 	return calls
 }
@@ -50,12 +49,13 @@ func (b *bench) durability() error {
 		if err != nil {
 			return err
 		}
-		text := "nothing: a crash of the machine can make a used code good again"
+		text := "nothing: after a crash of the machine a used code can be good again"
 		if len(calls) > 0 {
 			text = strings.Join(calls, ", ")
 		}
-		b.notes = append(b.notes, fmt.Sprintf("%s synchronises at a login: %s.", c.name, text))
+		b.kept = append(b.kept, []string{c.name, text})
 	}
+	b.kept = append(b.kept, []string{"the floor", "fdatasync slot, fdatasync log"})
 	return nil
 }
 
@@ -65,7 +65,6 @@ func (b *bench) traced(h *site.Host, service string, d *site.Phone) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	b.running = append(b.running, plain)
 	file := filepath.Join(b.Dir, service+".trace")
 	traced, err := b.client(h, service, 1, "strace", "-f", "-y", "-o", file, "-e", "trace=fsync,fdatasync,msync,sync_file_range,syncfs")
 	if err != nil {
@@ -80,7 +79,7 @@ func (b *bench) traced(h *site.Host, service string, d *site.Phone) ([]string, e
 			return nil, err
 		}
 	}
-	if err := traced.Close(); err != nil {
+	if err := b.Close(); err != nil {
 		return nil, err
 	}
 	trace, err := os.ReadFile(file)

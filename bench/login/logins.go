@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -57,41 +58,44 @@ func (b *bench) single() error {
 	for _, c := range []struct {
 		host    *site.Host
 		service string
-		next    func() (site.Login, error)
-	}{
-		{h, ours, h.Phones[0].Login}, {nil, google, theirs[0].Login}, {nil, oath, old[0].Login}, {h, oursWhole, h.Phones[0].Login},
-		{nil, nothing, func() (site.Login, error) { return site.Login{User: site.UserName(0), Code: "-"}, nil }},
-	} {
-		one, err := b.contender(c.host, c.service, c.next)
+		phone   *site.Phone
+	}{{h, ours, h.Phones[0]}, {nil, google, theirs[0]}, {nil, oath, old[0]}, {h, oursWhole, h.Phones[0]}} {
+		one, err := b.holder(c.host, c.service, c.phone)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s: %w", c.service, err)
 		}
 		all = append(all, one)
+	}
+	alone, err := b.contender(nil, nothing, func() (site.Login, error) { return site.Login{User: site.UserName(0), Code: "-"}, nil })
+	if err != nil {
+		return err
 	}
 	least, err := b.floor()
 	if err != nil {
 		return err
 	}
-	if err := alternate(b.logins, append(all, least)...); err != nil {
+	if err := alternate(b.logins, append(all, alone, least)...); err != nil {
 		return err
 	}
-	b.singleRows(all[0], all[1], all[2], all[3], all[4], least)
+	b.singleRows(all[0], all[1], all[2], all[3], alone, least)
 	return nil
 }
 
-func (b *bench) singleRows(us, google, oath, whole, nothing, floor *contender) {
-	b.add(row{"one login, one enrolled user, google-authenticator", us.took.Milliseconds(), google.took.Milliseconds(),
-		us.took.Median() / google.took.Median(), aim{most: 0.8}})
-	b.add(row{"the same, its processor time", us.cpu.Milliseconds(), google.cpu.Milliseconds(), us.cpu.Median() / google.cpu.Median(), aim{}})
-	b.add(row{"the same, with the account and session lines", whole.took.Milliseconds(), google.took.Milliseconds(),
-		whole.took.Median() / google.took.Median(), aim{}})
-	b.add(row{"one login, one enrolled user, pam_oath", us.took.Milliseconds(), oath.took.Milliseconds(), us.took.Median() / oath.took.Median(), aim{}})
-	b.add(row{"the floor: a static C program that writes a block and a line", us.took.Milliseconds(), floor.took.Milliseconds(),
-		us.took.Median() / floor.took.Median(), aim{most: 2.5}})
-	mb := func(s site.Sample) float64 { return s.Median() / 1024 }
-	more := mb(us.selfKB) + mb(us.othersKB) - mb(nothing.selfKB)
-	b.add(row{"peak memory: application and helper, against the application alone", site.Number(mb(us.selfKB)) + " and " + site.Number(mb(us.othersKB)) + " MB",
-		site.Number(mb(nothing.selfKB)) + " MB", more, aim{most: 12, unit: "MB"}})
+func (b *bench) singleRows(us, google, oath, whole, alone, floor *contender) {
+	const login, googles, floors = "one login, one enrolled user", "google-authenticator", "the floor"
+	b.compare(login, googles, us.took, google.took, aim{most: 0.8})
+	b.compare(login, floors, us.took, floor.took, aim{most: 2.5})
+	b.compare(login, "pam_oath", us.took, oath.took, aim{})
+	b.compare("the same with the account and session lines", googles, whole.took, google.took, aim{})
+	b.compare("one login: processor time", googles, us.cpu, google.cpu, aim{})
+	b.compare("one login: processor time", floors, us.cpu, floor.cpu, aim{})
+	var both site.Sample
+	for i := range us.selfKB {
+		both = append(both, us.selfKB[i]+us.othersKB[i])
+	}
+	const mb = 1024 // of the kilobytes that getrusage counts in
+	b.add(row{"peak memory of one login, with the helper", "the process without", both.Show("MB", mb), alone.selfKB.Show("MB", mb),
+		(both.Median() - alone.selfKB.Median()) / mb, aim{most: 12, unit: "MB more"}})
 }
 
 // manyUsers measures logins where a hundred thousand are enrolled.
@@ -115,19 +119,19 @@ func (b *bench) manyUsers() error {
 	for i, c := range []struct {
 		host    *site.Host
 		service string
-		next    func() (site.Login, error)
-	}{{many, ours, many.Phones[0].Login}, {nil, oathMany, theirs[0].Login}, {few, ours, few.Phones[0].Login}} {
-		if all[i], err = b.contender(c.host, c.service, c.next); err != nil {
-			return err
+		phone   *site.Phone
+	}{{many, ours, many.Phones[0]}, {nil, oathMany, theirs[0]}, {few, ours, few.Phones[0]}} {
+		if all[i], err = b.holder(c.host, c.service, c.phone); err != nil {
+			return fmt.Errorf("%s: %w", c.service, err)
 		}
 	}
 	if err := alternate(b.manyLogins, all[:]...); err != nil {
 		return err
 	}
 	us, oath, one := all[0].took, all[1].took, all[2].took
-	what := count(b.many) + " enrolled users"
-	b.add(row{"one login, " + what + ", pam_oath", us.Milliseconds(), oath.Milliseconds(), us.Median() / oath.Median(), aim{most: 0.08}})
-	b.add(row{"one login, " + what + ", itself with one", us.Milliseconds(), one.Milliseconds(), us.Median() / one.Median(), aim{most: 1.15}})
+	what := "one login, " + site.Count(b.many) + " enrolled users"
+	b.compare(what, "pam_oath", us, oath, aim{most: 0.08})
+	b.compare(what, "itself with one user", us, one, aim{most: 1.15})
 	return nil
 }
 
@@ -157,7 +161,9 @@ func (b *bench) atOnce() error {
 		if runs[i].client, err = b.client(runs[i].host, runs[i].service, runs[i].atOnce); err != nil {
 			return err
 		}
-		b.running = append(b.running, runs[i].client)
+		if err := prove(runs[i].client, runs[i].phones[0]); err != nil {
+			return fmt.Errorf("%s: %w", runs[i].service, err)
+		}
 	}
 	for range b.rounds {
 		for i := range runs {
@@ -169,8 +175,9 @@ func (b *bench) atOnce() error {
 		}
 	}
 	us, google, alone := runs[0].rates, runs[1].rates, runs[2].rates
-	b.add(row{"32 logins at a time, different users, google-authenticator", us.Show("a second", 1), google.Show("a second", 1), us.Median() / google.Median(), aim{least: 1}})
-	b.add(row{"the same, its own rate one at a time × the processors", us.Show("a second", 1), alone.Show("a second", 1), us.Median() / (alone.Median() * cores()), aim{least: 0.8}})
+	const what, unit = "32 logins at a time, different users", "a second"
+	b.add(row{what, "google-authenticator", us.Show(unit, 1), google.Show(unit, 1), us.Median() / google.Median(), aim{least: 1}})
+	b.add(row{what, fmt.Sprintf("itself one at a time, × %d processors", cores()), us.Show(unit, 1), alone.Show(unit, 1), us.Median() / (alone.Median() * float64(cores())), aim{least: 0.8}})
 	return nil
 }
 
@@ -189,8 +196,8 @@ func everybody(c *client, phones []*site.Phone) (float64, error) {
 		return 0, err
 	}
 	for i, o := range outcomes {
-		if o.status != 0 {
-			return 0, refusedError{logins[i].User, o.status}
+		if o.status != pamSuccess {
+			return 0, statusError{logins[i].User, o.status, pamSuccess}
 		}
 	}
 	return float64(len(logins)) / (float64(took) / float64(time.Second)), nil

@@ -35,18 +35,18 @@ func start() (err error) {
 	top := flag.String("top", ".", "the working `DIR` of twokey, built")
 	output := flag.String("o", "", "also write to this `FILE`")
 	flag.Parse()
-	if done, err := site.Apart(); done || err != nil {
+	dir, err := site.Apart(*below)
+	if dir == "" || err != nil {
 		return err
 	}
-	facts, err := facts(*small, *below, *top)
+	facts, err := facts(*small, dir, *top)
 	if err != nil {
 		return err
 	}
-	p, remove, err := site.New(*below, *top)
+	p, err := site.New(dir, *top)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
 	b := &bench{Place: p, sizes: full(), say: func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, time.Now().UTC().Format("15:04:05")+" "+format+"\n", args...)
 	}}

@@ -12,18 +12,6 @@ import (
 	"twokey/factor"
 )
 
-// refusedError is a login that should have been let in.
-type refusedError struct {
-	user   string
-	status int // of PAM
-}
-
-func (e refusedError) Error() string {
-	return fmt.Sprintf("the login of %s was refused: PAM said %d", e.user, e.status)
-}
-
-const pamAuthErr = 7 // PAM_AUTH_ERR
-
 // The helper rounds the time of a refusal up to a tenth of a second, so that it tells nothing; what it does within that time is compared
 // with what it does for a right code. Where it would wait there, a helper that is built for this measurement does not.
 const (
@@ -91,7 +79,7 @@ func (b *bench) refused() error {
 		service string
 		next    func() (site.Login, error)
 		status  int
-	}{{oursSooner, r.right, 0}, {oursSooner, r.wrong, pamAuthErr}, {ours, r.wrong, pamAuthErr}} {
+	}{{oursSooner, r.right, pamSuccess}, {oursSooner, r.wrong, pamAuthErr}, {ours, r.wrong, pamAuthErr}} {
 		if all[i], err = b.contender(h, c.service, c.next); err != nil {
 			return err
 		}
@@ -101,15 +89,14 @@ func (b *bench) refused() error {
 		return err
 	}
 	right, wrong, shipped := all[0], all[1], all[2]
-	b.add(row{"a refused code, an accepted one; without the wait that refusals are rounded up by", wrong.took.Milliseconds(), right.took.Milliseconds(),
-		wrong.took.Median() / right.took.Median(), aim{least: 0.8, most: 1.25}})
-	b.add(row{"the same, its processor time", wrong.cpu.Milliseconds(), right.cpu.Milliseconds(), wrong.cpu.Median() / right.cpu.Median(), aim{}})
-	b.add(row{"a refused code as shipped: rounded up on purpose, so that the time tells nothing", shipped.took.Milliseconds(),
-		right.took.Milliseconds(), shipped.took.Median() / right.took.Median(), aim{}})
+	const accepted = "an accepted one"
+	b.compare("a refused code, without any delay", accepted, wrong.took, right.took, aim{least: 0.8, most: 1.25})
+	b.compare("a refused code: processor time", accepted, wrong.cpu, right.cpu, aim{})
+	b.compare("a refused code, rounded up as shipped", accepted, shipped.took, right.took, aim{})
 	return nil
 }
 
-// refusals deals out codes of an app: of each account that of the step before, then the present one, then the next, since none is good twice.
+// refusals deals out codes of an app: of each account that of the present step, then that of the next, since none is good twice.
 type refusals struct {
 	*site.Host
 	rights, wrongs int
@@ -117,7 +104,7 @@ type refusals struct {
 
 func (r *refusals) right() (site.Login, error) {
 	d := r.Phones[r.rights%site.Accounts]
-	code, err := d.Code(int64(r.rights/site.Accounts) - 1)
+	code, err := d.Code(int64(r.rights / site.Accounts))
 	r.rights++
 	if err != nil {
 		return site.Login{}, err

@@ -23,7 +23,7 @@ func (a aim) String() string {
 	}
 	switch {
 	case a.none():
-		return "–"
+		return none
 	case a.least == 0:
 		return "at most " + plain(a.most) + unit
 	case a.most == 0:
@@ -32,45 +32,64 @@ func (a aim) String() string {
 	return plain(a.least) + " to " + plain(a.most) + unit
 }
 
-func plain(v float64) string { return fmt.Sprintf("%g", v) }
+// plain is a limit as it was set.
+func plain(v float64) string {
+	if v >= 1000 {
+		return site.Count(int(v))
+	}
+	return fmt.Sprintf("%g", v)
+}
 
 // judge says whether a figure is where it should be. The figure itself is compared, not what is printed of it.
 func (a aim) judge(v float64) string {
 	switch {
 	case a.none():
-		return "–"
+		return none
 	case v != v:
 		return "not measured"
 	case v >= a.least && (a.most == 0 || v <= a.most):
 		return "reached"
 	}
-	return "missed"
+	return "**missed**"
 }
+
+// none stands where there is nothing to show.
+const none = "–"
 
 // row is one line of the table.
 type row struct {
-	what, ours, theirs string
-	figure             float64 // a ratio, or what has the aim's unit
-	aim                aim
+	what, against string
+	ours, theirs  string
+	figure        float64 // a ratio, or what has the aim's unit
+	aim           aim
 }
 
-func (r row) cells() []string {
-	figure := site.Number(r.figure)
-	if r.aim.unit != "" {
-		figure += " " + r.aim.unit
-	}
-	return []string{r.what, r.ours, r.theirs, figure, r.aim.String(), r.aim.judge(r.figure)}
-}
-
-var heads = []string{"what", "twokey", "against", "ratio or figure", "aim", ""}
-
-// writeTable writes rows in Markdown, in columns that line up, so that it can be read as it is.
-func writeTable(w io.Writer, rows []row) error {
-	lines := [][]string{heads}
+// judged are the cells of rows that have an aim.
+func judged(rows []row) [][]string {
+	lines := [][]string{{"what", "against", "twokey", "the other", "ratio or figure", "aim", ""}}
 	for _, r := range rows {
-		lines = append(lines, r.cells())
+		if r.aim.none() {
+			continue
+		}
+		lines = append(lines, []string{r.what, r.against, r.ours, r.theirs, site.Number(r.figure), r.aim.String(), r.aim.judge(r.figure)})
 	}
-	widths := make([]int, len(heads))
+	return lines
+}
+
+// others are the cells of rows without an aim.
+func others(rows []row) [][]string {
+	lines := [][]string{{"what", "against", "twokey", "the other", "ratio"}}
+	for _, r := range rows {
+		if r.aim.none() {
+			lines = append(lines, []string{r.what, r.against, r.ours, r.theirs, site.Number(r.figure)})
+		}
+	}
+	return lines
+}
+
+// writeTable writes lines, of which the first is the head, in Markdown, in columns that line up, so that it can be read as it is.
+func writeTable(w io.Writer, lines [][]string) error {
+	widths := make([]int, len(lines[0]))
 	for _, line := range lines {
 		for i, cell := range line {
 			widths[i] = max(widths[i], len([]rune(cell)))

@@ -37,7 +37,7 @@ func TestWhatIsSynchronisedIsReadFromATrace(t *testing.T) {
 17 fdatasync(6</d/log/audit.jsonl>) = -1 EIO (Input/output error)
 17 fdatasync(6</d/log/audit.jsonl>) = 0
 `
-	if got, want := synced(trace), []string{"fdatasync alice", "fdatasync audit.jsonl"}; !slices.Equal(got, want) {
+	if got, want := synced(trace), []string{"fdatasync state/alice", "fdatasync log/audit.jsonl"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -141,6 +141,46 @@ func TestTheClientLogsIn(t *testing.T) {
 	}
 }
 
+// At the real google-authenticator, and at services that are no check at all.
+func TestAModuleHasToProveThatItChecksCodes(t *testing.T) {
+	t.Parallel()
+	program, dir := compile(t, "client", "-lpam"), t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	for service, c := range map[string]struct{ auth, fails string }{
+		"checks":                 {"pam_google_authenticator.so user=root secret=" + secret, ""},
+		"lets everybody in":      {"pam_permit.so", "the same code again: PAM said 0 of the login of person000007, and not 7"},
+		"lets nobody in":         {"pam_deny.so", "a right code: PAM said 7 of the login of person000007, and not 0"},
+		"has nothing to check":   {"pam_google_authenticator.so user=root secret=" + secret + ".none nullok", "a right code: PAM said "},
+		"cannot read its secret": {"pam_google_authenticator.so user=root secret=" + dir, "a right code: PAM said "},
+	} {
+		d := peerPhone(7, 1)
+		if err := os.WriteFile(secret, []byte(googleFile(d)), 0o400); err != nil {
+			t.Fatal(err)
+		}
+		lines := "auth required " + c.auth + "\naccount required pam_permit.so\nsession required pam_permit.so\n"
+		if err := os.WriteFile(filepath.Join(dir, "service"), []byte(lines), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		client, err := startClient(program, dir, "service", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch err := prove(client, d); {
+		case c.fails == "" && err != nil, c.fails != "" && (err == nil || !strings.HasPrefix(err.Error(), c.fails)):
+			t.Errorf("what %s: %v", service, err)
+		case c.fails == "":
+			if l, err := d.Login(); err != nil {
+				t.Error(err)
+			} else if _, err := client.one(l, pamSuccess); err != nil {
+				t.Errorf("the code after that: %v", err)
+			}
+		}
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestAlternatingGivesEachTheSame(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -167,14 +207,5 @@ func TestAlternatingGivesEachTheSame(t *testing.T) {
 	}
 	if turns != "ab"+"abbaab" {
 		t.Errorf("in the order %s", turns)
-	}
-}
-
-func TestThousandsAreSetApart(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1 000", 100_000: "100 000", 1_000_000: "1 000 000", 1_002_003: "1 002 003"} {
-		if got := count(n); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
 	}
 }

@@ -28,51 +28,15 @@ const FirstUID = 1_900_000_000
 // UserName is the name of the account, or of the enrolled user, of this number.
 func UserName(i int) string { return fmt.Sprintf("person%06d", i) }
 
-// Apart starts this program again in a mount namespace of its own. In there it returns false.
-func Apart() (done bool, err error) {
-	const mark = "BENCH_APART_ALREADY"
-	if os.Getenv(mark) != "" {
-		return false, os.Unsetenv(mark)
-	}
-	if os.Geteuid() != 0 {
-		return true, errors.New("it has to make accounts and PAM services of its own: it needs root")
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return true, err
-	}
-	again := exec.Command("unshare", append([]string{"--mount", "--propagation", "private", self}, os.Args[1:]...)...)
-	again.Env = append(os.Environ(), mark+"=1")
-	again.Stdin, again.Stdout, again.Stderr = os.Stdin, os.Stdout, os.Stderr
-	return true, again.Run()
-}
-
-// New makes one below a folder; remove takes it away again.
-func New(below, top string) (p *Place, remove func() error, err error) {
+// New makes one in the folder that Apart has given. What it mounts goes with the namespace, and what it writes with the folder.
+func New(dir, top string) (*Place, error) {
 	// A relative path of a module is one below libpam's own folder.
-	if top, err = filepath.Abs(top); err != nil {
-		return nil, nil, err
-	}
-	dir, err := os.MkdirTemp(below, "twokey-bench-")
+	top, err := filepath.Abs(top)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, nil, err
-	}
-	p = &Place{Dir: dir, Top: top, Built: filepath.Join(top, "build")}
-	remove = func() error {
-		for _, mounted := range []string{"/etc", "/var/lib", "/var/log"} {
-			if err := unix.Unmount(mounted, unix.MNT_DETACH); err != nil && err != unix.EINVAL {
-				return err
-			}
-		}
-		return os.RemoveAll(dir)
-	}
-	if err := p.setUp(); err != nil {
-		return nil, nil, errors.Join(err, remove())
-	}
-	return p, remove, nil
+	p := &Place{Dir: dir, Top: top, Built: filepath.Join(top, "build")}
+	return p, p.setUp()
 }
 
 func (p *Place) setUp() error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -37,15 +38,34 @@ func (s Sample) Show(unit string, size float64) string {
 	return fmt.Sprintf("%s %s (%s–%s)", Number(s.Median()/size), unit, Number(low/size), Number(high/size))
 }
 
-// Number has three figures, and no more than are before the point where there are more.
+// Number has three figures, and spaces between its thousands; of NaN it is a dash.
 func Number(v float64) string {
 	switch a := math.Abs(v); {
 	case math.IsNaN(v):
-		return "none"
-	case a >= 100:
-		return fmt.Sprintf("%.0f", v)
-	case a >= 10:
+		return "–"
+	case math.IsInf(v, 0):
+		return fmt.Sprint(v)
+	case a >= 99.95:
+		return Count(int(rounded(v)))
+	case a >= 9.995:
 		return fmt.Sprintf("%.1f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+// rounded is to three figures.
+func rounded(v float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(math.Abs(v)))-2)
+	return math.Round(v/unit) * unit
+}
+
+// Count is a number with spaces between its thousands, at which no line breaks.
+func Count(n int) string {
+	switch {
+	case n < 0:
+		return "-" + Count(-n)
+	case n < 1000:
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%s\u00a0%03d", Count(n/1000), n%1000)
 }

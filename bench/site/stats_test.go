@@ -29,15 +29,24 @@ func TestQuantilesLieBetweenTheValues(t *testing.T) {
 
 func TestNumbersHaveThreeFigures(t *testing.T) {
 	t.Parallel()
-	for v, want := range map[float64]string{0.7999: "0.80", 2.405: "2.40", 12.34: "12.3", 99.96: "100.0", 123.4: "123", 323456: "323456", math.Inf(-1): "-Inf"} {
+	for v, want := range map[float64]string{0.7999: "0.80", 2.405: "2.40", 12.34: "12.3", 9.996: "10.0", 99.96: "100", 123.4: "123", 999.6: "1\u00a0000", 1186: "1\u00a0190", 323456: "323\u00a0000", -1_234_567: "-1\u00a0230\u00a0000", 0: "0.00", math.Inf(-1): "-Inf"} {
 		if got := Number(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}
 	}
-	if got := Number(math.NaN()); got != "none" {
+	if got := Number(math.NaN()); got != "–" {
 		t.Error(got)
 	}
 	if got, want := (Sample{2e6, 3e6, 4e6}).Milliseconds(), "3.00 ms (2.50–3.50)"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestThousandsAreSetApart(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u00a0000", 100_000: "100\u00a0000", 1_000_000: "1\u00a0000\u00a0000", -1_002_003: "-1\u00a0002\u00a0003"} {
+		if got := Count(n); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
 	}
 }
