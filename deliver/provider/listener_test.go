@@ -2,11 +2,13 @@ package provider
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -55,11 +57,12 @@ func asUser(t *testing.T, uid int, do func()) {
 func TestWhoMayListen(t *testing.T) {
 	for uid, may := range map[int]bool{0: true, 1: true, 999: true, 1000: false, 61183: false, 61184: true, 65519: true, 65520: false, 65534: false, 1 << 31: false} {
 		to := netip.MustParseAddrPort("127.0.0.1:2586")
-		if err := judge(to, []listener{{to, uid}}); (err == nil) != may {
+		if err := judge(to, []socket{{at: to, uid: uid}}); (err == nil) != may {
 			t.Errorf("%d: %v", uid, err)
 		}
 	}
-	if err := judge(netip.MustParseAddrPort("127.0.0.1:2586"), []listener{{netip.MustParseAddrPort("127.0.0.1:2587"), 0}}); err == nil {
+	to := netip.MustParseAddrPort("127.0.0.1:2586")
+	if err := judge(to, nearest(to, []socket{{at: netip.MustParseAddrPort("127.0.0.1:2587")}})); err == nil {
 		t.Error("nobody listens there")
 	}
 }
@@ -81,11 +84,12 @@ func TestTheListenerIsTheOneThatTheKernelTakes(t *testing.T) {
 		"IPv6 does not come to IPv4":             {"[::1]:80", map[string]int{"0.0.0.0:80": person, "[::]:80": system}, true},
 		"another port and another address of it": {"127.0.0.1:80", map[string]int{"127.0.0.1:81": person, "127.0.0.2:80": person, "127.0.0.1:80": system}, true},
 	} {
-		var all []listener
+		var all []socket
 		for at, uid := range c.all {
-			all = append(all, listener{netip.MustParseAddrPort(at), uid})
+			all = append(all, socket{at: netip.MustParseAddrPort(at), uid: uid})
 		}
-		if err := judge(netip.MustParseAddrPort(c.to), all); (err == nil) != c.may {
+		to := netip.MustParseAddrPort(c.to)
+		if err := judge(to, nearest(to, all)); (err == nil) != c.may {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
@@ -100,23 +104,85 @@ const (
 
 // The numbers of a table are as a machine of this kind has them, which is where such tables are from.
 func TestTheTableOfSockets(t *testing.T) {
-	for table, want := range map[string][]listener{
+	ends := func(at, with string, uid int) socket {
+		return socket{netip.MustParseAddrPort(at), netip.MustParseAddrPort(with), uid}
+	}
+	four, six := ends("127.0.0.1:2586", "0.0.0.0:0", 998), ends("[::1]:80", "[::]:0", 0)
+	for table, want := range map[string][]socket{
 		columns:                              nil,
-		columns + listens4 + speaks:          {{netip.MustParseAddrPort("127.0.0.1:2586"), 998}},
-		columns + listens6:                   {{netip.MustParseAddrPort("[::1]:80"), 0}},
-		columns + listens4 + listens6:        {{netip.MustParseAddrPort("127.0.0.1:2586"), 998}, {netip.MustParseAddrPort("[::1]:80"), 0}},
+		columns + listens4 + speaks:          {four},
+		columns + listens6:                   {six},
+		columns + listens4 + listens6:        {four, six},
 		columns + speaks + "and so on":       nil,
-		columns + listens4 + speaks + speaks: {{netip.MustParseAddrPort("127.0.0.1:2586"), 998}},
+		columns + listens4 + speaks + speaks: {four},
 	} {
-		if got, err := parseTable(strings.NewReader(table)); err != nil || !slices.Equal(got, want) {
+		if got, err := parseTable(strings.NewReader(table), true); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %v, %v", table, got, err)
 		}
 	}
+	if got, err := parseTable(strings.NewReader(columns+listens4+speaks), false); err != nil || !slices.Equal(got, []socket{four, ends("127.0.0.1:2586", "127.0.0.1:54000", 1000)}) {
+		t.Errorf("all: %v, %v", got, err)
+	}
 	for _, wrong := range []string{"\n", strings.Replace(listens4, "0100007F:", "01:", 1), strings.Replace(listens4, "998", "root", 1),
 		strings.Replace(listens4, ":0A1A", "", 1), strings.Replace(listens4, ":0A1A", ":10A1A", 1), strings.Replace(listens4, "0100007F", "0100007G", 1),
-		strings.Replace(listens4, "998", "-1", 1), strings.Repeat("a ", 70000)} {
-		if got, err := parseTable(strings.NewReader(columns + wrong)); err == nil || got != nil {
+		strings.Replace(listens4, "00000000:0000", "00000000:", 1), strings.Replace(listens4, "998", "-1", 1), strings.Repeat("a ", 70000)} {
+		if got, err := parseTable(strings.NewReader(columns+wrong), true); err == nil || got != nil {
 			t.Errorf("%.80q: %v", wrong, got)
 		}
+	}
+}
+
+// Attack: accept the connection, and leave the port to the service, which is found there.
+func TestAConnectionIsWhoseOtherEndIs(t *testing.T) {
+	for network, addresses := range map[string][2]string{"tcp4": {"127.0.0.1:0", "127.0.0.1"}, "tcp6": {"[::1]:0", "::1"}, "tcp": {":0", "127.0.0.1"}} {
+		for uid, may := range map[int]bool{23456: false, 998: true} {
+			var conn, taken net.Conn
+			var port int
+			asUser(t, uid, func() {
+				theirs, err := net.Listen(network, addresses[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				port = theirs.Addr().(*net.TCPAddr).Port
+				if conn, err = net.Dial("tcp", net.JoinHostPort(addresses[1], strconv.Itoa(port))); err != nil {
+					t.Fatal(err)
+				}
+				if taken, err = theirs.Accept(); err != nil {
+					t.Fatal(err)
+				}
+				theirs.Close()
+			})
+			service, err := net.Listen(network, fmt.Sprintf("%s%d", strings.TrimSuffix(addresses[0], "0"), port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := ofTheHost(conn); (err == nil) != may {
+				t.Errorf("%s of %d: %v", network, uid, err)
+			}
+			for _, c := range []interface{ Close() error }{conn, taken, service} {
+				c.Close()
+			}
+		}
+	}
+}
+
+// A service that is busy has not accepted a connection yet.
+func TestAConnectionThatWaitsIsWhoListens(t *testing.T) {
+	for uid, may := range map[int]bool{23456: false, 998: true} {
+		asUser(t, uid, func() {
+			l, err := net.Listen("tcp4", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			conn, err := net.Dial("tcp4", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := ofTheHost(conn); (err == nil) != may {
+				t.Errorf("of %d: %v", uid, err)
+			}
+		})
 	}
 }
