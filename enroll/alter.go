@@ -47,7 +47,7 @@ func (u *Users) Alter(a Account, c Alteration) error {
 			return err
 		}
 		for _, d := range c.Add {
-			d.tell(tx)
+			d.tell(tx.State)
 		}
 		return nil
 	})
@@ -90,10 +90,10 @@ func (c Alteration) change(record *secrets.Record) error {
 }
 
 // tell gives the state what it cannot know of a new device by the secret file.
-func (d *Draft) tell(tx *state.Tx) {
-	if changes := tx.Device(state.ID(d.Device.ID)); changes != nil {
+func (d *Draft) tell(st *state.State) {
+	if changes := st.Device(state.ID(d.Device.ID)); changes != nil {
 		changes.Consumed = max(changes.Consumed, d.consumed)
-		tx.AddNotice(changes.ID, d.by)
+		st.AddNotice(changes.ID, d.by)
 	}
 }
 

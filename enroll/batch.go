@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"twokey/device"
 	"twokey/internal/cores"
 	"twokey/internal/safefile"
 	"twokey/secrets"
@@ -93,54 +94,35 @@ func (u *Users) isNew(a Account, begun *safefile.Dir) (bool, error) {
 	return err == nil && n == nil, nil
 }
 
-// commitNew takes the steps of Commit in the same order, each for all: the states, which are the locks, and the user ids; then the secret
-// files, none over one that is there; then the states learn of them.
+// commitNew writes, for each, the state, which is the lock and knows of the secret file already, the user id, and the secret file, in this
+// order and none over one that is there. The lock is had until all three are in place. A kill before the secret file leaves a state
+// with a device and no file, as of a file that was lost: the user has no device, and the next enrolment takes it out of the state.
+//
+// Attack, on a state that is not locked: a reset between the state and the secret file would make the latter an old one, which refuses
+// everything, and say that the user may enrol.
 func (u *Users) commitNew(fresh []*newcomer, drafts []*Draft, errs []error) {
-	fail := func(n *newcomer, err error) {
-		for _, i := range n.drafts {
-			errs[i] = err
-		}
-	}
-	placed, err := safefile.WriteAll(len(fresh), func(i int, set *safefile.Set) error { return u.prepare(set, fresh[i]) })
-	cores.Each(len(fresh), func(i int) {
-		switch n := fresh[i]; {
+	placed, err := safefile.WriteAll(len(fresh), func(i int, set *safefile.Set) error { return u.prepare(set, fresh[i], drafts) })
+	for i, n := range fresh {
+		failed := placed[i]
+		switch {
 		case err != nil:
-			fail(n, err)
-		case errors.Is(placed[i], fs.ErrExist):
-			fail(n, ErrEnrolled) // by somebody who was quicker
-		case placed[i] != nil:
-			fail(n, placed[i])
-		default:
-			if err := u.learnNew(n, drafts); err != nil {
-				fail(n, err)
-			}
+			failed = err
+		case errors.Is(failed, fs.ErrExist):
+			failed = ErrEnrolled // by somebody who was quicker
 		}
-	})
-	if err != nil || len(fresh) == 0 {
-		return
-	}
-	if err := u.State.Sync(); err != nil {
-		for _, n := range fresh {
-			fail(n, err)
+		for _, d := range n.drafts {
+			errs[d] = failed
 		}
 	}
 }
 
-func (u *Users) prepare(set *safefile.Set, n *newcomer) error {
-	return errors.Join(
-		u.State.NewIn(set, &state.State{User: n.account.Name, UID: n.account.UID}),
-		u.State.BindIn(set, n.account.UID, n.account.Name),
-		u.Secrets.SaveNewIn(set, n.record))
-}
-
-// learnNew tells the state of the secret file, to be synchronised with those of all others.
-func (u *Users) learnNew(n *newcomer, drafts []*Draft) error {
-	return u.State.UpdateLater(n.account.Name, func(tx *state.Tx) error {
-		for _, i := range n.drafts {
-			if err := u.learn(tx, n.record, drafts[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+func (u *Users) prepare(set *safefile.Set, n *newcomer, drafts []*Draft) error {
+	st := &state.State{User: n.account.Name, UID: n.account.UID}
+	if _, err := device.Join(st, n.record, 0, u.Now()); err != nil {
+		return err
+	}
+	for _, i := range n.drafts {
+		drafts[i].tell(st)
+	}
+	return errors.Join(u.State.NewIn(set, st), u.State.BindIn(set, n.account.UID, n.account.Name), u.Secrets.SaveNewIn(set, n.record))
 }

@@ -66,7 +66,8 @@ func (s *Store) New(st *State) error {
 	return slotfile.Create(s.users, safefile.UserFileName(st.User), kind, value)
 }
 
-// NewIn is New as part of a batch, see safefile.WriteAll: that a user has a state already is seen when the batch ends.
+// NewIn is New as part of a batch, see safefile.WriteAll: that a user has a state already is seen when the batch ends. Its lock is had
+// until the rest of the set is in place.
 func (s *Store) NewIn(set *safefile.Set, st *State) error {
 	value, err := st.Encode()
 	if err != nil {
@@ -172,26 +173,6 @@ func (s *Store) update(user string, file *slotfile.File, fn func(*Tx) error) err
 	}
 	return file.Sync()
 }
-
-// UpdateLater is Update for many users one after another: what fn changed is not synchronised until Sync. It must be nothing that lets
-// anybody in, nor anything that a crash may not take back.
-func (s *Store) UpdateLater(user string, fn func(*Tx) error) error {
-	file, err := slotfile.Acquire(s.users, safefile.UserFileName(user), kind)
-	if err != nil {
-		return err
-	}
-	st, err := decodeFor(user, file.Value())
-	if err == nil {
-		tx := &Tx{State: st, store: s, file: file}
-		if err = fn(tx); err == nil {
-			err = tx.Flush()
-		}
-	}
-	return errors.Join(err, file.Close())
-}
-
-// Sync makes durable what UpdateLater has written, with one wait for the disk.
-func (s *Store) Sync() error { return s.users.SyncAll() }
 
 // Remove takes a user's state away for good.
 func (s *Store) Remove(user string) error { return s.users.Remove(safefile.UserFileName(user)) }

@@ -17,26 +17,32 @@ type Set struct{ files []staged }
 type staged struct {
 	dir        *Dir
 	temp, name string
-	flags      uint // of renameat2(2)
+	flags      uint               // of renameat2(2)
+	lock       func(fd int) error // nil: it need not be locked
 }
 
 // Replace is Dir.Replace, put off until the batch ends.
 func (s *Set) Replace(d *Dir, name string, content []byte, perm os.FileMode) error {
-	return s.stage(d, name, content, perm, 0)
+	return s.stage(content, perm, staged{dir: d, name: name})
 }
 
 // WriteNew is Dir.WriteNew, put off until the batch ends: only then it is seen whether the file exists.
 func (s *Set) WriteNew(d *Dir, name string, content []byte, perm os.FileMode) error {
-	return s.stage(d, name, content, perm, unix.RENAME_NOREPLACE)
+	return s.stage(content, perm, staged{dir: d, name: name, flags: unix.RENAME_NOREPLACE})
 }
 
-func (s *Set) stage(d *Dir, name string, content []byte, perm os.FileMode, flags uint) error {
-	if err := plain(name); err != nil {
+// WriteNewLocked is WriteNew of a file that lock is called with before it has its name. It is closed, which ends the lock, when the files
+// of the set behind it are in place too: who waits for the lock sees all of them.
+func (s *Set) WriteNewLocked(d *Dir, name string, content []byte, perm os.FileMode, lock func(fd int) error) error {
+	return s.stage(content, perm, staged{dir: d, name: name, flags: unix.RENAME_NOREPLACE, lock: lock})
+}
+
+func (s *Set) stage(content []byte, perm os.FileMode, f staged) (err error) {
+	if err := plain(f.name); err != nil {
 		return err
 	}
-	temp, err := d.writeTemp(content, perm, withBatch)
-	if err == nil {
-		s.files = append(s.files, staged{d, temp, name, flags})
+	if f.temp, err = f.dir.writeTemp(content, perm, withBatch); err == nil {
+		s.files = append(s.files, f)
 	}
 	return err
 }
@@ -49,10 +55,10 @@ const chunk = 1000
 // set and in each set in the order in which they were put into it, and their names synchronised.
 //
 // A set is put in place only if prepare returned nil, and from the first file of it that cannot be, such as a WriteNew of one that
-// exists, the rest of the set is left out. That is its error in the list, which has one for each set. When there is an error beside
-// the list, the disk failed: some sets may be in place, and none may be counted on. Killed at any point, some sets are in place from
-// the first on, at most one of them in part, each file whole. A process that was killed leaves temporary files, which RemoveStale
-// removes.
+// exists, the rest of the set is left out, and a locked file of it taken back. That is its error in the list, which has one for each
+// set. When there is an error beside the list, the disk failed: some sets may be in place, and none may be counted on. Killed at any
+// point, some sets are in place from the first on, at most one of them in part, each file whole. A process that was killed leaves
+// temporary files, which RemoveStale removes.
 func WriteAll(n int, prepare func(i int, set *Set) error) ([]error, error) {
 	b := &batch{sets: make([]Set, n), errs: make([]error, n), prepare: prepare}
 	chunks := make(chan int)
@@ -112,25 +118,58 @@ func (b *batch) drop(first, end int) {
 	}
 }
 
-// place renames the files of a set. The first that cannot be ends it, and the rest are dropped.
+// place puts the files of a set in place.
 func (s *Set) place() error {
-	for len(s.files) > 0 {
-		f := s.files[0]
-		if err := unix.Renameat2(f.dir.fd, f.temp, f.dir.fd, f.name, f.flags); err != nil {
-			s.drop()
-			return &os.PathError{Op: "rename", Path: f.dir.path + "/" + f.name, Err: err}
-		}
-		s.files = s.files[1:]
+	files := s.files
+	s.files = nil
+	return place(files)
+}
+
+// place renames files, one and then those behind it. From the first that cannot be they are dropped; one that is locked, which nobody
+// else can have used yet, is taken back.
+func place(files []staged) error {
+	if len(files) == 0 {
+		return nil
 	}
-	return nil
+	f := files[0]
+	unlock, err := f.hold()
+	defer unlock()
+	if err == nil {
+		err = unix.Renameat2(f.dir.fd, f.temp, f.dir.fd, f.name, f.flags)
+	}
+	if err != nil {
+		drop(files)
+		return &os.PathError{Op: "rename", Path: f.dir.path + "/" + f.name, Err: err}
+	}
+	err = place(files[1:])
+	if err != nil && f.lock != nil {
+		f.dir.drop(f.name)
+	}
+	return err
+}
+
+// hold locks a file that is to be locked.
+func (f *staged) hold() (unlock func(), err error) {
+	if f.lock == nil {
+		return func() {}, nil
+	}
+	fd, err := unix.Openat(f.dir.fd, f.temp, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return func() {}, err
+	}
+	return func() { unix.Close(fd) }, f.lock(fd)
 }
 
 // drop removes what is not in place.
 func (s *Set) drop() {
-	for _, f := range s.files {
+	drop(s.files)
+	s.files = nil
+}
+
+func drop(files []staged) {
+	for _, f := range files {
 		f.dir.drop(f.temp)
 	}
-	s.files = nil
 }
 
 // fileSystems are those on which a batch has written so far.

@@ -74,6 +74,46 @@ func TestASetOfABatchThatFailsStopsNoOther(t *testing.T) {
 	}
 }
 
+func TestALockedFileOfABatchIsHeldUntilItsSetIsInPlace(t *testing.T) {
+	whole := unix.Flock_t{Type: unix.F_WRLCK}
+	take := func(fd int) error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &whole) }
+	d, path := scratch(t)
+	must(t, d.Replace("second1", []byte("old"), 0o600))
+	looked := 0
+	look := func(i int) func(int) error {
+		return func(int) error { // while the second file of a set is about to be put in place
+			f, err := d.Open(fmt.Sprintf("first%d", i), unix.O_RDWR, Secret)
+			must(t, err)
+			defer f.Close()
+			if err := take(int(f.Fd())); !errors.Is(err, unix.EAGAIN) {
+				t.Errorf("the first file is not locked: %v", err)
+			}
+			looked++
+			return nil
+		}
+	}
+	refusal := errors.New("refused")
+	errs, err := WriteAll(3, func(i int, set *Set) error {
+		lock := take
+		if i == 2 {
+			lock = func(int) error { return refusal }
+		}
+		return errors.Join(set.WriteNewLocked(d, fmt.Sprintf("first%d", i), nil, 0o600, lock),
+			set.WriteNewLocked(d, fmt.Sprintf("second%d", i), nil, 0o600, look(i)))
+	})
+	must(t, err)
+	must(t, errs[0])
+	if !errors.Is(errs[1], fs.ErrExist) || !errors.Is(errs[2], refusal) || looked != 2 {
+		t.Errorf("%v; looked %d times", errs, looked)
+	}
+	if names := all(t, path); !slices.Equal(names, []string{"first0", "second0", "second1"}) {
+		t.Errorf("a set that could not be put in place has left some of %q", names)
+	}
+	f, err := d.Open("first0", unix.O_RDWR, Secret)
+	must(t, err)
+	must(t, errors.Join(take(int(f.Fd())), f.Close()))
+}
+
 func TestABatchIsPreparedOnAllCores(t *testing.T) {
 	var both atomic.Int32
 	done := make(chan struct{})

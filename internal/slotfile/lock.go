@@ -100,6 +100,12 @@ func take(f *os.File, command int) error {
 	return begin(f)
 }
 
+// lockNew locks a file that nobody else knows yet. Its holder block stays as it is: there is nothing to synchronise.
+func lockNew(fd int) error {
+	whole := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart}
+	return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &whole)
+}
+
 // closeWhenLocked keeps a lock that comes after its waiter has given up from being held by nobody.
 func closeWhenLocked(f *os.File, done <-chan error) {
 	<-done

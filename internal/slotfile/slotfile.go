@@ -126,13 +126,13 @@ func Create(dir *safefile.Dir, name, kind string, value []byte) error {
 	return dir.WriteNew(name, content[:], 0o600)
 }
 
-// CreateIn is Create as part of a batch, see safefile.WriteAll.
+// CreateIn is Create as part of a batch, see safefile.WriteAll: the lock is had from the beginning until the set is in place.
 func CreateIn(set *safefile.Set, dir *safefile.Dir, name, kind string, value []byte) error {
 	var content [fileSize]byte
 	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
 		return err
 	}
-	return set.WriteNew(dir, name, content[:], 0o600)
+	return set.WriteNewLocked(dir, name, content[:], 0o600, lockNew)
 }
 
 // Read returns the value without taking the lock: what was last written, or, while somebody is writing, one before.
