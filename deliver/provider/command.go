@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -38,13 +37,15 @@ func (j *job) command(ctx context.Context) (deliver.Answer, error) {
 	if j.req.Kind != deliver.KindText {
 		return commandThere(program)
 	}
-	if err := onlyRoots(program); err != nil {
+	file, err := onlyRoots(program)
+	if err != nil {
 		return deliver.Answer{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, j.req.Timeout)
 	defer cancel()
 	complaint := new(firstBytes)
-	cmd := exec.CommandContext(ctx, program, j.req.Command.Argv[1:]...)
+	cmd := exec.CommandContext(ctx, file)
+	cmd.Args = j.req.Command.Argv
 	cmd.Env, cmd.Dir = []string{}, "/"
 	cmd.Stdin = strings.NewReader(j.req.Text.Number + "\n" + j.req.Text.Message)
 	cmd.Stderr = complaint
@@ -57,7 +58,7 @@ func (j *job) command(ctx context.Context) (deliver.Answer, error) {
 	if err := cmd.Start(); err != nil {
 		return deliver.Answer{}, notStarted(program, err)
 	}
-	err := cmd.Wait()
+	err = cmd.Wait()
 	if ended := endGroup(cmd.Process.Pid); ended != nil {
 		return deliver.Answer{}, ended
 	}
@@ -98,38 +99,10 @@ func commandThere(program string) (deliver.Answer, error) {
 	if info.Mode&unix.S_IFMT != unix.S_IFREG {
 		return deliver.Answer{}, notStarted(program, errors.New("not a program"))
 	}
-	if err := onlyRoots(program); err != nil {
+	if _, err := onlyRoots(program); err != nil {
 		return deliver.Answer{}, err
 	}
 	return deliver.Answer{State: deliver.StateOK, Account: &deliver.Account{Name: program}}, nil
-}
-
-// onlyRoots refuses a program that somebody else than root can write, or put another in place of: the file itself, wherever a link leads, and
-// the folders above both. One in which only owners take things away, as /tmp, will do.
-func onlyRoots(program string) error {
-	is, err := filepath.EvalSymlinks(program)
-	if err != nil {
-		return notStarted(program, err)
-	}
-	for _, name := range []string{is, program} {
-		for at := name; ; at = path.Dir(at) {
-			var info unix.Stat_t
-			if err := unix.Stat(at, &info); err != nil {
-				return notStarted(program, err)
-			}
-			others := info.Mode&0o022 != 0 && (at == name || info.Mode&unix.S_ISVTX == 0)
-			if info.Uid != 0 || others {
-				return &failure{
-					problem: deliver.ProblemCommand, detail: at + " can be written by others than root, so it is not run",
-					advice: "chown root " + at + "; chmod go-w " + at,
-				}
-			}
-			if at == "/" || at == "." {
-				break
-			}
-		}
-	}
-	return nil
 }
 
 func notStarted(program string, err error) error {

@@ -229,6 +229,20 @@ func TestAProgramThatOthersCanWriteIsNotRun(t *testing.T) {
 		"a link to one of another's": {func(folder, program string) error {
 			return errors.Join(os.Rename(program, folder+"/other"), os.Chown(folder+"/other", 23456, 0), os.Symlink("other", program))
 		}, false},
+		"a link to it": {func(folder, program string) error { return linked(program, folder+"/it", folder+"/it") }, true},
+		"a link with ..": {func(folder, program string) error {
+			return errors.Join(os.Mkdir(folder+"/in", 0o755), linked(program, folder+"/in/it", folder+"/in/../in/./it"))
+		}, true},
+		"a link between, in a folder of another's": {func(folder, program string) error {
+			theirs := folder + "/theirs"
+			return errors.Join(os.Mkdir(theirs, 0o755), linked(program, folder+"/it", theirs+"/link"), os.Symlink("../it", theirs+"/link"), os.Chown(theirs, 23456, 0))
+		}, false},
+		"a folder that another has linked": {func(folder, program string) error {
+			return errors.Join(os.Mkdir(folder+"/in", 0o755), linked(program, folder+"/in/it", folder+"/door/it"), os.Symlink("in", folder+"/door"), os.Lchown(folder+"/door", 23456, 0))
+		}, false},
+		"links in a ring": {func(folder, program string) error {
+			return errors.Join(os.Remove(program), os.Symlink("ring", program), os.Symlink("send", folder+"/ring"))
+		}, false},
 	} {
 		folder := filepath.Join(t.TempDir(), "of it")
 		program, mark := filepath.Join(folder, "send"), filepath.Join(t.TempDir(), "ran")
@@ -246,4 +260,9 @@ func TestAProgramThatOthersCanWriteIsNotRun(t *testing.T) {
 			t.Errorf("%s: %+v, ran: %v", sentence, got, err == nil)
 		}
 	}
+}
+
+// linked moves a program and leaves a link.
+func linked(program, to, link string) error {
+	return errors.Join(os.Rename(program, to), os.Symlink(link, program))
 }

@@ -163,7 +163,6 @@ var opening = map[string][]string{
 var mayOpen = map[string]string{
 	"deliver/running.go OpenFile":              "/dev/null, which twokey-notify gets for what it would complain of",
 	"deliver/running.go StartProcess":          "twokey-notify, as a user that owns nothing",
-	"deliver/provider/command.go EvalSymlinks": "where the program of sms.command is; nothing of it is read",
 	"deliver/provider/listener.go Open":        "/proc/self/net/tcp, which the kernel writes",
 	"internal/proc/proc.go ReadFile":           "/proc/PID/stat, which the kernel writes",
 	"internal/proc/lock.go ReadDir":            "/proc and /proc/PID/fdinfo, which the kernel writes",
