@@ -166,14 +166,16 @@ func editDistance(a, b string) int {
 }
 
 // elsewhere are the keys that stand in one place only, and where.
-var elsewhere = map[string]string{
-	"ask": "services", "at_login": "enroll", "auditor": "roles", "by": "require", "from": "exempt and rules", "helpdesk": "roles", "hours": "rules",
-	"longest": "bypass", "name": "rules", "notice": "enroll", "protected": "roles", "requesters": "bypass", "ssh_auth": "rules", "starts": "require", "system_accounts": "exempt", "then": "rules", "tty": "rules", "until": "require and exempt", "weekdays": "rules", "zone": "rules",
+func elsewhere() map[string]string {
+	return map[string]string{
+		"ask": "services", "at_login": "enroll", "auditor": "roles", "by": "require", "from": "exempt and rules", "helpdesk": "roles", "hours": "rules",
+		"longest": "bypass", "name": "rules", "notice": "enroll", "protected": "roles", "requesters": "bypass", "ssh_auth": "rules", "starts": "require", "system_accounts": "exempt", "then": "rules", "tty": "rules", "until": "require and exempt", "weekdays": "rules", "zone": "rules",
 
-	"provider": "sms and push", "url": "sms and push",
-	"account_sid": "sms", "api_key_secret_file": "sms", "api_key_sid": "sms", "auth_token_file": "sms", "command": "sms",
-	"messaging_service_sid": "sms", "per_hour": "sms", "sender": "sms", "valid_for": "sms",
-	"answer_token_file": "push", "api_host": "push", "integration_key": "push", "match_number": "push", "secret_key_file": "push", "token_file": "push", "wait": "push",
+		"provider": "sms and push", "url": "sms and push",
+		"account_sid": "sms", "api_key_secret_file": "sms", "api_key_sid": "sms", "auth_token_file": "sms", "command": "sms",
+		"messaging_service_sid": "sms", "per_hour": "sms", "sender": "sms", "valid_for": "sms",
+		"answer_token_file": "push", "api_host": "push", "integration_key": "push", "match_number": "push", "secret_key_file": "push", "token_file": "push", "wait": "push",
+	}
 }
 
 // aboutKey says what may be meant by a key that is not known in a place.
@@ -181,7 +183,7 @@ func aboutKey(key string, fields []field) string {
 	if slices.ContainsFunc(fields, func(f field) bool { return f.key == key+"_file" }) {
 		return fmt.Sprintf(": everybody can read this file: put the secret into another one in paths.credentials, and its name into %s_file", key)
 	}
-	if place, found := elsewhere[key]; found {
+	if place, found := elsewhere()[key]; found {
 		return ": it belongs to " + place
 	}
 	return suggest(key, fields)

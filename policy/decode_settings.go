@@ -59,7 +59,7 @@ func (d *decoder) newDevices(n *yaml.Node) {
 func (d *decoder) messages(n *yaml.Node) map[Message]string {
 	var texts map[Message]string
 	d.table(n, func(key, value *yaml.Node) {
-		if _, known := placeholders[Message(key.Value)]; !known {
+		if _, known := placeholders()[Message(key.Value)]; !known {
 			d.fail(key, "%s", checkMessage(key.Value, ""))
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -73,23 +74,24 @@ func (m Message) For(n int) Message {
 }
 
 // placeholders are what each message may have between percent signs, beside what every one may.
-var placeholders = together(together(placeholdersOfEnrolment, placeholdersOfPhones), map[Message][]string{
-	MsgPrompt: nil, MsgPasswordAndCode: nil, MsgRefused: nil,
-	MsgReplayed: {"SECONDS"}, MsgReplayedOne: nil, MsgReplayedNext: nil,
-	MsgNoticeOptional: {"USER"},
-	MsgNoticeRequired: {"USER", "DATE", "DAYS"}, MsgNoticeRequiredOne: {"USER", "DATE"}, MsgNoticeRequiredLast: {"USER", "DATE"},
-	MsgNoticeDevice: {"DEVICE", "DATE", "BY"}, MsgNoticeDeviceEnds: {"DEVICE", "DATE"},
-	MsgNoticeRequireEnds: {"DATE"}, MsgNoticeExemptEnds: {"DATE"},
-	MsgNoticeRecovery: {"USER", "LEFT"}, MsgNoticeRecoveryOne: {"USER"}, MsgNoticeRecoveryNone: {"USER"},
-	MsgMailSubject: {"USER", "HOST"}, MsgMailBody: {"USER", "HOST"}, MsgMailBodyRequired: {"USER", "HOST"},
-	MsgMailBodyUntil: {"USER", "HOST", "DATE"},
-	MsgContact:       nil, MsgHelp: nil,
+var placeholders = sync.OnceValue(func() map[Message][]string {
+	return together(together(placeholdersOfEnrolment(), placeholdersOfPhones()), map[Message][]string{
+		MsgPrompt: nil, MsgPasswordAndCode: nil, MsgRefused: nil,
+		MsgReplayed: {"SECONDS"}, MsgReplayedOne: nil, MsgReplayedNext: nil,
+		MsgNoticeOptional: {"USER"},
+		MsgNoticeRequired: {"USER", "DATE", "DAYS"}, MsgNoticeRequiredOne: {"USER", "DATE"}, MsgNoticeRequiredLast: {"USER", "DATE"},
+		MsgNoticeDevice: {"DEVICE", "DATE", "BY"}, MsgNoticeDeviceEnds: {"DEVICE", "DATE"},
+		MsgNoticeRequireEnds: {"DATE"}, MsgNoticeExemptEnds: {"DATE"},
+		MsgNoticeRecovery: {"USER", "LEFT"}, MsgNoticeRecoveryOne: {"USER"}, MsgNoticeRecoveryNone: {"USER"},
+		MsgMailSubject: {"USER", "HOST"}, MsgMailBody: {"USER", "HOST"}, MsgMailBodyRequired: {"USER", "HOST"},
+		MsgMailBodyUntil: {"USER", "HOST", "DATE"},
+		MsgContact:       nil, MsgHelp: nil,
+	})
 })
 
-// together makes one table of two.
-func together[T any](a, b map[Message]T) map[Message]T {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
+// together puts a table into another.
+func together[T any](all, more map[Message]T) map[Message]T {
+	maps.Copy(all, more)
 	return all
 }
 
@@ -110,13 +112,13 @@ func (m Message) known() []string {
 	case MsgHelp:
 		return []string{"CONTACT", "HELP_URL"}
 	}
-	return append(slices.Clone(placeholders[m]), everywhere...)
+	return append(slices.Clone(placeholders()[m]), everywhere...)
 }
 
 // MessageKeys lists every key that the table "messages" may have, sorted.
 func MessageKeys() []string {
 	var keys []string
-	for m := range placeholders {
+	for m := range placeholders() {
 		keys = append(keys, string(m))
 	}
 	slices.Sort(keys)
@@ -130,7 +132,7 @@ var placeholder = pattern(`%[A-Za-z_]+%`)
 // one prompt look like another, so that the module never has to refuse a text during a login.
 func checkMessage(key, text string) string {
 	m := Message(key)
-	if _, known := placeholders[m]; !known {
+	if _, known := placeholders()[m]; !known {
 		return fmt.Sprintf("unknown message %.80q%s", key, suggestWord(key, MessageKeys()))
 	}
 	switch {

@@ -10,7 +10,7 @@ import (
 
 // languageFaults are what is wrong with the shipped texts of a language.
 func languageFaults(texts map[Message]string) (faults []string) {
-	for m := range placeholders {
+	for m := range placeholders() {
 		text, found := texts[m]
 		if !found {
 			faults = append(faults, "lacks "+string(m))
@@ -19,7 +19,7 @@ func languageFaults(texts map[Message]string) (faults []string) {
 		if wrong := checkMessage(string(m), text); wrong != "" {
 			faults = append(faults, string(m)+": "+wrong)
 		}
-		if !slices.Equal(placeholdersOf(text), placeholdersOf(english[m])) {
+		if !slices.Equal(placeholdersOf(text), placeholdersOf(all(english)[m])) {
 			faults = append(faults, string(m)+": has not the placeholders of the English text")
 		}
 		if slices.Contains(prompts, m) != strings.HasSuffix(text, ": ") {
@@ -27,7 +27,7 @@ func languageFaults(texts map[Message]string) (faults []string) {
 		}
 	}
 	for m := range texts {
-		if _, known := placeholders[m]; !known {
+		if _, known := placeholders()[m]; !known {
 			faults = append(faults, "has the unknown "+string(m))
 		}
 	}
@@ -46,9 +46,34 @@ func TestEveryLanguageHasEveryText(t *testing.T) {
 		t.Fatalf("languages %q", got)
 	}
 	for _, language := range Languages() {
-		for _, fault := range languageFaults(shipped[language]) {
+		for _, fault := range languageFaults(all(shipped(language))) {
 			t.Errorf("%s %s", language, fault)
 		}
+	}
+}
+
+// all puts the tables of a language together.
+func all(t texts) map[Message]string {
+	found := map[Message]string{}
+	for _, table := range t {
+		maps.Copy(found, table())
+	}
+	return found
+}
+
+// One that stood in two tables would be shown as the first has it, and the other would be mended in vain.
+func TestNoTextStandsInTwoTables(t *testing.T) {
+	for _, language := range Languages() {
+		n := 0
+		for _, table := range shipped(language) {
+			n += len(table())
+		}
+		if n != len(all(shipped(language))) {
+			t.Errorf("%s: %d texts, %d different ones", language, n, len(all(shipped(language))))
+		}
+	}
+	if shipped("xx") != nil {
+		t.Error("there is a language of no name")
 	}
 }
 
@@ -61,7 +86,7 @@ func TestALanguageThatLacksSomethingIsFound(t *testing.T) {
 		"refused: unknown %KONTAKT%":          func(l map[Message]string) { l[MsgRefused] = "%KONTAKT%" },
 		"refused: a prompt, and nothing else": func(l map[Message]string) { l[MsgRefused] = "%CONTACT%: " },
 	} {
-		texts := maps.Clone(german)
+		texts := all(german)
 		spoil(texts)
 		faults := languageFaults(texts)
 		if !slices.ContainsFunc(faults, func(f string) bool { return strings.HasPrefix(f, name) }) {

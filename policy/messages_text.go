@@ -36,8 +36,11 @@ func (c *Config) Text(m Message, pairs ...string) string {
 
 // wording is a message before anything is filled in.
 func (c *Config) wording(m Message) string {
-	for _, texts := range []map[Message]string{c.Messages, shipped[c.Language], english} {
-		if text, found := texts[m]; found {
+	if text, found := c.Messages[m]; found {
+		return text
+	}
+	for _, language := range []texts{shipped(c.Language), english} {
+		if text, found := language.of(m); found {
 			return text
 		}
 	}

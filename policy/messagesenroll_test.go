@@ -17,7 +17,7 @@ var filledIn = []string{"HOST", "web1", "USER", "alice", "KEY", "ABCD EFGH IJKL 
 func TestEveryLineOfAnEnrolmentFitsOnAScreen(t *testing.T) {
 	for _, language := range Languages() {
 		c := &Config{Language: language}
-		for m := range placeholdersOfEnrolment {
+		for m := range placeholdersOfEnrolment() {
 			for _, line := range strings.Split(c.Text(m, filledIn...), "\n") {
 				if n := utf8.RuneCountInString(line); n > screenColumns {
 					t.Errorf("%s, %s: %d columns: %s", language, m, n, line)

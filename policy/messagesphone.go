@@ -35,13 +35,15 @@ const (
 )
 
 // placeholdersOfPhones belong into placeholders.
-var placeholdersOfPhones = map[Message][]string{
-	MsgChoicePrompt: {"WORDS"}, MsgTextPrompt: {"NUMBER"}, MsgTextOrPrompt: {"NUMBER", "WORDS"}, MsgNumberPrompt: {"NUMBER"},
-	MsgAllowPrompt: nil, MsgCallPrompt: nil,
-	MsgNotSent: nil, MsgTextLimit: {"MINUTES"}, MsgTextLimitOne: nil, MsgTextHostLimit: nil, MsgPushShut: nil, MsgPushOpen: nil, MsgPushLate: nil,
-	MsgPushEnroll: {"ADDRESS"}, MsgNumberChanged: {"HOST"},
-	MsgPhoneTitle: {"HOST"}, MsgPhoneUser: nil, MsgPhoneFrom: nil, MsgPhoneHost: nil, MsgPhoneService: nil, MsgPhoneTime: nil,
-	MsgPhoneAllow: nil, MsgPhoneDeny: nil,
+func placeholdersOfPhones() map[Message][]string {
+	return map[Message][]string{
+		MsgChoicePrompt: {"WORDS"}, MsgTextPrompt: {"NUMBER"}, MsgTextOrPrompt: {"NUMBER", "WORDS"}, MsgNumberPrompt: {"NUMBER"},
+		MsgAllowPrompt: nil, MsgCallPrompt: nil,
+		MsgNotSent: nil, MsgTextLimit: {"MINUTES"}, MsgTextLimitOne: nil, MsgTextHostLimit: nil, MsgPushShut: nil, MsgPushOpen: nil, MsgPushLate: nil,
+		MsgPushEnroll: {"ADDRESS"}, MsgNumberChanged: {"HOST"},
+		MsgPhoneTitle: {"HOST"}, MsgPhoneUser: nil, MsgPhoneFrom: nil, MsgPhoneHost: nil, MsgPhoneService: nil, MsgPhoneTime: nil,
+		MsgPhoneAllow: nil, MsgPhoneDeny: nil,
+	}
 }
 
 // promptsOfPhones are one line each, and belong into prompts.
@@ -61,59 +63,63 @@ func (c *Config) QuestionText(words []string) string {
 // QuotedWords shows words as they are to be typed: 'push', 'sms'.
 func QuotedWords(words []string) string { return "'" + strings.Join(words, "', '") + "'" }
 
-var englishPhones = map[Message]string{
-	MsgChoicePrompt: "Code, or %WORDS%: ",
-	MsgTextPrompt:   "A code was sent to %NUMBER%. Code: ",
-	MsgTextOrPrompt: "A code was sent to %NUMBER%. Code (or %WORDS%): ",
-	MsgNumberPrompt: "Press %NUMBER% on your phone (not any other number), then Enter here, or type a code: ",
-	MsgAllowPrompt:  "Allow the request on your phone, then press Enter here, or type a code: ",
-	MsgCallPrompt:   "Answer the call on your phone, then press Enter here, or type a code: ",
+func englishPhones() map[Message]string {
+	return map[Message]string{
+		MsgChoicePrompt: "Code, or %WORDS%: ",
+		MsgTextPrompt:   "A code was sent to %NUMBER%. Code: ",
+		MsgTextOrPrompt: "A code was sent to %NUMBER%. Code (or %WORDS%): ",
+		MsgNumberPrompt: "Press %NUMBER% on your phone (not any other number), then Enter here, or type a code: ",
+		MsgAllowPrompt:  "Allow the request on your phone, then press Enter here, or type a code: ",
+		MsgCallPrompt:   "Answer the call on your phone, then press Enter here, or type a code: ",
 
-	MsgNotSent:       "The message could not be sent. Please take another way, or contact %CONTACT%.",
-	MsgTextLimit:     "Too many codes were sent to you. The next one can be sent in %MINUTES% minutes.",
-	MsgTextLimitOne:  "Too many codes were sent to you. The next one can be sent in 1 minute.",
-	MsgTextHostLimit: "No code can be sent at the moment. Please take another way, or contact %CONTACT%.",
-	MsgPushShut:      "No request is sent to your phone now, since earlier tries have failed. Please take another way, or contact %CONTACT%.",
-	MsgPushOpen:      "Another login is asking your phone. If it is not yours, press Deny there. Take another way here.",
-	MsgPushLate:      "No answer came from your phone in time. Please log in again.",
-	MsgPushEnroll:    "Your phone is not set up yet. Set it up at %ADDRESS% and log in again.",
-	MsgNumberChanged: "Codes for your account on %HOST% go to another number from now on. If you did not ask for that, tell %CONTACT%.",
+		MsgNotSent:       "The message could not be sent. Please take another way, or contact %CONTACT%.",
+		MsgTextLimit:     "Too many codes were sent to you. The next one can be sent in %MINUTES% minutes.",
+		MsgTextLimitOne:  "Too many codes were sent to you. The next one can be sent in 1 minute.",
+		MsgTextHostLimit: "No code can be sent at the moment. Please take another way, or contact %CONTACT%.",
+		MsgPushShut:      "No request is sent to your phone now, since earlier tries have failed. Please take another way, or contact %CONTACT%.",
+		MsgPushOpen:      "Another login is asking your phone. If it is not yours, press Deny there. Take another way here.",
+		MsgPushLate:      "No answer came from your phone in time. Please log in again.",
+		MsgPushEnroll:    "Your phone is not set up yet. Set it up at %ADDRESS% and log in again.",
+		MsgNumberChanged: "Codes for your account on %HOST% go to another number from now on. If you did not ask for that, tell %CONTACT%.",
 
-	MsgPhoneTitle:   "Login to %HOST%?",
-	MsgPhoneUser:    "User",
-	MsgPhoneFrom:    "From",
-	MsgPhoneHost:    "Host",
-	MsgPhoneService: "Service",
-	MsgPhoneTime:    "Time",
-	MsgPhoneAllow:   "Allow",
-	MsgPhoneDeny:    "Deny",
+		MsgPhoneTitle:   "Login to %HOST%?",
+		MsgPhoneUser:    "User",
+		MsgPhoneFrom:    "From",
+		MsgPhoneHost:    "Host",
+		MsgPhoneService: "Service",
+		MsgPhoneTime:    "Time",
+		MsgPhoneAllow:   "Allow",
+		MsgPhoneDeny:    "Deny",
+	}
 }
 
-var germanPhones = map[Message]string{
-	MsgChoicePrompt: "Code, oder %WORDS%: ",
-	MsgTextPrompt:   "Ein Code wurde an %NUMBER% gesendet. Code: ",
-	MsgTextOrPrompt: "Ein Code wurde an %NUMBER% gesendet. Code (oder %WORDS%): ",
-	MsgNumberPrompt: "Drücken Sie %NUMBER% auf Ihrem Telefon (keine andere Zahl), dann hier die Eingabetaste, oder tippen Sie einen Code: ",
-	MsgAllowPrompt:  "Erlauben Sie die Anfrage auf Ihrem Telefon, und drücken Sie dann hier die Eingabetaste, oder tippen Sie einen Code: ",
-	MsgCallPrompt:   "Nehmen Sie den Anruf auf Ihrem Telefon an, und drücken Sie dann hier die Eingabetaste, oder tippen Sie einen Code: ",
+func germanPhones() map[Message]string {
+	return map[Message]string{
+		MsgChoicePrompt: "Code, oder %WORDS%: ",
+		MsgTextPrompt:   "Ein Code wurde an %NUMBER% gesendet. Code: ",
+		MsgTextOrPrompt: "Ein Code wurde an %NUMBER% gesendet. Code (oder %WORDS%): ",
+		MsgNumberPrompt: "Drücken Sie %NUMBER% auf Ihrem Telefon (keine andere Zahl), dann hier die Eingabetaste, oder tippen Sie einen Code: ",
+		MsgAllowPrompt:  "Erlauben Sie die Anfrage auf Ihrem Telefon, und drücken Sie dann hier die Eingabetaste, oder tippen Sie einen Code: ",
+		MsgCallPrompt:   "Nehmen Sie den Anruf auf Ihrem Telefon an, und drücken Sie dann hier die Eingabetaste, oder tippen Sie einen Code: ",
 
-	MsgNotSent:       "Die Nachricht konnte nicht gesendet werden. Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
-	MsgTextLimit:     "Ihnen wurden zu viele Codes gesendet. Der nächste kann in %MINUTES% Minuten gesendet werden.",
-	MsgTextLimitOne:  "Ihnen wurden zu viele Codes gesendet. Der nächste kann in 1 Minute gesendet werden.",
-	MsgTextHostLimit: "Im Moment kann kein Code gesendet werden. Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
-	MsgPushShut: "An Ihr Telefon wird jetzt keine Anfrage gesendet, weil frühere Versuche fehlgeschlagen sind. " +
-		"Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
-	MsgPushOpen:      "Eine andere Anmeldung fragt Ihr Telefon. Ist es nicht Ihre, lehnen Sie dort ab. Nehmen Sie hier einen anderen Weg.",
-	MsgPushLate:      "Von Ihrem Telefon kam rechtzeitig keine Antwort. Bitte melden Sie sich erneut an.",
-	MsgPushEnroll:    "Ihr Telefon ist noch nicht eingerichtet. Richten Sie es unter %ADDRESS% ein, und melden Sie sich erneut an.",
-	MsgNumberChanged: "Codes für Ihr Konto auf %HOST% gehen ab jetzt an eine andere Nummer. Wenn Sie das nicht wollten, wenden Sie sich an %CONTACT%.",
+		MsgNotSent:       "Die Nachricht konnte nicht gesendet werden. Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
+		MsgTextLimit:     "Ihnen wurden zu viele Codes gesendet. Der nächste kann in %MINUTES% Minuten gesendet werden.",
+		MsgTextLimitOne:  "Ihnen wurden zu viele Codes gesendet. Der nächste kann in 1 Minute gesendet werden.",
+		MsgTextHostLimit: "Im Moment kann kein Code gesendet werden. Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
+		MsgPushShut: "An Ihr Telefon wird jetzt keine Anfrage gesendet, weil frühere Versuche fehlgeschlagen sind. " +
+			"Bitte nehmen Sie einen anderen Weg, oder wenden Sie sich an %CONTACT%.",
+		MsgPushOpen:      "Eine andere Anmeldung fragt Ihr Telefon. Ist es nicht Ihre, lehnen Sie dort ab. Nehmen Sie hier einen anderen Weg.",
+		MsgPushLate:      "Von Ihrem Telefon kam rechtzeitig keine Antwort. Bitte melden Sie sich erneut an.",
+		MsgPushEnroll:    "Ihr Telefon ist noch nicht eingerichtet. Richten Sie es unter %ADDRESS% ein, und melden Sie sich erneut an.",
+		MsgNumberChanged: "Codes für Ihr Konto auf %HOST% gehen ab jetzt an eine andere Nummer. Wenn Sie das nicht wollten, wenden Sie sich an %CONTACT%.",
 
-	MsgPhoneTitle:   "Anmeldung an %HOST%?",
-	MsgPhoneUser:    "Benutzer",
-	MsgPhoneFrom:    "Von",
-	MsgPhoneHost:    "Rechner",
-	MsgPhoneService: "Dienst",
-	MsgPhoneTime:    "Zeit",
-	MsgPhoneAllow:   "Erlauben",
-	MsgPhoneDeny:    "Ablehnen",
+		MsgPhoneTitle:   "Anmeldung an %HOST%?",
+		MsgPhoneUser:    "Benutzer",
+		MsgPhoneFrom:    "Von",
+		MsgPhoneHost:    "Rechner",
+		MsgPhoneService: "Dienst",
+		MsgPhoneTime:    "Zeit",
+		MsgPhoneAllow:   "Erlauben",
+		MsgPhoneDeny:    "Ablehnen",
+	}
 }
