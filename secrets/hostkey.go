@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"sync"
 
 	"filippo.io/age"
 
@@ -27,8 +28,9 @@ var ErrHostKey = errors.New("host key is not usable")
 type HostKey struct {
 	identity  *age.X25519Identity
 	recipient Recipient
-	prk       []byte // HKDF's pseudorandom key, from which the keys for every purpose are expanded
-	macKey    []byte // of users' files
+	own       func() (ownRecipient, error) // the recipient with the private half, made when the first file is encrypted
+	prk       []byte                       // HKDF's pseudorandom key, from which the keys for every purpose are expanded
+	macKey    []byte                       // of users' files
 }
 
 // GenerateHostKey makes a new host key file, 0600. It never replaces one: that is fs.ErrExist.
@@ -90,7 +92,8 @@ func parseHostKey(content []byte) (*HostKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &HostKey{identity, recipient, prk, macKey}, nil
+	own := sync.OnceValues(func() (ownRecipient, error) { return newOwnRecipient(recipient, identity.String()) })
+	return &HostKey{identity, recipient, own, prk, macKey}, nil
 }
 
 // onlyLine returns the one line of a key file that is neither empty nor a comment; nothing when there is none.
@@ -117,7 +120,7 @@ func (k *HostKey) Recipient() string { return k.recipient.String() }
 func (k *HostKey) Wipe() {
 	clear(k.prk)
 	clear(k.macKey)
-	k.identity, k.prk, k.macKey = nil, nil, nil
+	k.identity, k.own, k.prk, k.macKey = nil, nil, nil, nil
 }
 
 // Format prints that it is a key and nothing else, whatever the verb: values end up in error texts.
@@ -161,7 +164,16 @@ func (k *HostKey) seal(r *Record) ([]byte, error) {
 	}
 	content = append(content, macLine(content, k.macKey)...)
 	defer clear(content)
-	return sealTo(content, k.recipient)
+	return k.sealOwn(content)
+}
+
+// sealOwn encrypts to the host itself.
+func (k *HostKey) sealOwn(content []byte) ([]byte, error) {
+	own, err := k.own()
+	if err != nil {
+		return nil, err
+	}
+	return sealTo(content, own)
 }
 
 func sealTo(content []byte, to age.Recipient) ([]byte, error) {

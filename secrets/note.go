@@ -34,7 +34,7 @@ func (k *HostKey) SealNote(info string, content []byte) ([]byte, error) {
 	}
 	plain = append(plain, mac...)
 	defer clear(plain)
-	return sealTo(plain, k.recipient)
+	return k.sealOwn(plain)
 }
 
 // OpenNote gives back what SealNote was given. A note that is damaged is ErrCorrupt, another host's ErrWrongKey; one that this host

@@ -63,8 +63,11 @@ func (r Recipient) Wrap(fileKey []byte) ([]*age.Stanza, error) {
 	if err != nil {
 		return nil, err
 	}
-	share := ephemeral.PublicKey().Bytes()
-	salt := string(share) + string(r.public.Bytes())
+	return r.stanza(fileKey, ephemeral.PublicKey(), shared)
+}
+
+func (r Recipient) stanza(fileKey []byte, share *ecdh.PublicKey, shared []byte) ([]*age.Stanza, error) {
+	salt := string(share.Bytes()) + string(r.public.Bytes())
 	key, err := hkdf.Key(sha256.New, shared, []byte(salt), "age-encryption.org/v1/X25519", chacha20poly1305.KeySize)
 	if err != nil {
 		return nil, err
@@ -75,5 +78,5 @@ func (r Recipient) Wrap(fileKey []byte) ([]*age.Stanza, error) {
 	}
 	nonce := make([]byte, chacha20poly1305.NonceSize) // zero, as the format says: the key is for this message alone
 	body := aead.Seal(nil, nonce, fileKey, nil)
-	return []*age.Stanza{{Type: "X25519", Args: []string{base64.RawStdEncoding.EncodeToString(share)}, Body: body}}, nil
+	return []*age.Stanza{{Type: "X25519", Args: []string{base64.RawStdEncoding.EncodeToString(share.Bytes())}, Body: body}}, nil
 }

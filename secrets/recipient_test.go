@@ -3,6 +3,10 @@ package secrets
 import (
 	"bytes"
 	"crypto/ecdh"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/sha512"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -10,32 +14,68 @@ import (
 	"filippo.io/age"
 )
 
+// recipients are the two ways in which files are encrypted to one host: from elsewhere, and by itself.
+func recipients(t *testing.T) (identity *age.X25519Identity, all map[string]age.Recipient) {
+	t.Helper()
+	identity, err := age.GenerateX25519Identity()
+	must(t, err)
+	r, err := ParseRecipient(identity.Recipient().String())
+	must(t, err)
+	if r.String() != identity.Recipient().String() {
+		t.Errorf("%s became %s", identity.Recipient(), r)
+	}
+	key, err := parseHostKey([]byte(identity.String()))
+	must(t, err)
+	own, err := key.own()
+	must(t, err)
+	return identity, map[string]age.Recipient{"from elsewhere": r, "by itself": own}
+}
+
 // Age's own reader, with its own identity, is the judge of what Wrap makes.
 func TestAgeOpensWhatIsEncryptedToARecipient(t *testing.T) {
 	for range 50 {
-		identity, err := age.GenerateX25519Identity()
-		must(t, err)
-		r, err := ParseRecipient(identity.Recipient().String())
-		must(t, err)
-		if r.String() != identity.Recipient().String() {
-			t.Errorf("%s became %s", identity.Recipient(), r)
+		identity, all := recipients(t)
+		for how, r := range all {
+			sealed, err := sealTo([]byte("content"), r)
+			must(t, err)
+			plain, err := age.Decrypt(bytes.NewReader(sealed), identity)
+			must(t, err)
+			if content, err := io.ReadAll(plain); err != nil || string(content) != "content" {
+				t.Errorf("%s: %q, %v", how, content, err)
+			}
 		}
-		sealed, err := sealTo([]byte("content"), r)
+	}
+}
+
+// A private key that crypto/ecdh has made of the first half of the seed's SHA-512 is the judge of the short way.
+func TestAnEphemeralKeyIsThatOfItsSeed(t *testing.T) {
+	seeds := [][ed25519.SeedSize]byte{{}, {1}, {31: 0xff}, [ed25519.SeedSize]byte(bytes.Repeat([]byte{0xff}, ed25519.SeedSize))}
+	for range 500 {
+		seeds = append(seeds, sha256.Sum256(seeds[len(seeds)-1][:]))
+	}
+	for _, seed := range seeds {
+		private := sha512.Sum512(seed[:])
+		want, err := ecdh.X25519().NewPrivateKey(private[:32])
 		must(t, err)
-		plain, err := age.Decrypt(bytes.NewReader(sealed), identity)
-		must(t, err)
-		if content, err := io.ReadAll(plain); err != nil || string(content) != "content" {
-			t.Errorf("%q, %v", content, err)
+		if got, err := publicOf(seed); err != nil || !got.Equal(want.PublicKey()) {
+			t.Fatalf("of the seed %x: %x, %v, want %x", seed, got.Bytes(), err, want.PublicKey().Bytes())
 		}
+	}
+}
+
+func TestAHostEncryptsToItsOwnKeyAlone(t *testing.T) {
+	identity, _ := recipients(t)
+	_, others := recipients(t)
+	other, err := ParseRecipient(others["from elsewhere"].(Recipient).String())
+	must(t, err)
+	if own, err := newOwnRecipient(other, identity.String()); !errors.Is(err, ErrHostKey) || own.private != nil {
+		t.Errorf("%v, %v", own, err)
 	}
 }
 
 // The stanza is as long as age's, and in the same order, so that nobody can tell which program wrote a file.
 func TestTheHeaderIsAsAgeWritesIt(t *testing.T) {
-	identity, err := age.GenerateX25519Identity()
-	must(t, err)
-	r, err := ParseRecipient(identity.Recipient().String())
-	must(t, err)
+	identity, all := recipients(t)
 	shape := func(to age.Recipient) string {
 		sealed, err := sealTo([]byte("content"), to)
 		must(t, err)
@@ -46,25 +86,26 @@ func TestTheHeaderIsAsAgeWritesIt(t *testing.T) {
 			return c
 		}, string(sealed[:bytes.Index(sealed, []byte("\n--- "))])) + "\n"
 	}
-	if ours, theirs := shape(r), shape(identity.Recipient()); ours != theirs {
-		t.Errorf("%q, and age writes %q", ours, theirs)
+	for how, r := range all {
+		if ours, theirs := shape(r), shape(identity.Recipient()); ours != theirs {
+			t.Errorf("%s: %q, and age writes %q", how, ours, theirs)
+		}
 	}
 }
 
 func TestEveryFileHasAKeyOfItsOwn(t *testing.T) {
-	identity, err := age.GenerateX25519Identity()
-	must(t, err)
-	r, err := ParseRecipient(identity.Recipient().String())
-	must(t, err)
+	_, all := recipients(t)
 	seen := map[string]bool{}
 	for range 20 {
-		stanzas, err := r.Wrap(make([]byte, 16))
-		must(t, err)
-		for _, part := range []string{stanzas[0].Args[0], string(stanzas[0].Body)} {
-			if seen[part] {
-				t.Fatalf("%q comes twice", part)
+		for how, r := range all {
+			stanzas, err := r.Wrap(make([]byte, 16))
+			must(t, err)
+			for _, part := range []string{stanzas[0].Args[0], string(stanzas[0].Body)} {
+				if seen[part] {
+					t.Fatalf("%s: %q comes twice", how, part)
+				}
+				seen[part] = true
 			}
-			seen[part] = true
 		}
 	}
 }
@@ -77,5 +118,14 @@ func TestNothingIsEncryptedToAPointOfSmallOrder(t *testing.T) {
 		if stanzas, err := (Recipient{public: public}).Wrap(make([]byte, 16)); err == nil || stanzas != nil {
 			t.Errorf("%d: %v, %v", first, stanzas, err)
 		}
+	}
+}
+
+func BenchmarkSeal(b *testing.B) {
+	key, err := parseHostKey([]byte(exampleKey))
+	must(b, err)
+	for b.Loop() {
+		_, err := key.seal(example())
+		must(b, err)
 	}
 }
