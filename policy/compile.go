@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 )
 
 // MaxCompiled is the size cap of a compiled policy, in bytes: above what a
@@ -16,46 +15,6 @@ import (
 const MaxCompiled = 8 * MaxSource
 
 const firstLine = "twokey-policy 4 sha256:"
-
-// document is the compiled form's second line: the keys in the order of the
-// package comment.
-type document struct {
-	Version  int                `json:"version"`
-	Enabled  bool               `json:"enabled"`
-	OffUntil time.Time          `json:"off_until,omitzero"`
-	Observe  bool               `json:"observe"`
-	Language string             `json:"language"`
-	Messages map[Message]string `json:"messages,omitempty"`
-	Issuer   string             `json:"issuer"`
-	Contact  string             `json:"contact"`
-	HelpURL  string             `json:"help_url"`
-	Default  string             `json:"default"`
-	Require  []Entry            `json:"require,omitempty"`
-	Exempt   []Entry            `json:"exempt,omitempty"`
-	Rules    []Rule             `json:"rules,omitempty"`
-	Services map[string]wayLine `json:"services,omitempty"`
-	Enroll   enrollLine         `json:"enroll"`
-
-	NewDevices   deviceLine `json:"new_devices"`
-	Discrepancy  int        `json:"discrepancy"`
-	Remember     string     `json:"remember"`
-	Shared       []string   `json:"shared,omitempty"`
-	SSHKeysAlone string     `json:"ssh_keys_alone"`
-	OpenWithin   string     `json:"open_within"`
-	Methods      []string   `json:"methods"`
-
-	MethodsDefault string `json:"methods_default"`
-	SMS            *SMS   `json:"sms,omitempty"`
-	Push           *Push  `json:"push,omitempty"`
-
-	Bypass       bypassLine `json:"bypass"`
-	Roles        rolesLine  `json:"roles,omitzero"`
-	Provisioners []string   `json:"provisioners,omitempty"`
-	OnFault      string     `json:"on_fault"`
-	ManagedBy    string     `json:"managed_by"`
-	Mail         Mail       `json:"mail,omitzero"`
-	Paths        Paths      `json:"paths"`
-}
 
 // ruleLine is a Rule as it is written.
 type ruleLine struct {
@@ -80,29 +39,6 @@ type wayLine struct {
 	Enroll *bool  `json:"enroll,omitempty"`
 }
 
-type enrollLine struct {
-	AtLogin string `json:"at_login"`
-	Notice  bool   `json:"notice"`
-}
-
-type bypassLine struct {
-	Requesters Who    `json:"requesters,omitzero"`
-	Longest    string `json:"longest"`
-}
-
-type rolesLine struct {
-	Helpdesk  Who `json:"helpdesk,omitzero"`
-	Auditor   Who `json:"auditor,omitzero"`
-	Protected Who `json:"protected,omitzero"`
-}
-
-// deviceLine is NewDevices with the period as it is written: "30s".
-type deviceLine struct {
-	Digits    int    `json:"digits"`
-	Period    string `json:"period"`
-	Algorithm string `json:"algorithm"`
-}
-
 func (r Rule) line() ruleLine {
 	line := ruleLine{Name: r.Name, Users: r.Users, Groups: r.Groups, Services: r.Services, From: r.From, SSHAuth: r.SSHAuth, TTY: r.TTY,
 		Hours: r.Hours, Zone: r.Zone, Then: r.Then.String(), Methods: r.Methods}
@@ -121,36 +57,136 @@ func (r Rule) line() ruleLine {
 // MarshalJSON writes the rule with the keys of the configuration.
 func (r Rule) MarshalJSON() ([]byte, error) { return json.Marshal(r.line()) }
 
-func (c *Config) document() document {
-	doc := document{
-		Version: 1, Enabled: !c.Off, OffUntil: c.OffUntil, Observe: c.Observe, Language: c.Language, Messages: c.Messages,
-		Issuer: c.Issuer, Contact: c.Contact, HelpURL: c.HelpURL, Default: c.Default.String(), Require: c.Require, Exempt: c.Exempt, Rules: c.Rules,
-		Services: map[string]wayLine{}, Enroll: enrollLine{c.AtLogin, c.Notice},
-		NewDevices:  deviceLine{c.NewDevices.Digits, seconds(c.NewDevices.Period), c.NewDevices.Algorithm},
-		Discrepancy: c.Discrepancy, Remember: seconds(c.Remember), Shared: c.Shared, SSHKeysAlone: c.SSHKeysAlone,
-		OpenWithin: seconds(c.OpenWithin), Methods: c.Methods, MethodsDefault: c.MethodsDefault,
-		SMS: c.SMS, Push: c.Push,
-		Bypass: bypassLine{c.Bypass.Requesters, seconds(c.Bypass.Longest)}, Roles: rolesLine(c.Roles), Provisioners: c.Provisioners,
-		OnFault: c.OnFault, ManagedBy: c.ManagedBy, Mail: c.Mail, Paths: c.Paths,
-	}
-	for service, way := range c.Services {
-		doc.Services[service] = wayLine{Ask: way.String()}
-	}
-	for service, can := range c.EnrollOn {
-		doc.Services[service] = wayLine{doc.Services[service].Ask, &can}
-	}
-	return doc
-}
-
 // Compile gives the compiled form of the policy; digest is the SHA-256 of the
 // source that it was parsed from.
 func (c *Config) Compile(digest [sha256.Size]byte) []byte {
-	line, err := json.Marshal(c.document())
-	if err != nil {
-		panic("policy: strings and numbers did not become JSON: " + err.Error()) // unreachable
-	}
-	return fmt.Appendf(nil, "%s%x\n%s\n", firstLine, digest, line)
+	o := object{b: fmt.Appendf(make([]byte, 0, 1024), "%s%x\n{", firstLine, digest)}
+	c.write(&o)
+	return append(o.b, "}\n"...)
 }
+
+// write writes the keys in the order of the package comment.
+func (c *Config) write(o *object) {
+	o.number("version", 1)
+	o.truth("enabled", !c.Off)
+	if !c.OffUntil.IsZero() {
+		o.value("off_until", c.OffUntil)
+	}
+	o.truth("observe", c.Observe)
+	o.text("language", c.Language)
+	if len(c.Messages) > 0 {
+		o.value("messages", c.Messages)
+	}
+	o.text("issuer", c.Issuer)
+	o.text("contact", c.Contact)
+	o.text("help_url", c.HelpURL)
+	o.text("default", c.Default.String())
+	entries(o, "require", c.Require)
+	entries(o, "exempt", c.Exempt)
+	if len(c.Rules) > 0 {
+		o.value("rules", c.Rules)
+	}
+	if services := c.services(); len(services) > 0 {
+		o.value("services", services)
+	}
+	o.table("enroll", func() {
+		o.text("at_login", c.AtLogin)
+		o.truth("notice", c.Notice)
+	})
+	o.table("new_devices", func() {
+		o.number("digits", c.NewDevices.Digits)
+		o.text("period", seconds(c.NewDevices.Period))
+		o.text("algorithm", c.NewDevices.Algorithm)
+	})
+	c.writeRest(o)
+}
+
+func (c *Config) writeRest(o *object) {
+	o.number("discrepancy", c.Discrepancy)
+	o.text("remember", seconds(c.Remember))
+	o.textsIfAny("shared", c.Shared)
+	o.text("ssh_keys_alone", c.SSHKeysAlone)
+	o.text("open_within", seconds(c.OpenWithin))
+	o.texts("methods", c.Methods)
+	o.text("methods_default", c.MethodsDefault)
+	if c.SMS != nil {
+		o.value("sms", c.SMS)
+	}
+	if c.Push != nil {
+		o.value("push", c.Push)
+	}
+	o.table("bypass", func() {
+		who(o, "requesters", c.Bypass.Requesters)
+		o.text("longest", seconds(c.Bypass.Longest))
+	})
+	if r := c.Roles; r.Helpdesk.said() || r.Auditor.said() || r.Protected.said() {
+		o.table("roles", func() {
+			who(o, "helpdesk", r.Helpdesk)
+			who(o, "auditor", r.Auditor)
+			who(o, "protected", r.Protected)
+		})
+	}
+	o.textsIfAny("provisioners", c.Provisioners)
+	o.text("on_fault", c.OnFault)
+	o.text("managed_by", c.ManagedBy)
+	if c.Mail != (Mail{}) {
+		o.value("mail", c.Mail)
+	}
+	o.table("paths", func() {
+		o.text("data", c.Paths.Data)
+		o.text("audit", c.Paths.Audit)
+		o.text("key", c.Paths.Key)
+		o.text("credentials", c.Paths.Credentials)
+	})
+}
+
+// services puts both that are said of a service together.
+func (c *Config) services() map[string]wayLine {
+	lines := map[string]wayLine{}
+	for service, way := range c.Services {
+		lines[service] = wayLine{Ask: way.String()}
+	}
+	for service, can := range c.EnrollOn {
+		lines[service] = wayLine{lines[service].Ask, &can}
+	}
+	return lines
+}
+
+func entries(o *object, key string, all []Entry) {
+	if len(all) == 0 {
+		return
+	}
+	o.list(key, len(all), func(i int) {
+		e := all[i]
+		o.textsIfAny("users", e.Users)
+		o.textsIfAny("groups", e.Groups)
+		o.textsIfAny("services", e.Services)
+		if e.SystemAccounts {
+			o.truth("system_accounts", true)
+		}
+		o.textsIfAny("from", e.From)
+		for _, day := range []struct {
+			key  string
+			date Date
+		}{{"starts", e.Starts}, {"by", e.By}, {"until", e.Until}} {
+			if !day.date.IsZero() {
+				o.text(day.key, day.date.String())
+			}
+		}
+	})
+}
+
+func who(o *object, key string, w Who) {
+	if !w.IsZero() {
+		o.table(key, func() {
+			o.textsIfAny("users", w.Users)
+			o.textsIfAny("groups", w.Groups)
+		})
+	}
+}
+
+// said reports whether it was written, be it that it is nobody.
+func (w Who) said() bool { return w.Users != nil || w.Groups != nil }
 
 // Load reads a compiled policy and the digest of its source. It accepts what
 // [Config.Compile] writes, byte by byte, and nothing else: a file that was cut off,

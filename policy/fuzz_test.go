@@ -66,6 +66,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
+		checkCompiled(t, c)
 		digest := sha256.Sum256(src)
 		compiled := c.Compile(digest)
 		loaded, got, err := Load(compiled)
