@@ -244,7 +244,7 @@ func (r *run) noteSent(m *message, report Report, err error) {
 	case report.State == ReportFailed:
 		rec.Outcome, rec.Reason = audit.Failure, "not sent: "+report.Problem
 	case report.State != ReportSent:
-		rec.Reason = "decided by the provider"
+		rec.Reason = "not sent: the provider has decided without it"
 	}
 	r.append(r.ofMessage(rec, m, report))
 	if rec.Outcome == audit.Failure && m.line == "" {

@@ -50,7 +50,7 @@ func TestDuoDecides(t *testing.T) {
 		"a push":            {sent(report(1, ReportAllowed)), []any{"push", ""}, FactorPush, true, "allowed on the phone", ""},
 		"a call":            {sent(report(1, ReportAllowed)), []any{"phone", ""}, FactorPhone, true, "allowed on the phone", ""},
 		"a call, denied":    {sent(report(1, ReportDenied)), []any{"phone", ""}, FactorPhone, false, "denied by the user", refusedWords},
-		"let in by policy":  {[]comes{report(0, ReportAllowed)}, []any{"push"}, FactorPush, true, "allowed on the phone", ""},
+		"let in by policy":  {[]comes{report(0, ReportAllowed)}, []any{"push"}, FactorPush, true, "let in by the provider, which has asked no phone", ""},
 		"kept out by it":    {[]comes{report(0, ReportDenied)}, []any{"push"}, FactorPush, false, errByProvider.Error(), refusedWords},
 		"reported as fraud": {sent(comes{time.Second, Report{State: ReportDenied, Fraud: true}, nil}), []any{"push", ""}, FactorPush, false, errFraud.Error(), refusedWords},
 		"answered by sshd":  {sent(report(1, ReportAllowed)), []any{"push", wire.AnswerIsPassword}, FactorPush, true, "allowed on the phone", ""},

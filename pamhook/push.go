@@ -100,6 +100,8 @@ func (r *run) sendPush(m *message) Verdict {
 	case report.State == ReportDenied: // by the provider, without the phone: nobody has said no
 		r.drop(m)
 		return r.refuse(errByProvider)
+	case report.State == ReportAllowed:
+		return r.allowed(m, report, "let in by the provider, which has asked no phone")
 	case report.State != ReportSent:
 		return r.pushed(m, report)
 	}
@@ -191,7 +193,7 @@ func (r *run) unforged(m *message, next func() (Report, error)) (Report, error) 
 func (r *run) pushed(m *message, report Report) Verdict {
 	switch report.State {
 	case ReportAllowed:
-		return r.allowed(m, report)
+		return r.allowed(m, report, "allowed on the phone")
 	case ReportDenied:
 		if report.Fraud {
 			return r.denied(m, errFraud)
@@ -207,8 +209,8 @@ func (r *run) pushed(m *message, report Report) Verdict {
 }
 
 // allowed lets in. The user must still have the device, and the push be open.
-func (r *run) allowed(m *message, report Report) Verdict {
-	r.how = "allowed on the phone"
+func (r *run) allowed(m *message, report Report, how string) Verdict {
+	r.how = how
 	if report.Detail != "" {
 		r.how += ": " + report.Detail
 	}

@@ -172,14 +172,14 @@ func (e *enrolment) provePush() error {
 			return err
 		case o.Problem == deliver.ProblemEnroll:
 			e.ui.aside("The provider knows no phone yet. Set it up at " + or(o.EnrollURL, "the provider's address") + " and come back here.")
-		case o.State == deliver.StateAllow:
+		case o.allowed():
 			return e.draft.ConfirmPush()
 		case o.State == deliver.StateTimeout:
-			e.ui.warn("%s", answerText(o.State))
+			e.ui.warn("%s", o.answerText())
 		case o.State == deliver.StateFailed:
 			return lack(o, "the request was not sent")
 		default:
-			return failed("%s Nothing was changed.", answerText(o.State))
+			return failed("%s Nothing was changed.", o.answerText())
 		}
 	}
 	return failed("no request was allowed in %d tries; nothing was changed", confirmTries)
@@ -194,16 +194,20 @@ func (e *enrolment) takePush() error {
 	return e.users.TakePush(e.who())
 }
 
-// warnFormerNumber tells whoever has the number that codes went to until now. That it cannot be sent stops nothing.
+// warnFormerNumber tells whoever has the number that codes went to until now. That it cannot be sent stops nothing, and is recorded. It is
+// taken from the host's cap, and not from the user's.
 //
-// Attack: somebody has the codes of another sent to a phone of his own, and the owner hears nothing of it.
+// Attack: somebody has the codes of another sent to a phone of his own, and the owner hears nothing of it, since wrong answers have used up
+// the user's texts before.
 func (h *host) warnFormerNumber(u *enroll.Users, who enroll.Account, before, now string) {
 	if before == "" || before == now || h.policy.SMS == nil {
 		return
 	}
 	to := recipient{&who, before}
-	err := takeText(u, to, h.policy.SMS.PerHour)
-	if err == nil {
+	err := u.State.TakeText(u.Now(), h.policy.SMS.PerHour)
+	if err != nil {
+		err = errors.Join(err, h.recordMessage("sms-sent", to.name(), h.policy.SMS.Provider, to.number, delivery{err: err}))
+	} else {
 		err = h.sendNotice(to)
 	}
 	if err != nil {

@@ -52,7 +52,8 @@ func unheard(deliver.Answer) error { return nil }
 // delivery is what has become of a message, or why there could be none.
 type delivery struct {
 	deliver.Answer
-	err error
+	asked bool // of a push: it was sent to a phone
+	err   error
 }
 
 // failure is the one line that an administrator gets where a request came to nothing; nil where it did not.

@@ -411,6 +411,17 @@ func TestDuoIsSetUpAndAsked(t *testing.T) {
 	if complaint != "twokey: error: nobody has no device with the provider\ntwokey: hint: "+fakes.DuoEnrollURL+"\n" {
 		t.Error(complaint)
 	}
+	for _, decides := range []string{"allow", "deny"} { // whatever Duo is set to: no phone is proven
+		server.User("nobody", fakes.DuoUser{Policy: decides, Capabilities: []string{}})
+		const unasked = "The provider has decided without asking a phone ("
+		if out, _ = h.run(exitNo, "", "push", "test", "nobody"); !strings.HasPrefix(out, unasked+decides+": ") {
+			t.Errorf("%s: %s", decides, out)
+		}
+		_, complaint = h.run(exitFailed, "\n", "enroll", "nobody", "--method", "push", "--replace", "--confirm", "--yes")
+		if !strings.Contains(complaint, unasked+decides+": ") || !strings.Contains(complaint, "Nothing was changed.") {
+			t.Errorf("%s: enrolled: %s", decides, complaint)
+		}
+	}
 	server.User("nobody", fakes.DuoUser{Policy: "auth", Capabilities: []string{"push"}})
 	for answer, want := range map[string]string{"allow": "Allowed on the phone", "deny": "Denied on the phone"} {
 		x := h.terminal("push", "test", "nobody")

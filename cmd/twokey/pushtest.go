@@ -82,7 +82,7 @@ func (h *host) testPush(u *enroll.Users, who enroll.Account, secret []byte) erro
 	if err != nil {
 		return err
 	}
-	result := pushed{o.State == deliver.StateAllow, string(o.State), string(o.Problem), o.Detail, o.Advice, o.EnrollURL}
+	result := pushed{o.allowed(), string(o.State), string(o.Problem), o.Detail, o.Advice, o.EnrollURL}
 	if err := h.ui.object(result); err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (h *host) testPush(u *enroll.Users, who enroll.Account, secret []byte) erro
 	if err := o.failure("the request was not answered"); err != nil {
 		return err
 	}
-	h.ui.say("%s", answerText(o.State))
+	h.ui.say("%s", o.answerText())
 	if o.State == deliver.StateTimeout && h.policy.Push.Provider == policy.ProviderNtfy {
 		h.ui.say("If it did not come: is the phone subscribed, and may its account read the topic?\nWhat is to be set: twokey push setup --user %s", who.Name)
 	}
@@ -102,14 +102,21 @@ func (h *host) testPush(u *enroll.Users, who enroll.Account, secret []byte) erro
 	return nil
 }
 
+// allowed reports whether a request was allowed on the phone.
+//
+// Attack: a provider that lets somebody in without asking, as Duo's bypass does, proves no phone.
+func (o delivery) allowed() bool { return o.State == deliver.StateAllow && o.asked }
+
 // answerText says in a sentence what was answered.
-func answerText(s deliver.State) string {
-	switch s {
-	case deliver.StateAllow:
+func (o delivery) answerText() string {
+	switch {
+	case !o.asked && (o.State == deliver.StateAllow || o.State == deliver.StateDeny):
+		return "The provider has decided without asking a phone (" + string(o.State) + ": " + or(o.Detail, "it does not say why") + ")."
+	case o.State == deliver.StateAllow:
 		return "Allowed on the phone: push works."
-	case deliver.StateDeny:
+	case o.State == deliver.StateDeny:
 		return "Denied on the phone."
-	case deliver.StateWrong:
+	case o.State == deliver.StateWrong:
 		return "Another number was pressed than the one on the screen: a login would have been refused."
 	}
 	return "Nobody has answered in time."
@@ -134,7 +141,10 @@ func (h *host) askPhone(u *enroll.Users, who enroll.Account, secret []byte) (del
 		return delivery{}, err
 	}
 	var o delivery
-	o.Answer, o.err = notify(req, func(a deliver.Answer) error { return h.tellPress(question, a) })
+	o.Answer, o.err = notify(req, func(a deliver.Answer) error {
+		o.asked = o.asked || a.State == deliver.StateSent
+		return h.tellPress(question, a)
+	})
 	err = errors.Join(end(), h.recordMessage("push-sent", who.Name, h.policy.Push.Provider, "", o))
 	return o, errors.Join(o.err, err)
 }

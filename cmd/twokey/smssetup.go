@@ -35,7 +35,7 @@ func smsSetupCommand(ui *ui) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "provider", Usage: "`NAME`: twilio, command (a program of this host) or smtp (a mail gateway)"},
 			&cli.StringFlag{Name: "account-sid", Usage: "twilio: the account, `AC…`"},
-			&cli.StringFlag{Name: "api-key-sid", Usage: "twilio: an API key, `SK…`, in place of the auth token"},
+			&cli.StringFlag{Name: "api-key-sid", Usage: "twilio: an API key, `SK…`, in place of the auth token; empty: the auth token again"},
 			&cli.StringFlag{Name: "sender", Usage: "twilio: the `NUMBER`, name or messaging service (MG…) that codes come from"},
 			&cli.StringFlag{Name: "token-file", Usage: "`FILE` with the auth token, the secret of the API key, or the password; - is standard input"},
 			&cli.StringFlag{Name: "url", Usage: "twilio: `ADDRESS` of the API, where it is reached otherwise"},
@@ -127,6 +127,9 @@ func (s *smsSetup) gatherTwilio() (err error) {
 	what := "The auth token"
 	if s.c.IsSet("api-key-sid") {
 		w.APIKeySID, w.AuthTokenFile = s.c.String("api-key-sid"), ""
+	}
+	if w.APIKeySID == "" {
+		w.APIKeySecretFile = ""
 	}
 	if w.APIKeySID != "" {
 		what = "The secret of the API key"

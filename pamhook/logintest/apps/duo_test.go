@@ -84,7 +84,7 @@ func TestDuoRefusesOverSSH(t *testing.T) {
 func TestDuosPolicyOverSSH(t *testing.T) {
 	t.Parallel()
 	for policy, c := range map[string]struct{ shown, action, reason string }{
-		"allow":  {"$ ", "login", "allowed on the phone: without a question, by Duo's policy: Bypass user"},
+		"allow":  {"$ ", "login", "let in by the provider, which has asked no phone: without a question, by Duo's policy: Bypass user"},
 		"deny":   {"Login failed.", "login", "the provider's policy does not let the user in"},
 		"enroll": {"The message could not be sent.", "push-sent", "not sent: enroll"},
 	} {
