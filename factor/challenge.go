@@ -85,11 +85,6 @@ func PushMAC(key []byte, id [8]byte, choice string) string {
 	return hex.EncodeToString(keyed(key, content)[:pushMACSize])
 }
 
-// CheckPushMAC reports whether an answer is of this challenge and choice.
-func CheckPushMAC(key []byte, id [8]byte, choice, mac string) bool {
-	return subtle.ConstantTimeCompare([]byte(PushMAC(key, id, choice)), []byte(mac)) == 1
-}
-
 // NtfyTopic is the topic to which a user's phone subscribes, 35 characters: nobody can guess it who has not the device's secret.
 func NtfyTopic(secret []byte) string {
 	name := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(keyed(secret, []byte(topicDomain))[:topicSize])

@@ -2,7 +2,7 @@
 //
 // Each with a test of the same name:
 //
-//   - MUST NOT run as root, with a capability or with an environment: then something has started it that did not mean to, and a fault in a
+//   - MUST NOT run as root, with a group, a capability or an environment: then something has started it that did not mean to, and a fault in a
 //     parser of network answers would be root's.
 //   - MUST NOT leave a core, and MUST NOT be looked at by other processes of its user: it holds credentials.
 //   - MUST NOT be able to start a program, to trace another process, to write to any file, or to speak to anything but the network,
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -44,6 +45,13 @@ func Protect() error {
 func refuse() error {
 	if ids := []int{os.Getuid(), os.Geteuid(), os.Getgid(), os.Getegid()}; ids[0] == 0 || ids[1] == 0 || ids[2] == 0 || ids[3] == 0 {
 		return fmt.Errorf("%w: this is root", ErrStart)
+	}
+	groups, err := os.Getgroups()
+	if err != nil {
+		return fmt.Errorf("getgroups: %w", err)
+	}
+	if slices.ContainsFunc(groups, func(gid int) bool { return gid != os.Getgid() }) {
+		return fmt.Errorf("%w: it has groups", ErrStart)
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData

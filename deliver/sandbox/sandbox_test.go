@@ -57,11 +57,11 @@ func nobody() *syscall.Credential {
 	return &syscall.Credential{Uid: 65534, Gid: 65534, Groups: []uint32{}}
 }
 
-// MUST NOT run as root, with a capability or with an environment.
+// MUST NOT run as root, with a group, a capability or with an environment.
 func TestWhoMayNotStartIt(t *testing.T) {
 	const notStarted = "must be started by twokey, as an unprivileged user with an empty environment: "
-	group, user := nobody(), nobody()
-	group.Uid, user.Gid = 0, 0
+	group, user, member := nobody(), nobody(), nobody()
+	group.Uid, user.Gid, member.Groups = 0, 0, []uint32{65534, 42}
 	for name, c := range map[string]struct {
 		credential *syscall.Credential
 		env        []string
@@ -71,6 +71,7 @@ func TestWhoMayNotStartIt(t *testing.T) {
 		"root":                  {nil, []string{}, nil, notStarted + "this is root"},
 		"root's user":           {group, []string{}, nil, notStarted + "this is root"},
 		"root's group":          {user, []string{}, nil, notStarted + "this is root"},
+		"somebody with a group": {member, []string{}, nil, notStarted + "it has groups"},
 		"somebody with a right": {nobody(), []string{}, []uintptr{unix.CAP_NET_RAW}, notStarted + "it has capabilities"},
 		"an environment":        {nobody(), []string{"SSL_CERT_FILE=/tmp/x"}, nil, notStarted + "there is an environment"},
 		"as it should be":       {nobody(), []string{}, nil, "dumpable 0, core 0 0, no new privileges 1"},
