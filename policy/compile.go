@@ -81,11 +81,9 @@ func (c *Config) write(o *object) {
 	o.text("contact", c.Contact)
 	o.text("help_url", c.HelpURL)
 	o.text("default", c.Default.String())
-	entries(o, "require", c.Require)
-	entries(o, "exempt", c.Exempt)
-	if len(c.Rules) > 0 {
-		o.value("rules", c.Rules)
-	}
+	writeEntries(o, "require", c.Require)
+	writeEntries(o, "exempt", c.Exempt)
+	writeRules(o, c.Rules)
 	if services := c.services(); len(services) > 0 {
 		o.value("services", services)
 	}
@@ -116,14 +114,14 @@ func (c *Config) writeRest(o *object) {
 		o.value("push", c.Push)
 	}
 	o.table("bypass", func() {
-		who(o, "requesters", c.Bypass.Requesters)
+		writeWho(o, "requesters", c.Bypass.Requesters)
 		o.text("longest", seconds(c.Bypass.Longest))
 	})
 	if r := c.Roles; r.Helpdesk.said() || r.Auditor.said() || r.Protected.said() {
 		o.table("roles", func() {
-			who(o, "helpdesk", r.Helpdesk)
-			who(o, "auditor", r.Auditor)
-			who(o, "protected", r.Protected)
+			writeWho(o, "helpdesk", r.Helpdesk)
+			writeWho(o, "auditor", r.Auditor)
+			writeWho(o, "protected", r.Protected)
 		})
 	}
 	o.textsIfAny("provisioners", c.Provisioners)
@@ -152,7 +150,7 @@ func (c *Config) services() map[string]wayLine {
 	return lines
 }
 
-func entries(o *object, key string, all []Entry) {
+func writeEntries(o *object, key string, all []Entry) {
 	if len(all) == 0 {
 		return
 	}
@@ -169,14 +167,39 @@ func entries(o *object, key string, all []Entry) {
 			key  string
 			date Date
 		}{{"starts", e.Starts}, {"by", e.By}, {"until", e.Until}} {
-			if !day.date.IsZero() {
-				o.text(day.key, day.date.String())
-			}
+			o.textIfAny(day.key, day.date.String())
 		}
 	})
 }
 
-func who(o *object, key string, w Who) {
+func writeRules(o *object, all []Rule) {
+	if len(all) == 0 {
+		return
+	}
+	o.list("rules", len(all), func(i int) {
+		r := all[i].line()
+		o.textIfAny("name", r.Name)
+		o.textsIfAny("users", r.Users)
+		o.textsIfAny("groups", r.Groups)
+		o.textsIfAny("services", r.Services)
+		o.textsIfAny("from", r.From)
+		o.textsIfAny("ssh_auth", r.SSHAuth)
+		o.textsIfAny("tty", r.TTY)
+		o.textsIfAny("weekdays", r.Weekdays)
+		var hours []string
+		for _, h := range r.Hours {
+			hours = append(hours, h.String())
+		}
+		o.textsIfAny("hours", hours)
+		o.textIfAny("zone", r.Zone)
+		o.text("then", r.Then)
+		o.textsIfAny("methods", r.Methods)
+		o.textIfAny("remember", r.Remember)
+		o.textIfAny("enroll", r.Enroll)
+	})
+}
+
+func writeWho(o *object, key string, w Who) {
 	if !w.IsZero() {
 		o.table(key, func() {
 			o.textsIfAny("users", w.Users)

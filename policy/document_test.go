@@ -122,6 +122,7 @@ func TestThePolicyIsCompiledAsEncodingJSONWouldWriteIt(t *testing.T) {
 		"a service of both":         {Services: map[string]Way{"b": Never, "a": Prompt}, EnrollOn: map[string]bool{"b": true, "c": false}},
 		"mail without a login":      {Mail: Mail{To: "%USER%@example.org"}},
 		"numbers below zero":        {Discrepancy: -1, Remember: -time.Second, NewDevices: NewDevices{Digits: -7}},
+		"rules of nothing":          {Rules: []Rule{{}, {Weekdays: []time.Weekday{time.Sunday}, Hours: []Hours{{0, 1440}, {1320, 360}}}, {Remember: new(time.Duration), EnrollByAdmin: true}}},
 		"a time":                    {OffUntil: time.Date(2026, 11, 21, 23, 30, 0, 0, time.UTC)},
 	} {
 		t.Run(what, func(t *testing.T) { checkCompiled(t, c) })
@@ -146,7 +147,7 @@ func FuzzCompile(f *testing.F) {
 		checkCompiled(t, &Config{
 			Off: is, Observe: !is, Language: one, Messages: map[Message]string{Message(one): two}, Issuer: one, Contact: two, HelpURL: one, Default: Decision(n),
 			Require: []Entry{{Users: both, SystemAccounts: is}, {Groups: both[:1]}}, Exempt: []Entry{{Services: both, From: both}},
-			Rules: []Rule{{Name: one, TTY: both}}, Services: map[string]Way{one: Never, two: Earlier}, EnrollOn: map[string]bool{two: is},
+			Rules: []Rule{{Name: one, TTY: both, Zone: two, SSHAuth: both, From: both}, {Users: both, Groups: both, Services: both, Methods: both, Then: Decision(n)}}, Services: map[string]Way{one: Never, two: Earlier}, EnrollOn: map[string]bool{two: is},
 			AtLogin: one, Notice: is, NewDevices: NewDevices{n, time.Duration(n), two}, Discrepancy: n, Remember: time.Duration(n), Shared: both,
 			MethodsDefault: one, SSHKeysAlone: two, OpenWithin: time.Duration(n), Methods: both, Bypass: Bypass{Requesters: Who{Users: both}},
 			Roles: Roles{Helpdesk: Who{Groups: both}}, Provisioners: both, OnFault: one, ManagedBy: two,

@@ -24,6 +24,12 @@ func (o *object) text(key, text string) {
 	o.string(text)
 }
 
+func (o *object) textIfAny(key, text string) {
+	if text != "" {
+		o.text(key, text)
+	}
+}
+
 func (o *object) number(key string, n int) {
 	o.key(key)
 	o.b = strconv.AppendInt(o.b, int64(n), 10)
