@@ -74,6 +74,21 @@ func TestDuoDecides(t *testing.T) {
 	}
 }
 
+// Attack: with the password of somebody whom Duo lets in unasked for a day, since his phone is lost, link a phone that stays.
+func TestWhoChangesHisDevicesIsAskedByAPhone(t *testing.T) {
+	w := newWorld(t)
+	for in, says := range map[bool][]comes{true: sent(report(1, ReportAllowed)), false: {report(0, ReportAllowed)}} {
+		duo(w)
+		w.hello.Service = policy.SelfService
+		w.phone.says = says
+		w.types("push", "")
+		want := map[bool]string{true: "allowed on the phone", false: errUnasked.Error()}[in]
+		if got := w.frame(); got != verdictOf(in) || w.lastRecord().Reason != want {
+			t.Errorf("%v: %#x %q", in, got, w.reasons())
+		}
+	}
+}
+
 // Attack: with the password of somebody who has no phone at Duo yet, open the address there and set up one's own.
 func TestTheAddressOfDuoIsShownOnlyToWhomHisPasswordLetsEnrol(t *testing.T) {
 	w := newWorld(t)

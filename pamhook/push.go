@@ -38,6 +38,7 @@ var (
 	errPushLate   = errors.New("nobody has answered the push in time")
 	errPushEnded  = errors.New("what was allowed has been ended meanwhile")
 	errUnseen     = errors.New("the application answered with the password: the number to press was shown to nobody")
+	errUnasked    = errors.New("the provider lets the user in without asking a phone, which proves nothing where devices are changed")
 	errByProvider = errors.New("the provider's policy does not let the user in")
 	errNoPhone    = errors.New("the user has no device with the provider")
 )
@@ -82,7 +83,9 @@ func (r *run) preparePush(l ledger, sent *state.Messages, m *message, now time.T
 // longestPush is how long a push can be open: as long as a phase. Before that it ends with the process that waits for it.
 const longestPush = 2 * time.Minute
 
-// sendPush asks the phone, and waits for its answer.
+// sendPush asks the phone, and waits for its answer. What the provider lets in without asking is no proof for who wants to change his devices.
+//
+// Attack: with the password of somebody whom Duo lets in unasked for a day, since his phone is lost, link a phone that stays.
 func (r *run) sendPush(m *message) Verdict {
 	delivery, report, err := r.start(r.policy.Push.Timeout, func(by Messenger) (Delivery, error) { return by.Push(r.pushQuestion(m)) })
 	defer r.end(delivery)
@@ -100,6 +103,9 @@ func (r *run) sendPush(m *message) Verdict {
 	case report.State == ReportDenied: // by the provider, without the phone: nobody has said no
 		r.drop(m)
 		return r.refuse(errByProvider)
+	case report.State == ReportAllowed && r.hello.Service == policy.SelfService:
+		r.drop(m)
+		return r.refuse(errUnasked)
 	case report.State == ReportAllowed:
 		return r.allowed(m, report, "let in by the provider, which has asked no phone")
 	case report.State != ReportSent:

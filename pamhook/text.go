@@ -30,7 +30,8 @@ func (r *run) prepareText(l ledger, sent *state.Messages, m *message, given repl
 		return nil
 	}
 	var limit *state.LimitError
-	if err := sent.MayText(now, l.Known(r.source, now)); errors.As(err, &limit) {
+	code.Known = l.Known(r.source, now)
+	if err := sent.MayText(now, code.Known); errors.As(err, &limit) {
 		minutes := int(math.Ceil(limit.Next.Sub(now).Minutes()))
 		m.line, m.reason = r.policy.Text(policy.MsgTextLimit.For(minutes), "MINUTES", strconv.Itoa(minutes)), err
 		return nil

@@ -393,3 +393,25 @@ func TestARestoredStateHasItsMessages(t *testing.T) {
 		}
 	}
 }
+
+// Attack: with the password, ask for a text, so that the code that the owner is typing is over.
+func TestAStrangersTextEndsNoCodeOfTheOwners(t *testing.T) {
+	w := newWorld(t)
+	reachable(w)
+	known(atHome)(w)
+	mine := w.hello
+	w.types("sms")
+	w.frame()
+	w.hello.RHost, w.hello.Client = foreigner, foreigner+":4711"
+	w.process++
+	w.types("sms")
+	if w.frame() != denies || len(w.phone.texts) != 1 {
+		t.Fatalf("%d texts, %q", len(w.phone.texts), w.reasons())
+	}
+	w.hello = mine
+	w.process--
+	w.types(w.phone.texts[0].Code)
+	if got := w.frame(); got != allows {
+		t.Errorf("%#x, %q", got, w.reasons())
+	}
+}

@@ -66,7 +66,8 @@ type TextCode struct {
 	Source     string   // as SourceKey gives it
 	Hash       [16]byte // factor.HashChallenge
 	Until      time.Time
-	Left       int // tries, 1 to TextTries
+	Left       int  // tries, 1 to TextTries
+	Known      bool // it was sent for a source that is known (State.Known)
 }
 
 // OpenPush is a request that is on the phone.
@@ -184,15 +185,18 @@ type textLimit struct {
 }
 
 // MayText is nil when one more text may be sent to the user, and else a *LimitError. From a source that is not known (State.Known) less may:
-// some are left for him.
+// some are left for him, and none while a code is open that was sent to a source that is known.
 //
-// Attack: with the password, ask for texts until the owner gets none.
+// Attack: with the password, ask for texts until the owner gets none, or end with each the code that he is typing.
 func (m *Messages) MayText(now time.Time, known bool) error {
 	limits := []textLimit{{maxSoonTexts, textsSoon}, {maxTexts, textsDay}}
 	if !known {
 		limits = []textLimit{{strangersSoon, textsSoon}, {strangersTexts, textsDay}}
 	}
 	next := time.Time{}
+	if c := m.Code; !known && c != nil && c.Known && c.open(now) {
+		next = c.Until
+	}
 	for _, limit := range limits {
 		if len(m.Texts) < limit.texts {
 			continue

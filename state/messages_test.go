@@ -399,6 +399,31 @@ func TestAStrangerLeavesTextsToTheOwner(t *testing.T) {
 	}
 }
 
+// Attack: with the password, end with each text the code that the owner is just typing.
+func TestAStrangerEndsNoCodeOfAKnownSource(t *testing.T) {
+	until := noon.Add(5 * time.Minute)
+	for sentence, c := range map[string]struct {
+		ofKnown, known bool
+		left           int
+		now            time.Time
+		may            bool
+	}{
+		"the owner's is open":            {true, false, 1, noon, false},
+		"the owner asks for another":     {true, true, 1, noon, true},
+		"one of a stranger is open":      {false, false, 1, noon, true},
+		"the owner takes the stranger's": {false, true, 1, noon, true},
+		"the owner's is over":            {true, false, 1, until, true},
+		"the owner's was tried enough":   {true, false, 0, noon, true},
+	} {
+		m := &Messages{Code: &TextCode{Until: until, Left: c.left, Known: c.ofKnown}}
+		err := m.MayText(c.now, c.known)
+		var limit *LimitError
+		if (err == nil) != c.may || !c.may && (!errors.As(err, &limit) || limit.Next != until) {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
+}
+
 // Attack: with the password, keep a push open, so that the owner can send none.
 func TestAPushOfAStrangerGivesWayToOneFromAKnownSource(t *testing.T) {
 	stranger, owner := &OpenPush{}, &OpenPush{Known: true}

@@ -17,7 +17,7 @@ import (
 //	0x01  user       the canonical name, 1 to 256 bytes
 //	0x02  texts      times at which texts were sent, 1 to 10, the oldest first
 //	0x03  code       of the text whose code is open: id (8 bytes), connection (8 bytes), hash (16 bytes: factor.HashChallenge), until (time),
-//	                 tries left (1 byte, 1 to 3), source (text of at most 32 bytes)
+//	                 tries left (1 byte, 1 to 3), source (text of at most 32 bytes); and 01 if it is one from which the user has succeeded
 //	0x04  push       the one that is open: id (8 bytes), process that waits and its start (4 and 8 bytes), until (time); and 01 if it is for a source
 //	                 from which the user has succeeded
 //	0x05  shut       repeats, at most 8, the oldest first: until (time), source from which push is shut (text of at most 32 bytes)
@@ -73,7 +73,11 @@ func encodeMessages(user string, m *Messages) ([]byte, error) {
 	if c := m.Code; c != nil && c.Left > 0 {
 		content := slices.Concat(c.ID[:], c.Connection[:], c.Hash[:])
 		content = append(appendStamp(content, stamp(c.Until)), byte(min(c.Left, TextTries)))
-		e.section(tagTextCode, appendText(content, cut(c.Source, maxName)))
+		content = appendText(content, cut(c.Source, maxName))
+		if c.Known {
+			content = append(content, 1)
+		}
+		e.section(tagTextCode, content)
 	}
 	if p := m.Push; p != nil {
 		content := binary.BigEndian.AppendUint32(slices.Clone(p.ID[:]), uint32(p.Process.PID))
@@ -144,13 +148,11 @@ func (m *Messages) decodeSection(tag byte, d *decoder) {
 	case tagTextCode:
 		c := &TextCode{ID: d.id(), Connection: d.id(), Hash: [16]byte(d.bytes(16)), Until: d.when(), Left: int(d.number(1)), Source: d.source()}
 		d.must(c.Left >= 1 && c.Left <= TextTries)
+		c.Known = d.known()
 		m.Code = c
 	case tagPush:
 		m.Push = &OpenPush{ID: d.id(), Process: proc.ID{PID: int32(d.number(4)), Start: d.number(8)}, Until: d.when()}
-		if len(d.b) > 0 {
-			d.must(d.number(1) == 1)
-			m.Push.Known = true
-		}
+		m.Push.Known = d.known()
 	case tagShut:
 		m.Shut = append(m.Shut, ShutSource{Until: d.when(), Source: d.source()})
 		d.must(len(m.Shut) <= MaxShut)
@@ -167,6 +169,15 @@ func (m *Messages) decodeSection(tag byte, d *decoder) {
 	default:
 		d.bad = true
 	}
+}
+
+// known is the 01 at the end, if it is there.
+func (d *decoder) known() bool {
+	if len(d.b) == 0 {
+		return false
+	}
+	d.must(d.number(1) == 1)
+	return true
 }
 
 // when is a time that must be there.

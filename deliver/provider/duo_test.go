@@ -121,6 +121,7 @@ func TestAPasscodeOfDuo(t *testing.T) {
 	d := fakes.NewDuo(t)
 	d.User("alice", fakes.DuoUser{Passcodes: []string{"7391045"}, Capabilities: []string{}})
 	d.User("bob", fakes.DuoUser{Status: "locked_out"})
+	d.User("carol", fakes.DuoUser{Policy: "allow"})
 	if got := Run(ctxFor(t), withPasscode(d.URL(), "7391045"), nil); got.State != deliver.StateAllow || got.Status != "allow" {
 		t.Errorf("right: %+v", got)
 	}
@@ -128,6 +129,7 @@ func TestAPasscodeOfDuo(t *testing.T) {
 		"used":       {"7391045", "alice", "Incorrect passcode. Please try again."},
 		"wrong":      {"000000", "alice", "Incorrect passcode. Please try again."},
 		"locked out": {"000000", "bob", "Your account is locked out"},
+		"let in":     {"000000", "carol", "Duo's policy asks for no passcode, so none was looked at: Bypass user"},
 	} {
 		req := withPasscode(d.URL(), c.typed)
 		req.Push.User = c.user
