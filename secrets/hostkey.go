@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"sync"
 
 	"filippo.io/age"
 
@@ -26,11 +25,10 @@ var ErrHostKey = errors.New("host key is not usable")
 
 // HostKey is the host's age identity, and what is derived from it.
 type HostKey struct {
-	identity  *age.X25519Identity
+	identity  *identity
 	recipient Recipient
-	own       func() (ownRecipient, error) // the recipient with the private half, made when the first file is encrypted
-	prk       []byte                       // HKDF's pseudorandom key, from which the keys for every purpose are expanded
-	macKey    []byte                       // of users' files
+	prk       []byte // HKDF's pseudorandom key, from which the keys for every purpose are expanded
+	macKey    []byte // of users' files
 }
 
 // GenerateHostKey makes a new host key file, 0600. It never replaces one: that is fs.ErrExist.
@@ -69,16 +67,16 @@ func OpenHostKey(path string) (*HostKey, error) {
 	return key, nil
 }
 
-// parseHostKey reads an identity file with exactly one identity. What is wrong with it is not said: the library's text may
-// show part of the key.
+// parseHostKey reads an identity file with exactly one identity. What is wrong with it is not said: that may show part of
+// the key.
 func parseHostKey(content []byte) (*HostKey, error) {
 	text, err := onlyLine(content)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrHostKey, err)
 	}
-	identity, err := age.ParseX25519Identity(string(text))
+	identity, err := parseIdentity(string(text))
 	if err != nil {
-		return nil, ErrHostKey
+		return nil, err
 	}
 	prk, err := hkdf.Extract(sha256.New, text, nil)
 	if err != nil {
@@ -88,12 +86,7 @@ func parseHostKey(content []byte) (*HostKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	recipient, err := newRecipient(identity.Recipient())
-	if err != nil {
-		return nil, err
-	}
-	own := sync.OnceValues(func() (ownRecipient, error) { return newOwnRecipient(recipient, identity.String()) })
-	return &HostKey{identity, recipient, own, prk, macKey}, nil
+	return &HostKey{identity, identity.Recipient, prk, macKey}, nil
 }
 
 // onlyLine returns the one line of a key file that is neither empty nor a comment; nothing when there is none.
@@ -115,12 +108,12 @@ func onlyLine(content []byte) ([]byte, error) {
 // Recipient is the public half: whoever has it can encrypt files to this host.
 func (k *HostKey) Recipient() string { return k.recipient.String() }
 
-// Wipe makes the key unusable and zeroes what can be zeroed. The copy that the age library holds cannot be; it goes with the
+// Wipe makes the key unusable and zeroes what can be zeroed. The copy that crypto/ecdh holds cannot be; it goes with the
 // process.
 func (k *HostKey) Wipe() {
 	clear(k.prk)
 	clear(k.macKey)
-	k.identity, k.own, k.prk, k.macKey = nil, nil, nil, nil
+	k.identity, k.prk, k.macKey = nil, nil, nil
 }
 
 // Format prints that it is a key and nothing else, whatever the verb: values end up in error texts.
@@ -169,11 +162,7 @@ func (k *HostKey) seal(r *Record) ([]byte, error) {
 
 // sealOwn encrypts to the host itself.
 func (k *HostKey) sealOwn(content []byte) ([]byte, error) {
-	own, err := k.own()
-	if err != nil {
-		return nil, err
-	}
-	return sealTo(content, own)
+	return sealTo(content, k.identity)
 }
 
 func sealTo(content []byte, to age.Recipient) ([]byte, error) {

@@ -168,8 +168,17 @@ func FuzzParseHostKey(f *testing.F) {
 		if (err == nil) != (key != nil) || err != nil && !errors.Is(err, ErrHostKey) {
 			t.Fatalf("%v, %v", key, err)
 		}
-		if err == nil && !strings.Contains(string(content), key.identity.String()) {
-			t.Errorf("%q is taken for another spelling", content)
+		// Age's own reader is the judge of the one line that counts.
+		var known *age.X25519Identity
+		line, lineErr := onlyLine(content)
+		if lineErr == nil {
+			known, lineErr = age.ParseX25519Identity(string(line))
+		}
+		if (err == nil) != (lineErr == nil) {
+			t.Fatalf("%q: %v, age says %v", content, err, lineErr)
+		}
+		if err == nil && (known.String() != string(line) || known.Recipient().String() != key.Recipient()) {
+			t.Errorf("%q is taken for another key or spelling", content)
 		}
 	})
 }

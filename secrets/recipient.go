@@ -1,6 +1,7 @@
 package secrets
 
 import (
+	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/hkdf"
 	"crypto/rand"
@@ -19,11 +20,10 @@ type Recipient struct {
 	public *ecdh.PublicKey
 }
 
-// recipientPrefix begins the text, in which 52 characters of five bits and 6 of a checksum follow (BIP 173).
+// recipientType begins the text. A "1" follows, 52 characters of five bits, and 6 of a checksum (BIP 173).
 const (
-	recipientPrefix = "age1"
+	recipientType   = "age"
 	publicKeyLength = 52
-	bech32Alphabet  = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 )
 
 // ParseRecipient reads what HostKey.Recipient gives; ErrRecipientText for anything else.
@@ -37,7 +37,7 @@ func ParseRecipient(text string) (Recipient, error) {
 
 func newRecipient(known *age.X25519Recipient) (Recipient, error) {
 	text := known.String()
-	bits := strings.TrimPrefix(text, recipientPrefix)[:publicKeyLength]
+	bits := strings.TrimPrefix(text, recipientType+"1")[:publicKeyLength]
 	key, err := base32.NewEncoding(bech32Alphabet).WithPadding(base32.NoPadding).DecodeString(bits)
 	if err != nil {
 		return Recipient{}, ErrRecipientText
@@ -66,17 +66,25 @@ func (r Recipient) Wrap(fileKey []byte) ([]*age.Stanza, error) {
 	return r.stanza(fileKey, ephemeral.PublicKey(), shared)
 }
 
-func (r Recipient) stanza(fileKey []byte, share *ecdh.PublicKey, shared []byte) ([]*age.Stanza, error) {
+// stanzaType is what stands at the beginning of a stanza.
+const stanzaType = "X25519"
+
+// aead encrypts the key of a file, once, to a recipient.
+func (r Recipient) aead(share *ecdh.PublicKey, shared []byte) (cipher.AEAD, error) {
 	salt := string(share.Bytes()) + string(r.public.Bytes())
 	key, err := hkdf.Key(sha256.New, shared, []byte(salt), "age-encryption.org/v1/X25519", chacha20poly1305.KeySize)
 	if err != nil {
 		return nil, err
 	}
-	aead, err := chacha20poly1305.New(key)
+	return chacha20poly1305.New(key)
+}
+
+func (r Recipient) stanza(fileKey []byte, share *ecdh.PublicKey, shared []byte) ([]*age.Stanza, error) {
+	aead, err := r.aead(share, shared)
 	if err != nil {
 		return nil, err
 	}
 	nonce := make([]byte, chacha20poly1305.NonceSize) // zero, as the format says: the key is for this message alone
 	body := aead.Seal(nil, nonce, fileKey, nil)
-	return []*age.Stanza{{Type: "X25519", Args: []string{base64.RawStdEncoding.EncodeToString(share.Bytes())}, Body: body}}, nil
+	return []*age.Stanza{{Type: stanzaType, Args: []string{base64.RawStdEncoding.EncodeToString(share.Bytes())}, Body: body}}, nil
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/sha512"
-	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -26,9 +25,7 @@ func recipients(t *testing.T) (identity *age.X25519Identity, all map[string]age.
 	}
 	key, err := parseHostKey([]byte(identity.String()))
 	must(t, err)
-	own, err := key.own()
-	must(t, err)
-	return identity, map[string]age.Recipient{"from elsewhere": r, "by itself": own}
+	return identity, map[string]age.Recipient{"from elsewhere": r, "by itself": key.identity}
 }
 
 // Age's own reader, with its own identity, is the judge of what Wrap makes.
@@ -60,16 +57,6 @@ func TestAnEphemeralKeyIsThatOfItsSeed(t *testing.T) {
 		if got, err := publicOf(seed); err != nil || !got.Equal(want.PublicKey()) {
 			t.Fatalf("of the seed %x: %x, %v, want %x", seed, got.Bytes(), err, want.PublicKey().Bytes())
 		}
-	}
-}
-
-func TestAHostEncryptsToItsOwnKeyAlone(t *testing.T) {
-	identity, _ := recipients(t)
-	_, others := recipients(t)
-	other, err := ParseRecipient(others["from elsewhere"].(Recipient).String())
-	must(t, err)
-	if own, err := newOwnRecipient(other, identity.String()); !errors.Is(err, ErrHostKey) || own.private != nil {
-		t.Errorf("%v, %v", own, err)
 	}
 }
 

@@ -4,44 +4,18 @@ import (
 	"crypto/ecdh"
 	"crypto/ed25519"
 	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"io"
 	"math/big"
 	"slices"
-	"strings"
 
 	"filippo.io/age"
 )
 
-// identityPrefix begins the text of an age identity, in which the characters follow that recipientPrefix says, in capitals.
-const identityPrefix = "AGE-SECRET-KEY-1"
-
-// ownRecipient is a host that encrypts to itself. The shared secret is the same from both sides (RFC 7748, section 6.1): the host has it
-// by its own private key, and needs of the ephemeral key the public half alone, which is cheaper to make than the product of another
+// Wrap is Recipient.Wrap, for a host that encrypts to itself. The shared secret is the same from both sides (RFC 7748, section 6.1): the host has
+// it by its own private key, and needs of the ephemeral key the public half alone, which is cheaper to make than the product of another
 // point.
-type ownRecipient struct {
-	Recipient
-	private *ecdh.PrivateKey
-}
-
-// newOwnRecipient takes the line of an identity that age has accepted.
-func newOwnRecipient(r Recipient, identity string) (ownRecipient, error) {
-	bits := strings.TrimPrefix(identity, identityPrefix)[:publicKeyLength]
-	scalar, err := base32.NewEncoding(strings.ToUpper(bech32Alphabet)).WithPadding(base32.NoPadding).DecodeString(bits)
-	defer clear(scalar)
-	if err != nil {
-		return ownRecipient{}, ErrHostKey
-	}
-	private, err := ecdh.X25519().NewPrivateKey(scalar)
-	if err != nil || !private.PublicKey().Equal(r.public) {
-		return ownRecipient{}, ErrHostKey
-	}
-	return ownRecipient{r, private}, nil
-}
-
-// Wrap is Recipient.Wrap.
-func (r ownRecipient) Wrap(fileKey []byte) ([]*age.Stanza, error) {
+func (i *identity) Wrap(fileKey []byte) ([]*age.Stanza, error) {
 	var seed [ed25519.SeedSize]byte
 	if _, err := io.ReadFull(rand.Reader, seed[:]); err != nil {
 		return nil, err
@@ -51,11 +25,11 @@ func (r ownRecipient) Wrap(fileKey []byte) ([]*age.Stanza, error) {
 	if err != nil {
 		return nil, err
 	}
-	shared, err := r.private.ECDH(share)
+	shared, err := i.private.ECDH(share)
 	if err != nil {
 		return nil, err
 	}
-	return r.stanza(fileKey, share, shared)
+	return i.stanza(fileKey, share, shared)
 }
 
 // fieldPrime is 2^255-19, the field of Curve25519.
