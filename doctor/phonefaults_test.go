@@ -138,6 +138,14 @@ var phoneFaults = map[string]fault{
 		id:    "sms-command-unusable", severity: Error, fix: "run: chmod go-w '$ROOT/usr/local/bin/send-text'",
 	},
 
+	"the program that sends text messages is a link to one in somebody's folder": {
+		plant: phoned(remove(sendText), withFile("usr/theirs/send", "#!/bin/sh\n"), chmod("usr/theirs/send", 0o755), link("../../theirs/send", sendText), chown("usr/theirs")),
+		id:    "sms-command-unusable", severity: Error, fix: "run: namei -l '$ROOT/usr/theirs/send'", mend: func(s *scratch) { s.must(os.Chown(s.path("usr/theirs"), 0, 0)) },
+	},
+	"the program that sends text messages is a link to one in a folder of root's alone": {
+		plant: phoned(remove(sendText), withFile("usr/theirs/send", "#!/bin/sh\n"), chmod("usr/theirs/send", 0o755), link("../../theirs/send", sendText), chmod("usr/theirs", 0o700)),
+		id:    "sms-command-unusable", severity: Error, fix: "run: chmod 0755 '$ROOT/usr/theirs'",
+	},
 	"sms has a provider and does not count": {
 		plant: phoned(lines("methods: [totp, push, recovery]\n")),
 		id:    "provider-unused", severity: Warning, fix: "run: twokey config set methods '[totp, push, sms, recovery]'",

@@ -89,26 +89,38 @@ func (e *examination) notify() string {
 func (e *examination) startable(id, what, path, install string) {
 	f := Finding{Severity: Error, ID: id, About: "files", Fix: install}
 	full := e.Root + path
-	file, folder, err := statProgram(full)
-	why := ""
-	switch {
-	case errors.Is(err, safefile.ErrParents), errors.Is(err, safefile.ErrOwner), errors.Is(err, safefile.ErrMode):
-		why, f.Fix = "others can write to a folder above it", command("namei -l '%s'", full)
-	case err != nil:
-		why = reason(err).Error()
-	case file.Uid != 0:
-		why, f.Fix = "it belongs to somebody else than root", command("chown root:root '%s'", full)
-	case file.Mode&0o022 != 0:
-		why, f.Fix = "others can write to it", command("chmod go-w '%s'", full)
-	case !e.mayStart(file):
-		why, f.Fix = notifyUser+" may not start it", command("chmod 0755 '%s'", full)
-	case !e.mayStart(folder):
-		why, f.Fix = notifyUser+" does not get to its folder", command("chmod 0755 '%s'", filepath.Dir(full))
-	default:
+	why, fix := e.notStartable(full)
+	if is, err := filepath.EvalSymlinks(full); why == "" && err == nil && is != full {
+		why, fix = e.notStartable(is) // what a link leads to lies in a folder of its own
+	}
+	if why == "" {
 		return
+	}
+	if fix != "" {
+		f.Fix = fix
 	}
 	f.Message = fmt.Sprintf("no message is sent, since %s %s cannot be used: %s", what, path, why)
 	e.add(f)
+}
+
+// notStartable is why a program cannot be used, and what mends it, if that is not to install it anew.
+func (e *examination) notStartable(full string) (why, fix string) {
+	file, folder, err := statProgram(full)
+	switch {
+	case errors.Is(err, safefile.ErrParents), errors.Is(err, safefile.ErrOwner), errors.Is(err, safefile.ErrMode):
+		return "others can write to a folder above it", command("namei -l '%s'", full)
+	case err != nil:
+		return reason(err).Error(), ""
+	case file.Uid != 0:
+		return "it belongs to somebody else than root", command("chown root:root '%s'", full)
+	case file.Mode&0o022 != 0:
+		return "others can write to it", command("chmod go-w '%s'", full)
+	case !e.mayStart(file):
+		return notifyUser + " may not start it", command("chmod 0755 '%s'", full)
+	case !e.mayStart(folder):
+		return notifyUser + " does not get to its folder", command("chmod 0755 '%s'", filepath.Dir(full))
+	}
+	return "", ""
 }
 
 // statProgram looks at a program and the folder in which it is found. Many are links, such as python3: then it is what that leads to. An error

@@ -161,13 +161,15 @@ var opening = map[string][]string{
 
 // mayOpen says who opens what without safefile, and why that is right.
 var mayOpen = map[string]string{
-	"deliver/running.go OpenFile":       "/dev/null, which twokey-notify gets for what it would complain of",
-	"deliver/running.go StartProcess":   "twokey-notify, as a user that owns nothing",
-	"deliver/provider/listener.go Open": "/proc/self/net/tcp, which the kernel writes",
-	"internal/proc/proc.go ReadFile":    "/proc/PID/stat, which the kernel writes",
-	"internal/proc/lock.go ReadDir":     "/proc and /proc/PID/fdinfo, which the kernel writes",
-	"internal/proc/lock.go ReadFile":    "/proc/PID/fdinfo, which the kernel writes",
-	"cmd/twokey/picture.go Open":        "the administrator's folder, as a place only (O_PATH), for the picture that safefile writes",
+	"deliver/running.go OpenFile":        "/dev/null, which twokey-notify gets for what it would complain of",
+	"deliver/running.go StartProcess":    "twokey-notify, as a user that owns nothing",
+	"deliver/provider/roots.go Readlink": "the links to the program of sms.command; nothing of it is read",
+	"doctor/phones.go EvalSymlinks":      "where the program of sms.command is; nothing of it is read",
+	"deliver/provider/listener.go Open":  "/proc/self/net/tcp, which the kernel writes",
+	"internal/proc/proc.go ReadFile":     "/proc/PID/stat, which the kernel writes",
+	"internal/proc/lock.go ReadDir":      "/proc and /proc/PID/fdinfo, which the kernel writes",
+	"internal/proc/lock.go ReadFile":     "/proc/PID/fdinfo, which the kernel writes",
+	"cmd/twokey/picture.go Open":         "the administrator's folder, as a place only (O_PATH), for the picture that safefile writes",
 }
 
 // onlySafefileOpens: one forgotten open that follows a link is a hole (fscrypt, 2026).
