@@ -36,13 +36,7 @@ func (s server) load(people []*site.Phone, each int, end time.Time) (took site.S
 		})
 	}
 	all.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	if len(took) == 0 {
-		return nil, errors.New("the time was over before anybody had logged in")
-	}
-	return took, nil
+	return took, errors.Join(errs...)
 }
 
 // login is one from the connection to the end of a command.

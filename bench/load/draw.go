@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"image/color"
 	"math"
+	"os"
 	"strconv"
 	"time"
 
 	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
+	vgdraw "gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 
 	"twokey/bench/site"
 )
@@ -58,21 +63,57 @@ func (powers) Ticks(least, most float64) []plot.Tick {
 	return marks
 }
 
-// draw writes the picture, as SVG where the name ends in that.
+// The picture's size, and the margin around what is drawn: labels stand out of the axes at both ends.
+const (
+	width, height = 18 * vg.Centimeter, 11 * vg.Centimeter
+	margin        = vg.Length(14)
+)
+
+// sans are the letters that plot measures, and those that stand for them where they are missing: all as wide.
+const (
+	sans     = "font-family:Liberation Sans"
+	sansElse = sans + ",Arial,Helvetica,sans-serif"
+)
+
+// draw writes the picture, as SVG on a white ground.
 func draw(levels []level, file string) error {
 	p := plot.New()
-	p.Title.Text = "One login through sshd, on one machine with all its clients"
-	p.X.Label.Text, p.Y.Label.Text = "logins at a time", "milliseconds"
+	p.Title.Text = "One login through sshd, with all its clients on the same machine"
+	p.X.Label.Text, p.Y.Label.Text = "logins at a time", "time of a login, milliseconds"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, powers{}
 	p.Y.Min, p.Legend.Top, p.Legend.Left = 0, true, true
-	p.Legend.XOffs, p.Legend.YOffs = vg.Points(12), -vg.Points(6)
+	p.Legend.XOffs, p.Legend.YOffs, p.Legend.Padding = vg.Points(12), -vg.Points(6), vg.Points(3)
+	p.Title.Padding, p.X.Label.Padding, p.Y.Label.Padding = vg.Points(10), vg.Points(4), vg.Points(4)
+	for _, text := range []*font.Font{&p.Title.TextStyle.Font, &p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font, &p.Legend.TextStyle.Font} {
+		text.Variant = "Sans"
+	}
 	p.Add(plotter.NewGrid())
-	most := 0.0
+	most, err := drawCurves(p, levels)
+	if err != nil {
+		return err
+	}
+	p.Y.Max = most * 1.05
+	p.X.Min = float64(levels[0].atOnce)
+	p.X.Max = math.Max(2*p.X.Min, float64(levels[len(levels)-1].atOnce))
+	canvas := vgsvg.New(width, height)
+	whole := vgdraw.New(canvas)
+	whole.SetColor(color.White)
+	whole.Fill(whole.Rectangle.Path())
+	p.Draw(vgdraw.Crop(whole, margin, -margin, margin, -margin))
+	var text bytes.Buffer
+	if _, err := canvas.WriteTo(&text); err != nil {
+		return err
+	}
+	return os.WriteFile(file, bytes.ReplaceAll(text.Bytes(), []byte(sans), []byte(sansElse)), 0o644)
+}
+
+// drawCurves adds them, and says how far up they go.
+func drawCurves(p *plot.Plot, levels []level) (most float64, err error) {
 	for _, c := range curves() {
 		points := c.points(levels)
 		line, err := plotter.NewLine(points)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		line.Color, line.Dashes, line.Width = c.colour, c.dashes, vg.Points(1.5)
 		p.Add(line)
@@ -81,8 +122,5 @@ func draw(levels []level, file string) error {
 			most = math.Max(most, point.Y)
 		}
 	}
-	p.Y.Max = most * 1.05
-	p.X.Min = float64(levels[0].atOnce)
-	p.X.Max = math.Max(2*p.X.Min, float64(levels[len(levels)-1].atOnce))
-	return p.Save(18*vg.Centimeter, 11*vg.Centimeter, file)
+	return most, nil
 }

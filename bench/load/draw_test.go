@@ -30,6 +30,9 @@ func TestThePictureHasEveryCurve(t *testing.T) {
 			t.Errorf("%q is not in it", c.name)
 		}
 	}
+	if n := strings.Count(string(picture), "<text"); n == 0 || strings.Count(string(picture), sansElse) != n {
+		t.Errorf("not all of %d texts have letters that everybody has", n)
+	}
 	points := curves()[0].points(levels)
 	if len(points) != 2 || points[0].X != 1 || points[0].Y != 4 || points[1].X != 4 || points[1].Y != 8 {
 		t.Errorf("%v, want 4 ms and 8 ms", points)

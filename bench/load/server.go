@@ -129,7 +129,6 @@ func startServer(p *site.Place, name, password string, under []string) (server, 
 	}
 	argv := append(under, program, "-D", "-f", file("config"), "-E", file("log"))
 	s := server{fmt.Sprintf("127.0.0.1:%d", port), password, exec.Command(argv[0], argv[1:]...)}
-	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := s.command.Start(); err != nil {
 		return server{}, err
 	}
