@@ -19,7 +19,7 @@ import (
 const token = "tk_averysecrettoken"
 
 // settings are those of a host with one provider of each, whose credential files are there.
-func settings(t *testing.T, text string) Settings {
+func settings(t testing.TB, text string) Settings {
 	t.Helper()
 	config, err := policy.Parse([]byte("version: 1\nissuer: Example Ltd\nmethods: [totp, push, sms]\n" + text))
 	must(t, err)
@@ -32,7 +32,7 @@ func settings(t *testing.T, text string) Settings {
 	return s
 }
 
-func (s Settings) write(t *testing.T, name, content string, mode os.FileMode) {
+func (s Settings) write(t testing.TB, name, content string, mode os.FileMode) {
 	t.Helper()
 	path := filepath.Join(s.Credentials, name)
 	must(t, os.WriteFile(path, []byte(content), 0o600))
