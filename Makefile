@@ -142,9 +142,11 @@ bench-load:
 	build/bench-load $(if $(QUICK),-quick) -o $(if $(QUICK),build/bench-load.svg,bench/load.svg)
 
 build/bench-client: bench/client/client.c
+	mkdir -p build
 	$(CC) -O2 -Wall -Wextra -o $@ $< -lpam
 
 build/bench-floor: bench/floor/floor.c
+	mkdir -p build
 	$(CC) -O2 -Wall -Wextra -static -o $@ $<
 
 build/bench-login build/bench-load: build/bench-%: FORCE
