@@ -23,6 +23,8 @@ import (
 //  10. At [SelfService] who is enrolled MUST be asked: neither the switch nor an exemption, rule, list, way of asking or observe lets him
 //     by. Attacks: the password of an exempt user, to change his devices; a stolen password while twokey is switched off for two hours,
 //     to add a device that stays when it is on again.
+//     There no method counts that a rule which can be about him leaves out, at whatever service. Attack: by a text, which the rule does not
+//     take, make the app that it takes.
 //  11. Nobody MUST be let enrol at a login (Outcome.Enroll) but who is refused there only because he has no device.
 
 // Action is what a login must do with an [Outcome]. The zero value refuses. Where the service's way is one that cannot ask (Earlier,
@@ -113,7 +115,7 @@ type Step struct {
 // Decide tells what this login needs. What can decide it is tried in this order, and the first that matches gives the decision: the
 // switch, the deny rules, services that are no logins, the entries of exempt, an account that does not exist, the other rules, the
 // entries of require, default. Then the service's way of asking changes what has to be done. At [SelfService] nothing of it counts but the
-// deny rules and that the account exists. If a group lookup fails, every answer
+// deny rules, that the account exists, and the methods of the other rules. If a group lookup fails, every answer
 // that it could have had is followed; where they lead to different actions the login is refused.
 func (c *Config) Decide(f Facts) Outcome {
 	_, outcome := c.evaluate(f)
@@ -240,6 +242,10 @@ func (c *Config) ask(f Facts, s stage, out *Outcome) {
 	}
 	if s.rule.Remember != nil {
 		out.Remember = *s.rule.Remember
+	}
+	if out.Action == Ask && len(out.Methods) == 0 {
+		out.Action = AskThenDeny
+		out.Reason += "; no method counts in all rules about him: an administrator changes his devices"
 	}
 	if ActsForAnother(f.Service) || f.Service == SelfService || c.IsShared(f.RHost) {
 		out.Remember = 0

@@ -402,6 +402,34 @@ func TestMust10WhoIsEnrolledIsAskedWhereHisDevicesAreChanged(t *testing.T) {
 			t.Errorf("%s: nobody is asked", sentence)
 		}
 	}
+	for sentence, c := range map[string]struct {
+		rules string
+		want  []string
+	}{
+		"a rule about him":                  {"{users: [dave], then: required, methods: [totp, recovery]}", []string{"totp", "recovery"}},
+		"a rule about him at sshd":          {"{users: [dave], services: [sshd], then: required, methods: [totp]}", []string{"totp"}},
+		"a rule about him at this":          {"{users: [dave], services: [twokey-self], then: required, methods: [totp]}", []string{"totp"}},
+		"a rule about his group":            {"{groups: [staff], then: optional, methods: [totp]}", []string{"totp"}},
+		"a rule about all from elsewhere":   {"{from: [192.0.2.0/24], then: required, methods: [totp, hotp]}", []string{"totp", "hotp"}},
+		"a rule, who knows about whom":      {"{groups: [broken], then: required, methods: [totp]}", []string{"totp"}},
+		"two rules":                         {"{users: [dave], tty: [remote], then: required, methods: [totp, sms]}, {groups: [staff], then: required, methods: [sms, totp, hotp]}", []string{"totp", "sms"}},
+		"a rule behind one for everything":  {"{users: [dave], then: required, methods: [totp, sms]}, {groups: [staff], then: required, methods: [totp]}", []string{"totp", "sms"}},
+		"a rule behind one for all methods": {"{users: [dave], then: optional}, {groups: [staff], then: required, methods: [totp]}", []string{"totp", "hotp", "recovery", "sms"}},
+		"a rule behind one for some hours":  {"{users: [dave], hours: ['08:00-18:00'], zone: UTC, then: required, methods: [totp, sms]}, {groups: [staff], then: required, methods: [totp]}", []string{"totp"}},
+		"a rule about others":               {"{users: [mary], then: required, methods: [totp]}", []string{"totp", "hotp", "recovery", "sms"}},
+		"a rule about another group":        {"{groups: [wheel], then: required, methods: [totp]}", []string{"totp", "hotp", "recovery", "sms"}},
+		"a rule that names no methods":      {"{users: [dave], then: required}", []string{"totp", "hotp", "recovery", "sms"}},
+		"rules that share none":             {"{users: [dave], services: [sshd], then: required, methods: [totp]}, {users: [dave], services: [su], then: required, methods: [hotp]}", nil},
+	} {
+		p := mustParse(t, "version: 1\nmethods: [totp, hotp, recovery, sms]\nrules: ["+c.rules+"]\n")
+		want := Ask
+		if c.want == nil {
+			want = AskThenDeny
+		}
+		if got := p.Decide(known("dave", "staff").with().on(SelfService)); got.Action != want || got.Decision != Optional || !slices.Equal(got.Methods, c.want) {
+			t.Errorf("%s: %+v", sentence, got)
+		}
+	}
 	// A policy that no file can have.
 	c := &Config{Services: map[string]Way{SelfService: NotALogin}, Methods: []string{"totp"}}
 	if got := c.Decide(known("dave").with().on(SelfService)); got.Action != Ask || got.Way != Prompt {

@@ -11,6 +11,7 @@ import (
 type reach struct {
 	name                                  string
 	who, services, from, ssh, tty, during []string // empty: all of them
+	narrows                               bool     // a rule with methods
 }
 
 // reachOf puts users and groups, which are one condition, into one list.
@@ -38,7 +39,7 @@ func (e Entry) reach(name string) reach {
 
 func (r Rule) reach(name string) reach {
 	to := reachOf(name, r.Users, r.Groups, r.Services, r.From)
-	to.ssh, to.tty = r.SSHAuth, r.TTY
+	to.ssh, to.tty, to.narrows = r.SSHAuth, r.TTY, r.Methods != nil
 	if len(r.Weekdays)+len(r.Hours) > 0 {
 		to.during = []string{fmt.Sprint(r.Weekdays, r.Hours, r.Zone)}
 	}
@@ -99,8 +100,8 @@ func (c *Config) neverWarnings(now time.Time) []string {
 		switch {
 		case earlier >= 0:
 			found = append(found, fmt.Sprintf("%s can never match: %s goes before it and is about all that it is about", r.name, all[earlier].name))
-		case i >= len(denying) && allIn(r.services, []string{SelfService}):
-			found = append(found, fmt.Sprintf("%s can never match: at %s only rules that deny count", r.name, SelfService))
+		case i >= len(denying) && !r.narrows && allIn(r.services, []string{SelfService}):
+			found = append(found, fmt.Sprintf("%s can never match: at %s only rules that deny or have methods count", r.name, SelfService))
 		case slices.Equal(r.tty, []string{"console"}) && len(r.from) > 0:
 			found = append(found, r.name+" can never match: who is at the console comes from no host")
 		case len(r.ssh) > 0 && allIn(r.services, localServices):

@@ -21,7 +21,7 @@ type stage struct {
 func (c *Config) stages(f Facts, who whoTest) []stage {
 	if f.Service == SelfService {
 		return append(c.ruleStages(f, who, true), stage{name: "unknown account", then: Deny, test: f.unknownAccount},
-			stage{name: "service " + SelfService, then: Optional, test: selfService})
+			c.selfService(who))
 	}
 	list := []stage{{name: "switched off", then: Exempt, test: func() (Match, string) { return c.switchedOff(f.Time) }}}
 	list = append(list, c.ruleStages(f, who, true)...)
@@ -77,8 +77,29 @@ func (c *Config) serviceExempt(service string) (Match, string) {
 	return Yes, fmt.Sprintf("service %q is no login", service)
 }
 
-func selfService() (Match, string) {
-	return Yes, "the lists do not count where one's own devices are changed"
+// selfService is where somebody changes his own devices. What he proves it by must count in every rule that can be about him, wherever it
+// is for: with a new device he gets in there.
+func (c *Config) selfService(who whoTest) stage {
+	s := stage{name: "service " + SelfService, then: Optional}
+	why := "the lists do not count where one's own devices are changed"
+	for _, r := range c.Rules {
+		match, _ := r.whom(who)
+		if r.Then == Deny || match == No {
+			continue
+		}
+		if r.Methods != nil && s.rule.Methods == nil {
+			s.rule.Methods = slices.Clone(c.Methods)
+			why += ", but for the methods of rules"
+		}
+		if r.Methods != nil {
+			s.rule.Methods = slices.DeleteFunc(s.rule.Methods, func(m string) bool { return !slices.Contains(r.Methods, m) })
+		}
+		if match == Yes && len(r.conditions()) == 0 {
+			break // those behind it never decide
+		}
+	}
+	s.test = func() (Match, string) { return Yes, why }
+	return s
 }
 
 func (f Facts) unknownAccount() (Match, string) {
@@ -147,6 +168,11 @@ func (e Entry) match(f Facts, who whoTest) (Match, string) {
 
 // match tells whether the rule is about this login.
 func (r Rule) match(f Facts, who whoTest) (Match, string) {
+	return f.match(r.conditions(), func() (Match, string) { return r.whom(who) })
+}
+
+// conditions are all but who it is.
+func (r Rule) conditions() []condition {
 	var conditions []condition
 	if len(r.Services) > 0 {
 		conditions = append(conditions, onService(r.Services))
@@ -163,12 +189,15 @@ func (r Rule) match(f Facts, who whoTest) (Match, string) {
 	if len(r.Weekdays) > 0 || len(r.Hours) > 0 {
 		conditions = append(conditions, r.during)
 	}
-	return f.match(conditions, func() (Match, string) {
-		if len(conditions) > 0 && len(r.Users) == 0 && len(r.Groups) == 0 {
-			return Yes, "about everybody"
-		}
-		return who(r.Users, r.Groups, false)
-	})
+	return conditions
+}
+
+// whom tells whether the rule can be about the account.
+func (r Rule) whom(who whoTest) (Match, string) {
+	if len(r.Users) == 0 && len(r.Groups) == 0 && len(r.conditions()) > 0 {
+		return Yes, "about everybody"
+	}
+	return who(r.Users, r.Groups, false)
 }
 
 func onService(services []string) condition {

@@ -135,7 +135,7 @@ func TestWarningsNameWhatIsDangerous(t *testing.T) {
 		{"roles: {auditor: {users: [a]}}", ""},
 		{"bypass: {longest: 168h}", ""},
 		{"bypass: {longest: 168h1s}", "bypass.longest is 604801s: a code that works for more than a week is a second password"},
-		{"exempt: [{users: [a], services: [twokey-self]}]", "exempt[0] can never match: at twokey-self only rules that deny count"},
+		{"exempt: [{users: [a], services: [twokey-self]}]", "exempt[0] can never match: at twokey-self only rules that deny or have methods count"},
 		{"exempt: [{services: [twokey-self]}]", "exempt[0] can never match"},
 		{"rules: [{services: [twokey-self], then: required}]", "rules[0] can never match: at twokey-self"},
 		{"rules: [{services: [twokey-self], then: deny}]", ""},
