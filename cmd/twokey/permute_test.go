@@ -18,10 +18,18 @@ type parsed struct {
 	Flags     map[string]any
 }
 
+func quietApp() *cli.App {
+	return newApp(&ui{in: newInput(strings.NewReader("")), out: io.Discard, err: io.Discard})
+}
+
 // parse runs the program's own parsing with actions that only note what they are given.
 func parse(arguments ...string) (parsed, error) {
-	ui := &ui{in: newInput(strings.NewReader("")), out: io.Discard, err: io.Discard}
-	app := newApp(ui)
+	return parseOrdered(permute(quietApp(), append([]string{"twokey"}, arguments...)))
+}
+
+// parseOrdered is parse of words that stand where the library wants them.
+func parseOrdered(words []string) (parsed, error) {
+	app := quietApp()
 	var got parsed
 	for _, leaf := range leaves(app.Commands) {
 		leaf.Action = func(c *cli.Context) error {
@@ -32,7 +40,7 @@ func parse(arguments ...string) (parsed, error) {
 			return nil
 		}
 	}
-	err := app.Run(permute(app, append([]string{"twokey"}, arguments...)))
+	err := app.Run(words)
 	return got, err
 }
 
@@ -114,7 +122,7 @@ func places(path, arguments, flag []string) [][]string {
 }
 
 func TestFlagsMayStandAnywhere(t *testing.T) {
-	app := newApp(&ui{in: newInput(strings.NewReader("")), out: io.Discard, err: io.Discard})
+	app := quietApp()
 	tried := 0
 	for words, command := range paths(app.Commands) {
 		if len(command.Flags) < len(globalFlags()) {
@@ -132,6 +140,7 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 			if err != nil || reflect.DeepEqual(want.Flags, plain.Flags) {
 				t.Errorf("%s %v: %+v, %v: the flag changes nothing", words, forms[0], want, err)
 			}
+			right := map[string]bool{} // the orders of words that are known to be understood: most lines come to the same
 			for i, form := range forms {
 				lines := places(path, arguments, form)
 				if i > 0 { // the other spellings at the ends only
@@ -139,9 +148,14 @@ func TestFlagsMayStandAnywhere(t *testing.T) {
 				}
 				for _, line := range lines {
 					tried++
-					if got, err := parse(line...); err != nil || !reflect.DeepEqual(got, want) {
+					words := permute(app, append([]string{"twokey"}, line...))
+					if right[strings.Join(words, "\x00")] {
+						continue
+					}
+					if got, err := parseOrdered(words); err != nil || !reflect.DeepEqual(got, want) {
 						t.Errorf("twokey %s: %+v, %v, want %+v", strings.Join(line, " "), got, err, want)
 					}
+					right[strings.Join(words, "\x00")] = true
 				}
 			}
 		}
