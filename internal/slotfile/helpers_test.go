@@ -57,6 +57,7 @@ var tasks = map[string]func(*safefile.Dir, int) error{
 	"hold-raw":     holdRaw,
 	"hold-once":    holdOnce,
 	"leave":        leave,
+	"leave-twins":  leaveTwins,
 	"sync-again":   syncAgain,
 }
 
@@ -130,6 +131,16 @@ func holdRaw(dir *safefile.Dir, _ int) error {
 // holdOnce had the lock, and is busy with other things now.
 func holdOnce(dir *safefile.Dir, _ int) error {
 	return begunAndWait(increment(dir, 0))
+}
+
+// leaveTwins writes a number into both slots, as the audit log does with its head.
+func leaveTwins(dir *safefile.Dir, n int) error {
+	f, err := Acquire(dir, name, kind)
+	if err != nil {
+		return err
+	}
+	value := binary.AppendUvarint(nil, uint64(n))
+	return errors.Join(f.Write(value), f.Sync(), f.Write(value), f.Close())
 }
 
 // leave writes and does not synchronise.

@@ -123,15 +123,15 @@ func readHolder(f *os.File) (holder, error) {
 }
 
 // begin makes the caller the holder. A holder that died, or left a value unsynchronised, has left the block filled: then what it
-// wrote may not be on the disk yet, and the slot that is will be overwritten next, so it is synchronised first.
+// wrote may not be on the disk yet, and the slot that is will be overwritten next, so it is synchronised first; but for twins, see Acquire.
 func begin(f *os.File) error {
 	before, err := readHolder(f)
 	if err != nil {
 		return err
 	}
 	if before != (holder{}) {
-		if err := unix.Fdatasync(int(f.Fd())); err != nil {
-			return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
+		if err := settle(f); err != nil {
+			return err
 		}
 	}
 	process, err := proc.Self()
@@ -143,6 +143,18 @@ func begin(f *os.File) error {
 		return err
 	}
 	return writeHolder(f, holder{process, now.Nano()})
+}
+
+// settle synchronises what the one before may have left unsynchronised.
+func settle(f *os.File) error {
+	var content [fileSize + 1]byte
+	if n, err := unix.Pread(int(f.Fd()), content[:], 0); err == nil && twins(content[:n]) {
+		return nil
+	}
+	if err := unix.Fdatasync(int(f.Fd())); err != nil {
+		return &os.PathError{Op: "sync", Path: f.Name(), Err: err}
+	}
+	return nil
 }
 
 func writeHolder(f *os.File, h holder) error {

@@ -18,7 +18,8 @@
 //
 // The holder block names who has the lock: 4 bytes process, 8 bytes start of that process, 8 bytes time of locking (nanoseconds
 // since boot); all zero when nobody has it and the value is synchronised. A block that the one before has left filled tells the
-// next holder to synchronise before he writes. The lock itself is an open file description lock (fcntl(2), F_OFD_SETLKW) on the
+// next holder to synchronise before he writes. Where both slots are good and say the same he need not: the older one is on the disk, for
+// nobody writes to the other before it is, and he writes over the newer one, which may not be. The lock itself is an open file description lock (fcntl(2), F_OFD_SETLKW) on the
 // whole file, which the kernel drops when its holder dies, however he dies.
 package slotfile
 
@@ -117,6 +118,16 @@ func current(kind string, content []byte) (s slot, index int, err error) {
 	return slot{}, 0, ErrCorrupt
 }
 
+// twins reports whether both slots are whole and have the same value.
+func twins(content []byte) bool {
+	if len(content) != fileSize {
+		return false
+	}
+	a, b := content[:blockSize], content[blockSize:holderOffset]
+	same := bytes.Equal(a[:16], b[:16]) && bytes.Equal(a[24:sumOffset], b[24:sumOffset]) // all but the generations
+	return same && sha256.Sum256(a[:sumOffset]) == [sha256.Size]byte(a[sumOffset:]) && sha256.Sum256(b[:sumOffset]) == [sha256.Size]byte(b[sumOffset:])
+}
+
 // Create makes a file that must not exist yet (fs.ErrExist), 0600, with a first value.
 func Create(dir *safefile.Dir, name, kind string, value []byte) error {
 	var content [fileSize]byte
@@ -182,7 +193,11 @@ func Acquire(dir *safefile.Dir, name, kind string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
 	}
-	return &File{f: f, kind: kind, last: slot{s.generation, bytes.Clone(s.value)}, good: index}, nil
+	file := &File{f: f, kind: kind, last: slot{s.generation, bytes.Clone(s.value)}, good: index}
+	if twins(content[:n]) {
+		file.good, file.unsynced = 1-index, true
+	}
+	return file, nil
 }
 
 // Value returns the value as it was written last. The caller must not change it.

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -316,6 +317,101 @@ func TestAValueThatWasLeftUnsynchronisedIsSynchronisedBeforeTheOtherSlotIsOverwr
 	}
 	if n := number(t, dir); n != 74 {
 		t.Errorf("the value is %d", n)
+	}
+}
+
+// Of two slots that say the same the older one is on the disk, and stays; the newer one may not be, and is written over until it is
+// synchronised. That is done without a synchronisation before it: with each record of the audit log it would be one.
+func TestOfTwoSlotsThatSayTheSameTheOlderOneStays(t *testing.T) {
+	dir, path := scratch(t, "")
+	for _, n := range []int{70, 80, 90} { // once into either slot
+		before := content(t, path)
+		calls := traced(t, "leave-twins", path, n, "fdatasync,pwrite64")
+		if order := fmt.Sprint(calls); strings.Count(order, "fdatasync(") != 1 {
+			t.Errorf("%d: %s", n, order)
+		}
+		first, second, _ := strings.Cut(strings.Join(calls, "\n"), "fdatasync(")
+		newer := ", 4096, 4096)"
+		if n > 70 && binary.BigEndian.Uint64(before[16:]) > binary.BigEndian.Uint64(before[4096+16:]) {
+			newer = ", 4096, 0)"
+		}
+		if !strings.Contains(first, newer) || strings.Contains(second, newer) {
+			t.Errorf("%d: first the slot%s, then the other: %s", n, newer, calls)
+		}
+		if got := number(t, dir); got != uint64(n) {
+			t.Errorf("the value is %d, want %d", got, n)
+		}
+	}
+	// The crash: the newer one is torn on the disk.
+	half := content(t, path)
+	newest := 0
+	if binary.BigEndian.Uint64(half[16:]) < binary.BigEndian.Uint64(half[4096+16:]) {
+		newest = 4096
+	}
+	overwrite(t, path, int64(newest)+100, []byte("torn"))
+	if n := number(t, dir); n != 90 {
+		t.Errorf("after a crash the value is %d", n)
+	}
+	calls := traced(t, "count", path, 1, "fdatasync,pwrite64")
+	if order := strings.Join(calls, " "); !strings.Contains(order[:strings.Index(order, ", 4096, ")], "fdatasync(") {
+		t.Errorf("a torn slot is no twin: %s", order)
+	}
+}
+
+// A holder who has changed nothing leaves what is not synchronised to the next one.
+func TestTwinsStayTwinsForWhoChangesNothing(t *testing.T) {
+	dir, path := scratch(t, "")
+	if out, err := child("leave-twins", path, 70).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	before := content(t, path)
+	f, err := Acquire(dir, name, kind)
+	must(t, err)
+	must(t, f.Close())
+	after := content(t, path)
+	if !bytes.Equal(before[:8192], after[:8192]) || zero(after[8192:8212]) {
+		t.Error("the slots have changed, or the holder block says that they are synchronised")
+	}
+	f, err = Acquire(dir, name, kind)
+	must(t, err)
+	must(t, errors.Join(f.Sync(), f.Close()))
+	if after := content(t, path); !zero(after[8192:8212]) {
+		t.Error("they are synchronised, and the holder block does not say so")
+	}
+}
+
+func TestTwins(t *testing.T) {
+	block := func(kind string, generation uint64, value string) []byte {
+		b, err := encoded(kind, slot{generation, []byte(value)})
+		must(t, err)
+		return b
+	}
+	good := block(kind, 1, "value")
+	with := func(second []byte) []byte {
+		return append(append(bytes.Clone(good), second...), make([]byte, 4096)...)
+	}
+	if !twins(with(block(kind, 2, "value"))) || !twins(with(good)) {
+		t.Error("these are twins")
+	}
+	for what, content := range map[string][]byte{
+		"another value":       with(block(kind, 2, "valuf")),
+		"more of the value":   with(block(kind, 2, "value\x00")),
+		"another kind":        with(block("audit", 2, "value")),
+		"nothing":             with(make([]byte, 4096)),
+		"no file":             nil,
+		"a file of two slots": with(good)[:8192],
+		"a file of more":      append(with(good), 0),
+	} {
+		if twins(content) {
+			t.Errorf("%s: twins", what)
+		}
+	}
+	for n := range 8192 {
+		torn := with(block(kind, 2, "value"))
+		torn[n] ^= 1 << rand.IntN(8)
+		if twins(torn) {
+			t.Fatalf("byte %d was changed, and they are twins still", n)
+		}
 	}
 }
 
