@@ -59,6 +59,7 @@ type message struct {
 
 	line   string // why nothing is sent, for the person; ""
 	reason error  // the same, for the log
+	quiet  bool   // the person hears no more of it than of a wrong code
 }
 
 // toldError is the reason of a refusal of which the person is told more than of others. He has given his password, and it is about his phone.
@@ -122,11 +123,18 @@ func (r *run) canType(l ledger, set *device.Set, now time.Time) (bool, error) {
 	return len(open) > 0, err
 }
 
-// follow sends what was prepared and goes on with the login.
+// follow sends what was prepared and goes on with the login. A stranger hears nothing of limits that he can have used up, or sees reached,
+// without the password.
+//
+// Attack: at a service that takes the code first use up the tries of strangers, and then try passwords elsewhere with the word "push", which
+// rings nowhere: the right one is told that nothing is sent.
 func (r *run) follow() Verdict {
 	m := r.message
 	r.message = nil
 	switch {
+	case m.quiet:
+		r.noteSent(m, Report{}, m.reason)
+		return r.refuse(m.reason)
 	case m.line != "":
 		r.noteSent(m, Report{}, m.reason)
 		return r.another(m, m.line, m.reason)

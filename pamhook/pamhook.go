@@ -210,6 +210,7 @@ type run struct {
 	failed    []string  // methods by which nothing could be sent
 	how       string    // how the user has succeeded, if not by a code of his own; ""
 	byServer  bool      // the application, and no person, answers
+	unasked   bool      // a provider lets the user in without asking his phone
 	enrolling bool      // this login is to give the user a device: nothing is forgiven
 	elsewhere bool      // another service could
 	clockBack bool      // times in the user's state lie in the future

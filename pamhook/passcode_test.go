@@ -89,6 +89,35 @@ func TestWhoChangesHisDevicesIsAskedByAPhone(t *testing.T) {
 	}
 }
 
+// Attack: be let in once while Duo lets the user in unasked, and go on by what is remembered when that was taken back.
+func TestWhatAProviderLetsInUnaskedIsNotRemembered(t *testing.T) {
+	w := newWorld(t)
+	for asked, says := range map[bool][]comes{true: sent(report(1, ReportAllowed)), false: {report(0, ReportAllowed)}} {
+		duo(w)
+		w.policy.Remember = time.Hour
+		w.phone.says = says
+		w.types("push", "")
+		if got := w.frame(); got != allows {
+			t.Fatalf("%v: %#x %q", asked, got, w.reasons())
+		}
+		st, err := w.states.Read("alice")
+		must(t, err)
+		if st.Known(atHome, w.now) != asked {
+			t.Errorf("asked %v: the source is known", asked)
+		}
+		if !asked && !w.left(10) {
+			t.Error("what it cost is not given back")
+		}
+		w.process++
+		w.now = w.now.Add(2 * state.AnsweredFor) // it is another login
+		w.phone.says = []comes{report(0, ReportDenied)}
+		w.types("push")
+		if got := w.frame(); got != verdictOf(asked) {
+			t.Errorf("asked %v, again: %#x %q", asked, got, w.reasons())
+		}
+	}
+}
+
 // Attack: with the password of somebody who has no phone at Duo yet, open the address there and set up one's own.
 func TestTheAddressOfDuoIsShownOnlyToWhomHisPasswordLetsEnrol(t *testing.T) {
 	w := newWorld(t)

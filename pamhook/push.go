@@ -60,13 +60,13 @@ func (r *run) preparePush(l ledger, sent *state.Messages, m *message, now time.T
 	}
 	known := l.Known(r.source, now)
 	if !sent.MayPush(known) {
-		m.line, m.reason = r.policy.Text(policy.MsgPushOpen), errPushOpen
+		m.line, m.reason, m.quiet = r.policy.Text(policy.MsgPushOpen), errPushOpen, !known
 		return nil
 	}
 	m.paid = r.attempt(now)
 	m.paid.Cost = state.One
 	if !l.Charge(m.paid) {
-		m.line, m.reason = r.policy.Text(policy.MsgPushShut), errPushUnpaid
+		m.line, m.reason, m.quiet = r.policy.Text(policy.MsgPushShut), errPushUnpaid, !known
 		return nil
 	}
 	if err := l.write(); err != nil {
@@ -107,6 +107,7 @@ func (r *run) sendPush(m *message) Verdict {
 		r.drop(m)
 		return r.refuse(errUnasked)
 	case report.State == ReportAllowed:
+		r.unasked = true
 		return r.allowed(m, report, "let in by the provider, which has asked no phone")
 	case report.State != ReportSent:
 		return r.pushed(m, report)
@@ -220,7 +221,14 @@ func (r *run) allowed(m *message, report Report, how string) Verdict {
 	if report.Detail != "" {
 		r.how += ": " + report.Detail
 	}
-	return r.letInBy(func(then ending) error { return r.closePush(m, then) })
+	return r.letInBy(func(then ending) error {
+		return r.closePush(m, func(tx *state.Tx, set *device.Set, sent *state.Messages, now time.Time) error {
+			if r.unasked {
+				tx.State.GiveBack(m.paid)
+			}
+			return then(tx, set, sent, now)
+		})
+	})
 }
 
 // ending is what is done at the end of what was sent, under the user's lock.

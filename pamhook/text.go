@@ -34,12 +34,13 @@ func (r *run) prepareText(l ledger, sent *state.Messages, m *message, given repl
 	if err := sent.MayText(now, code.Known); errors.As(err, &limit) {
 		minutes := int(math.Ceil(limit.Next.Sub(now).Minutes()))
 		m.line, m.reason = r.policy.Text(policy.MsgTextLimit.For(minutes), "MINUTES", strconv.Itoa(minutes)), err
+		m.quiet = !code.Known && sent.Code != nil && sent.Code.Known
 		return nil
 	} else if err != nil {
 		return err
 	}
 	if err := r.takeText(now); errors.Is(err, state.ErrHostLimit) {
-		m.line, m.reason = r.policy.Text(policy.MsgTextHostLimit), err
+		m.line, m.reason, m.quiet = r.policy.Text(policy.MsgTextHostLimit), err, !code.Known
 		return nil
 	} else if err != nil {
 		return err

@@ -146,13 +146,20 @@ func TestTextsAreLimitedAndMoreForStrangers(t *testing.T) {
 	if r := w.log[len(w.log)-2]; r.Action != "sms-sent" || r.Outcome != "failure" || !strings.Contains(r.Reason, "too many messages") {
 		t.Errorf("recorded as %+v", r)
 	}
-	w.reset()
-	reachable(w)
-	w.policy.SMS.PerHour = 1
-	must(t, w.states.TakeText(w.now, 1))
-	w.types("sms", w.code(0))
-	if got := w.frame(); got != allows || len(w.phone.texts) != 0 || !strings.HasPrefix(w.prompts[1], "\nNo code can be sent at the moment.") {
-		t.Errorf("above the host's cap: %#x, sent %d, asked %q", got, len(w.phone.texts), w.prompts)
+	for _, stranger := range []bool{true, false} {
+		w.reset()
+		reachable(w)
+		if !stranger {
+			known(atHome)(w)
+		}
+		w.policy.SMS.PerHour = 1
+		must(t, w.states.TakeText(w.now, 1))
+		w.types("sms", w.code(0))
+		got, asked := w.frame(), strings.Join(w.prompts, "|")
+		if got != verdictOf(!stranger) || len(w.phone.texts) != 0 || strings.Contains(asked, "\nNo code can be sent at the moment.") == stranger ||
+			stranger && !slices.Equal(w.infos, []string{refusedWords}) {
+			t.Errorf("above the host's cap, stranger %v: %#x, sent %d, asked %q, told %q", stranger, got, len(w.phone.texts), w.prompts, w.infos)
+		}
 	}
 }
 
@@ -405,7 +412,8 @@ func TestAStrangersTextEndsNoCodeOfTheOwners(t *testing.T) {
 	w.hello.RHost, w.hello.Client = foreigner, foreigner+":4711"
 	w.process++
 	w.types("sms")
-	if w.frame() != denies || len(w.phone.texts) != 1 {
+	w.infos = nil
+	if w.frame() != denies || len(w.phone.texts) != 1 || !slices.Equal(w.infos, []string{refusedWords}) {
 		t.Fatalf("%d texts, %q", len(w.phone.texts), w.reasons())
 	}
 	w.hello = mine
