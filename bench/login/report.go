@@ -48,7 +48,6 @@ func facts(small bool, below, top string) (string, error) {
 		}
 		fmt.Fprintf(&text, "- %s %s\n", fact.what, line)
 	}
-	fmt.Fprintf(&text, "- built with %s\n", runtime.Version())
 	return text.String(), nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,6 +139,28 @@ func TestTheClientLogsIn(t *testing.T) {
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A module that fails is no module that refuses a code.
+func TestAFailureIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	program, dir := compile(t, "client", "-lpam"), t.TempDir()
+	lines := "auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_deny.so\n"
+	if err := os.WriteFile(filepath.Join(dir, "service"), []byte(lines), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := startClient(program, dir, "service", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pamSessionErr = 14
+	_, err = c.one(site.Login{User: "nobody", Code: "7"}, pamAuthErr)
+	if want := (statusError{"nobody", pamSessionErr, pamAuthErr}); !errors.Is(err, want) {
+		t.Errorf("%v, want %v", err, want)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
