@@ -37,6 +37,9 @@ func (p Paths) all() []string { return []string{p.Data, p.Audit, p.Key, p.Creden
 // force. It cuts out the lines of the key paths at the left margin and reads them
 // alone. A path that cannot be read there is the default one.
 func PathsIn(src []byte) Paths {
+	if len(src) == 0 { // twice at every login
+		return defaultPaths()
+	}
 	if c, err := Parse(src); err == nil {
 		return c.Paths
 	}

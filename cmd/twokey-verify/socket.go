@@ -127,13 +127,9 @@ func (s slot) Close() error {
 
 // login is the host and the conversation of one login by this peer.
 func (p peer) login(conn *wire.Conn) (*pamhook.Host, pamhook.Conversation, error) {
-	application, err := proc.Of(p.pid)
+	application, parent, err := proc.WithParent(p.pid)
 	if err != nil {
 		return nil, nil, fmt.Errorf("the application has gone: %w", err)
-	}
-	parent, err := proc.Parent(p.pid)
-	if err != nil {
-		parent = proc.ID{} // a process without a parent that we can see, in a container of its own
 	}
 	self, err := proc.Self()
 	if err != nil {

@@ -166,9 +166,8 @@ var mayOpen = map[string]string{
 	"deliver/provider/roots.go Readlink": "the links to the program of sms.command; nothing of it is read",
 	"doctor/phones.go EvalSymlinks":      "where the program of sms.command is; nothing of it is read",
 	"deliver/provider/listener.go Open":  "/proc/self/net/tcp, which the kernel writes",
-	"internal/proc/proc.go ReadFile":     "/proc/PID/stat, which the kernel writes",
+	"internal/proc/read.go Open":         "/proc/PID/stat and /proc/PID/fdinfo, which the kernel writes",
 	"internal/proc/lock.go ReadDir":      "/proc and /proc/PID/fdinfo, which the kernel writes",
-	"internal/proc/lock.go ReadFile":     "/proc/PID/fdinfo, which the kernel writes",
 	"cmd/twokey/picture.go Open":         "the administrator's folder, as a place only (O_PATH), for the picture that safefile writes",
 }
 

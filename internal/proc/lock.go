@@ -49,7 +49,7 @@ func holds(pid int, file string) bool {
 		return false // it has ended, or is not ours to look at
 	}
 	for _, entry := range entries {
-		info, err := os.ReadFile(dir + entry.Name())
+		info, err := read(dir + entry.Name())
 		if err == nil && showsLock(info, file) {
 			return true
 		}

@@ -29,7 +29,7 @@ func Of(pid int) (ID, error) {
 
 // Running reports whether a process is still there and not a zombie, which has ended and waits for its parent to hear of it.
 func Running(id ID) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(int(id.PID)) + "/stat")
+	b, err := read("/proc/" + strconv.Itoa(int(id.PID)) + "/stat")
 	if err != nil {
 		return false
 	}
@@ -50,8 +50,21 @@ func Parent(pid int) (ID, error) {
 	return Of(parent)
 }
 
+// WithParent is Of and, where the parent can be seen, Parent; else that is the zero ID.
+func WithParent(pid int) (id, parent ID, err error) {
+	id, number, err := stat(pid)
+	if err != nil {
+		return ID{}, ID{}, err
+	}
+	parent, err = Of(number)
+	if err != nil {
+		parent = ID{} // of a process in a container of its own
+	}
+	return id, parent, nil
+}
+
 func stat(pid int) (id ID, parent int, err error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	b, err := read("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return ID{}, 0, err
 	}

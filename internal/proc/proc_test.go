@@ -62,6 +62,10 @@ func TestAProcessKeepsItsIdentityUntilItEnds(t *testing.T) {
 		t.Errorf("the parent of this process is %+v, %v, want %+v", got, err, parent)
 	}
 
+	if own, got, err := WithParent(os.Getpid()); err != nil || own != self || got != parent {
+		t.Errorf("this process is %+v, %+v, %v, want %+v, %+v", own, got, err, self, parent)
+	}
+
 	child, end := start(t)
 	first, err := Of(child)
 	if err != nil || int(first.PID) != child || first == self || first.Start < self.Start {
@@ -76,6 +80,9 @@ func TestAProcessKeepsItsIdentityUntilItEnds(t *testing.T) {
 	end()
 	if id, err := Of(child); id != (ID{}) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the child that has ended: %+v, %v", id, err)
+	}
+	if id, parent, err := WithParent(child); id != (ID{}) || parent != (ID{}) || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the child that has ended: %+v, %+v, %v", id, parent, err)
 	}
 	if id, err := Parent(child); id != (ID{}) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the parent of the child that has ended: %+v, %v", id, err)
@@ -117,6 +124,24 @@ func TestAProcessThatCannotBeIsAnError(t *testing.T) {
 	// Process 1 of a name space has no parent that can be seen.
 	if id, err := Parent(1); err == nil || id != (ID{}) {
 		t.Errorf("the parent of process 1: %+v, %v", id, err)
+	}
+	if id, parent, err := WithParent(1); err != nil || id.PID != 1 || parent != (ID{}) {
+		t.Errorf("process 1: %+v, its parent %+v, %v", id, parent, err)
+	}
+}
+
+func TestAFileOfAnyLengthIsReadToItsEnd(t *testing.T) {
+	path := t.TempDir() + "/file"
+	for _, n := range []int{0, 1, 1023, 1024, 1025, 100_000} {
+		if err := os.WriteFile(path, []byte(strings.Repeat("x", n)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := read(path); err != nil || string(b) != strings.Repeat("x", n) {
+			t.Errorf("%d bytes of %d, %v", len(b), n, err)
+		}
+	}
+	if b, err := read(t.TempDir()); err == nil || b != nil {
+		t.Errorf("a folder: %q, %v", b, err)
 	}
 }
 
