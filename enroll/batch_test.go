@@ -127,7 +127,7 @@ func TestAResetSeesAUserOfABatchWholeOrNotAtAll(t *testing.T) {
 			}
 		})
 	}
-	_, err := traced(t, "batch", data, "-e", "inject=renameat2:delay_exit=20000")
+	_, err := traced(t, "batch", data, "-e", "inject=linkat:delay_exit=20000")
 	must(t, err)
 	resets.Wait()
 	for i := range batchSize {

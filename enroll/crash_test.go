@@ -253,7 +253,7 @@ func traced(t *testing.T, act, data string, options ...string) (trace string, er
 }
 
 // steps are the system calls that change something.
-const steps = "pwrite64,fsync,fdatasync,syncfs,renameat,renameat2,unlinkat"
+const steps = "pwrite64,fsync,fdatasync,syncfs,linkat,renameat,renameat2,unlinkat"
 
 func TestAKillAtEveryStepLeavesTheOldOrTheNew(t *testing.T) {
 	for name, act := range acts() {

@@ -11,14 +11,9 @@ import (
 )
 
 // Set is the files of a batch that belong together, such as those of one user. It is for one goroutine.
-type Set struct{ files []staged }
-
-// staged is a file that is written under a temporary name.
-type staged struct {
-	dir        *Dir
-	temp, name string
-	flags      uint               // of renameat2(2)
-	lock       func(fd int) error // nil: it need not be locked
+type Set struct {
+	files    []staged
+	nameless bool // files may have no name before they are in place
 }
 
 // Replace is Dir.Replace, put off until the batch ends.
@@ -28,23 +23,24 @@ func (s *Set) Replace(d *Dir, name string, content []byte, perm os.FileMode) err
 
 // WriteNew is Dir.WriteNew, put off until the batch ends: only then it is seen whether the file exists.
 func (s *Set) WriteNew(d *Dir, name string, content []byte, perm os.FileMode) error {
-	return s.stage(content, perm, staged{dir: d, name: name, flags: unix.RENAME_NOREPLACE})
+	return s.stage(content, perm, staged{dir: d, name: name, isNew: true})
 }
 
 // WriteNewLocked is WriteNew of a file that lock is called with before it has its name. It is closed, which ends the lock, when the files
 // of the set behind it are in place too: who waits for the lock sees all of them.
 func (s *Set) WriteNewLocked(d *Dir, name string, content []byte, perm os.FileMode, lock func(fd int) error) error {
-	return s.stage(content, perm, staged{dir: d, name: name, flags: unix.RENAME_NOREPLACE, lock: lock})
+	return s.stage(content, perm, staged{dir: d, name: name, isNew: true, lock: lock})
 }
 
-func (s *Set) stage(content []byte, perm os.FileMode, f staged) (err error) {
+func (s *Set) stage(content []byte, perm os.FileMode, f staged) error {
 	if err := plain(f.name); err != nil {
 		return err
 	}
-	if f.temp, err = f.dir.writeTemp(content, perm, withBatch); err == nil {
-		s.files = append(s.files, f)
+	if err := f.write(content, perm, s.nameless); err != nil {
+		return err
 	}
-	return err
+	s.files = append(s.files, f)
+	return nil
 }
 
 // chunk is how many sets are synchronised together. While those of one chunk are, the next is prepared.
@@ -57,10 +53,10 @@ const chunk = 1000
 // A set is put in place only if prepare returned nil, and from the first file of it that cannot be, such as a WriteNew of one that
 // exists, the rest of the set is left out, and a locked file of it taken back. That is its error in the list, which has one for each
 // set. When there is an error beside the list, the disk failed: some sets may be in place, and none may be counted on. Killed at any
-// point, some sets are in place from the first on, at most one of them in part, each file whole. A process that was killed leaves
-// temporary files, which RemoveStale removes.
+// point, some sets are in place from the first on, at most one of them in part, each file whole. Where files can have no name (see
+// staged), a process that was killed leaves nothing else, and in other places temporary files, which RemoveStale removes.
 func WriteAll(n int, prepare func(i int, set *Set) error) ([]error, error) {
-	b := &batch{sets: make([]Set, n), errs: make([]error, n), prepare: prepare}
+	b := &batch{sets: make([]Set, n), errs: make([]error, n), prepare: prepare, nameless: manyFiles()}
 	chunks := make(chan int)
 	failed := make(chan error, 1)
 	go func() { failed <- b.finish(chunks) }()
@@ -78,12 +74,21 @@ type batch struct {
 	errs    []error
 	prepare func(i int, set *Set) error
 	stopped atomic.Bool // the disk has failed
+
+	nameless bool // of all sets
+}
+
+// manyFiles reports whether the process may have so many files open as two batches of a few files a set have at most.
+func manyFiles() bool {
+	var limit unix.Rlimit
+	return unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur >= 16*chunk
 }
 
 // stage prepares a chunk.
 func (b *batch) stage(first, end int) {
 	cores.Each(end-first, func(i int) {
 		i += first
+		b.sets[i].nameless = b.nameless
 		if b.errs[i] = b.prepare(i, &b.sets[i]); b.errs[i] != nil {
 			b.sets[i].drop()
 		}
@@ -125,51 +130,10 @@ func (s *Set) place() error {
 	return place(files)
 }
 
-// place renames files, one and then those behind it. From the first that cannot be they are dropped; one that is locked, which nobody
-// else can have used yet, is taken back.
-func place(files []staged) error {
-	if len(files) == 0 {
-		return nil
-	}
-	f := files[0]
-	unlock, err := f.hold()
-	defer unlock()
-	if err == nil {
-		err = unix.Renameat2(f.dir.fd, f.temp, f.dir.fd, f.name, f.flags)
-	}
-	if err != nil {
-		drop(files)
-		return &os.PathError{Op: "rename", Path: f.dir.path + "/" + f.name, Err: err}
-	}
-	err = place(files[1:])
-	if err != nil && f.lock != nil {
-		f.dir.drop(f.name)
-	}
-	return err
-}
-
-// hold locks a file that is to be locked.
-func (f *staged) hold() (unlock func(), err error) {
-	if f.lock == nil {
-		return func() {}, nil
-	}
-	fd, err := unix.Openat(f.dir.fd, f.temp, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return func() {}, err
-	}
-	return func() { unix.Close(fd) }, f.lock(fd)
-}
-
 // drop removes what is not in place.
 func (s *Set) drop() {
 	drop(s.files)
 	s.files = nil
-}
-
-func drop(files []staged) {
-	for _, f := range files {
-		f.dir.drop(f.temp)
-	}
 }
 
 // fileSystems are those on which a batch has written so far.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -29,7 +30,26 @@ func pair(d *Dir, content []byte) func(int, *Set) error {
 	}
 }
 
-func TestABatchWritesAllFiles(t *testing.T) {
+// bothWays runs a test with files that have no name until they are in place, and with temporary names.
+func bothWays(t *testing.T, test func(t *testing.T)) {
+	for what, files := range map[string]uint64{"without a name": 16 * chunk, "under temporary names": 1024} {
+		t.Run(what, func(t *testing.T) {
+			var before unix.Rlimit
+			must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
+			t.Cleanup(func() { must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &before)) })
+			must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: max(files, before.Max)}))
+			if many := files > 1024; manyFiles() != many {
+				t.Fatalf("with %d files many are %v", files, manyFiles())
+			}
+			test(t)
+		})
+	}
+}
+
+func TestABatchWritesAllFiles(t *testing.T) { bothWays(t, batchWritesAllFiles) }
+
+func batchWritesAllFiles(t *testing.T) {
+	open := openDescriptors(t)
 	for _, n := range []int{0, 1, chunk - 1, chunk, chunk + 1, 3*chunk + 7} {
 		d, path := scratch(t)
 		old := unix.Umask(0o077)
@@ -43,14 +63,19 @@ func TestABatchWritesAllFiles(t *testing.T) {
 			holds(t, fmt.Sprintf("%s/first%d", path, i), "content", 0o600)
 			holds(t, fmt.Sprintf("%s/second%d", path, i), "content", 0o640)
 		}
+		if open++; openDescriptors(t) != open { // that of the folder
+			t.Errorf("%d files are open, want %d", openDescriptors(t), open)
+		}
 	}
 }
 
-func TestASetOfABatchThatFailsStopsNoOther(t *testing.T) {
+func TestASetOfABatchThatFailsStopsNoOther(t *testing.T) { bothWays(t, setThatFails) }
+
+func setThatFails(t *testing.T) {
 	d, path := scratch(t)
 	must(t, d.Replace("first2", []byte("old"), 0o600))
 	must(t, d.Replace("second3", []byte("old"), 0o600))
-	refusal := errors.New("refused")
+	before, refusal := openDescriptors(t), errors.New("refused")
 	errs, err := WriteAll(6, func(i int, set *Set) error {
 		err := pair(d, []byte("new"))(i, set)
 		switch i {
@@ -72,9 +97,40 @@ func TestASetOfABatchThatFailsStopsNoOther(t *testing.T) {
 	if names := all(t, path); !slices.Equal(names, []string{"first0", "first2", "first3", "first5", "second0", "second3", "second5"}) {
 		t.Errorf("files %q", names)
 	}
+	if open := openDescriptors(t); open != before {
+		t.Errorf("%d files are open, and were %d", open, before)
+	}
 }
 
-func TestALockedFileOfABatchIsHeldUntilItsSetIsInPlace(t *testing.T) {
+// setOnce puts two files in place, in one thread.
+func setOnce(path string) error {
+	runtime.LockOSThread() // strace counts the calls of each
+	d, err := OpenDir(path)
+	if err != nil {
+		return err
+	}
+	set := Set{nameless: true}
+	err = errors.Join(set.Replace(d, "first", []byte("content"), 0o600), set.WriteNew(d, "second", []byte("content"), 0o600))
+	return errors.Join(err, set.place(), d.Close())
+}
+
+func TestAFileThatCannotBeWithoutANameHasATemporaryOne(t *testing.T) {
+	_, path := scratch(t)
+	trace, err := tracedTask(t, "oneset", path, "-P", path, "-e", "inject=openat:error=EOPNOTSUPP:when=2") // behind that of OpenDir
+	must(t, err)
+	if !regexp.MustCompile(`O_TMPFILE.*EOPNOTSUPP`).MatchString(trace) || !regexp.MustCompile(`renameat2.*"first"`).MatchString(trace) {
+		t.Errorf("the first file was not refused, or not renamed:\n%s", trace)
+	}
+	holds(t, path+"/first", "content", 0o600)
+	holds(t, path+"/second", "content", 0o600)
+	if names := all(t, path); len(names) != 2 {
+		t.Errorf("files %q", names)
+	}
+}
+
+func TestALockedFileOfABatchIsHeldUntilItsSetIsInPlace(t *testing.T) { bothWays(t, lockedFile) }
+
+func lockedFile(t *testing.T) {
 	whole := unix.Flock_t{Type: unix.F_WRLCK}
 	take := func(fd int) error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &whole) }
 	d, path := scratch(t)
@@ -128,6 +184,10 @@ func TestABatchIsPreparedOnAllCores(t *testing.T) {
 }
 
 func TestMustReplaceSoThatAFullDiskLeavesTheOldFilesOfABatch(t *testing.T) {
+	bothWays(t, batchOnAFullDisk)
+}
+
+func batchOnAFullDisk(t *testing.T) {
 	for _, fileSystem := range []string{"ext4", "xfs", "tmpfs"} {
 		t.Run(fileSystem, func(t *testing.T) {
 			path := disktest.Mount(t, fileSystem)
@@ -239,9 +299,9 @@ func batchOnce(path string) error {
 
 func TestMustSynchroniseTheContentsOfABatchThenTheNamesThenTheDisk(t *testing.T) {
 	_, path := scratch(t)
-	trace, err := tracedTask(t, "onebatch", path, "-e", "trace=write,syncfs,fsync,renameat,renameat2")
+	trace, err := tracedTask(t, "onebatch", path, "-e", "trace=write,syncfs,fsync,linkat,renameat,renameat2")
 	must(t, err)
-	order := regexp.MustCompile(`(?s)^(?:[^\n]*write\([^\n]*\n)+[^\n]*syncfs\([^\n]*\n(?:[^\n]*renameat2?\([^\n]*\n){4}[^\n]*syncfs\(`)
+	order := regexp.MustCompile(`(?s)^(?:[^\n]*write\([^\n]*\n)+[^\n]*syncfs\([^\n]*\n(?:[^\n]*(?:linkat|renameat2?)\([^\n]*\n){4}[^\n]*syncfs\(`)
 	var ours []string
 	for _, line := range strings.Split(trace, "\n") {
 		if strings.Contains(line, path) {

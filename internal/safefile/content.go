@@ -131,11 +131,9 @@ const (
 
 // writeTemp writes a new file of a random name.
 func (d *Dir) writeTemp(content []byte, perm os.FileMode, sync when) (name string, err error) {
-	var random [8]byte
-	if _, err := io.ReadFull(rand.Reader, random[:]); err != nil {
+	if name, err = temporaryName(); err != nil {
 		return "", err
 	}
-	name = tempPrefix + hex.EncodeToString(random[:])
 	fd, about, err := d.openFile(name, unix.O_WRONLY|createNew, perm, created(perm))
 	if err != nil {
 		return "", err
@@ -147,9 +145,25 @@ func (d *Dir) writeTemp(content []byte, perm os.FileMode, sync when) (name strin
 	return name, nil
 }
 
+func temporaryName() (string, error) {
+	var random [8]byte
+	if _, err := io.ReadFull(rand.Reader, random[:]); err != nil {
+		return "", err
+	}
+	return tempPrefix + hex.EncodeToString(random[:]), nil
+}
+
 // fill writes and closes a new file. It does without os.File, which costs a batch two system calls more for each.
 func fill(fd int, content []byte, perm os.FileMode, about unix.Stat_t, sync when) (err error) {
 	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	if err := fillOpen(fd, content, perm, about); err != nil || sync == withBatch {
+		return err
+	}
+	return unix.Fsync(fd)
+}
+
+// fillOpen writes a new file, which stays open.
+func fillOpen(fd int, content []byte, perm os.FileMode, about unix.Stat_t) error {
 	for rest := content; len(rest) > 0; {
 		n, err := unix.Write(fd, rest)
 		if err != nil && err != unix.EINTR {
@@ -158,14 +172,9 @@ func fill(fd int, content []byte, perm os.FileMode, about unix.Stat_t, sync when
 		rest = rest[max(n, 0):]
 	}
 	if about.Mode&0o7777 != uint32(perm) { // the umask has taken something
-		if err := unix.Fchmod(fd, uint32(perm)); err != nil {
-			return err
-		}
+		return unix.Fchmod(fd, uint32(perm))
 	}
-	if sync == withBatch {
-		return nil
-	}
-	return unix.Fsync(fd)
+	return nil
 }
 
 // drop removes a file of our own that is of no more use; that it stays behind harms nobody, RemoveStale takes it later.

@@ -30,19 +30,21 @@ func TestMain(m *testing.M) {
 	case "batch":
 		batchForever(os.Args[1])
 	case "onebatch":
-		unix.Umask(0o277) // so that the permissions have to be set
-		if err := batchOnce(os.Args[1]); err != nil {
-			fmt.Print(err)
-			os.Exit(1)
-		}
+		once(batchOnce)
+	case "oneset":
+		once(setOnce)
 	case "once":
-		unix.Umask(0o277) // likewise
-		if err := replaceOnce(os.Args[1], "file", []byte("content")); err != nil {
-			fmt.Print(err)
-			os.Exit(1)
-		}
+		once(func(path string) error { return replaceOnce(path, "file", []byte("content")) })
 	default:
 		panic("unknown task " + task)
+	}
+}
+
+func once(do func(path string) error) {
+	unix.Umask(0o277) // so that the permissions have to be set
+	if err := do(os.Args[1]); err != nil {
+		fmt.Print(err)
+		os.Exit(1)
 	}
 }
 
