@@ -184,12 +184,8 @@ func newRecovery(n int) (*secrets.Recovery, []string, error) {
 			return nil, nil, err
 		}
 	}
-	for _, code := range codes {
-		hash, err := factor.HashRecovery(set.Key, code)
-		if err != nil {
-			return nil, nil, err
-		}
-		set.Hashes = append(set.Hashes, hash)
+	if set.Hashes, err = factor.HashRecoveries(set.Key, codes); err != nil {
+		return nil, nil, err
 	}
 	return set, codes, nil
 }

@@ -84,13 +84,27 @@ func canonicalRecovery(s string) (string, bool) {
 // HashRecovery returns what is kept of a recovery code: see the package comment. It takes every spelling that ParseAnswer
 // takes and fails for what is no recovery code. The key is secret: without it 60 bits could be searched.
 func HashRecovery(key [32]byte, code string) ([16]byte, error) {
-	answer := ParseAnswer(code)
-	if answer.Kind != Recovery {
-		return [16]byte{}, errRecoveryShape
+	hashes, err := HashRecoveries(key, []string{code})
+	if err != nil {
+		return [16]byte{}, err
 	}
+	return hashes[0], nil
+}
+
+// HashRecoveries is HashRecovery of many codes. Half of the work for one is with the key, and done once.
+func HashRecoveries(key [32]byte, codes []string) ([][16]byte, error) {
 	mac := hmac.New(sha256.New, key[:])
-	mac.Write([]byte(recoveryDomain + answer.Text))
-	return [16]byte(mac.Sum(nil)[:16]), nil
+	hashes := make([][16]byte, 0, len(codes))
+	for _, code := range codes {
+		answer := ParseAnswer(code)
+		if answer.Kind != Recovery {
+			return nil, errRecoveryShape
+		}
+		mac.Reset()
+		mac.Write([]byte(recoveryDomain + answer.Text))
+		hashes = append(hashes, [16]byte(mac.Sum(nil)[:16]))
+	}
+	return hashes, nil
 }
 
 // MatchRecovery looks for code among the hashes and returns the index of the first that is its hash; ok is false, and the

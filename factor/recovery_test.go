@@ -163,3 +163,20 @@ func TestMatchRecovery(t *testing.T) {
 		})
 	}
 }
+
+func TestHashesOfManyCodesAreThoseOfEach(t *testing.T) {
+	key := [32]byte{31: 1}
+	codes := []string{"7k3f-9qxz-0m2t", "8k3f-9qxz-0m2t", "7k3f-9qxz-0m2t"}
+	hashes, err := HashRecoveries(key, codes)
+	if err != nil || len(hashes) != len(codes) {
+		t.Fatalf("%d hashes, %v", len(hashes), err)
+	}
+	for i, code := range codes {
+		if hashes[i] != hashOf(t, key, code) {
+			t.Errorf("number %d is %x, want %x", i, hashes[i], hashOf(t, key, code))
+		}
+	}
+	if hashes, err := HashRecoveries(key, append(codes, "no code")); err == nil || hashes != nil {
+		t.Errorf("%x, %v", hashes, err)
+	}
+}
