@@ -23,6 +23,19 @@ func BenchmarkMatchTOTPPair(b *testing.B) {
 	}
 }
 
+// BenchmarkOffset is what a login costs more that is refused.
+func BenchmarkOffset(b *testing.B) {
+	for _, algorithm := range []Algorithm{SHA1, SHA256, SHA512} {
+		b.Run(string(algorithm), func(b *testing.B) {
+			p := standard(TOTP)
+			p.Algorithm = algorithm
+			for b.Loop() {
+				p.Offset("000000", at(p, 50_000_000))
+			}
+		})
+	}
+}
+
 func BenchmarkMatchHOTP(b *testing.B) {
 	p := standard(HOTP)
 	for b.Loop() {
