@@ -50,15 +50,16 @@ func TestMain(m *testing.M) {
 }
 
 var tasks = map[string]func(*safefile.Dir, int) error{
-	"count":        count,
-	"count-slowly": countSlowly,
-	"count-on":     countOn,
-	"hold":         hold,
-	"hold-raw":     holdRaw,
-	"hold-once":    holdOnce,
-	"leave":        leave,
-	"leave-twins":  leaveTwins,
-	"sync-again":   syncAgain,
+	"count":         count,
+	"count-at-once": countAtOnce,
+	"count-slowly":  countSlowly,
+	"count-on":      countOn,
+	"hold":          hold,
+	"hold-raw":      holdRaw,
+	"hold-once":     holdOnce,
+	"leave":         leave,
+	"leave-twins":   leaveTwins,
+	"sync-again":    syncAgain,
 }
 
 // increment adds one to the number that is the value, as a login would change its state.
@@ -88,9 +89,14 @@ func count(dir *safefile.Dir, n int) error {
 	})
 }
 
-// countSlowly increments once in each of n goroutines, and keeps the lock for a while.
+// countAtOnce increments once in each of n goroutines.
+func countAtOnce(dir *safefile.Dir, n int) error {
+	return together(n, func() error { return increment(dir, 0) })
+}
+
+// countSlowly is countAtOnce of those who keep the lock: four times twelve for 3.36 s.
 func countSlowly(dir *safefile.Dir, n int) error {
-	return together(n, func() error { return increment(dir, 15*time.Millisecond) })
+	return together(n, func() error { return increment(dir, 70*time.Millisecond) })
 }
 
 func together(n int, do func() error) error {
