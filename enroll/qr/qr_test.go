@@ -96,6 +96,7 @@ func rendered(t *testing.T, c *Code) []byte {
 func screenshot(t *testing.T, text string, ink, paper color.Gray) []byte {
 	t.Helper()
 	const cellWidth, cellHeight, border = 8, 16, 24
+	inked := bytes.Repeat([]byte{ink.Y}, cellWidth)
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	width := utf8.RuneCountInString(lines[0])*cellWidth + 2*border
 	screen := image.NewGray(image.Rect(0, 0, width, len(lines)*cellHeight+2*border))
@@ -110,16 +111,15 @@ func screenshot(t *testing.T, text string, ink, paper color.Gray) []byte {
 				t.Fatalf("character %q on the screen", glyph)
 			}
 			for y := range cellHeight {
-				for x := range cellWidth {
-					if drawn[y*2/cellHeight] {
-						screen.SetGray(border+column*cellWidth+x, border+row*cellHeight+y, ink)
-					}
+				if drawn[y*2/cellHeight] {
+					copy(screen.Pix[screen.PixOffset(border+column*cellWidth, border+row*cellHeight+y):], inked)
 				}
 			}
 		}
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, screen); err != nil {
+	quick := png.Encoder{CompressionLevel: png.NoCompression}
+	if err := quick.Encode(&b, screen); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
