@@ -86,6 +86,9 @@ func TestWhoChangesHisDevicesIsAskedByAPhone(t *testing.T) {
 		if got := w.frame(); got != verdictOf(in) || w.lastRecord().Reason != want {
 			t.Errorf("%v: %#x %q", in, got, w.reasons())
 		}
+		if title := w.phone.questions[0].Title; title != "Change your devices on web1?" {
+			t.Errorf("the phone asks %q", title)
+		}
 	}
 }
 

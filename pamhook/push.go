@@ -365,10 +365,20 @@ func (r *run) from() string {
 	return r.hello.TTY
 }
 
+// pushTitle is what the phone asks.
+//
+// Attack: with the password, change the user's devices, who allows what he takes for his login.
+func (r *run) pushTitle() policy.Message {
+	if r.hello.Service == policy.SelfService {
+		return policy.MsgPhoneTitleOwn
+	}
+	return policy.MsgPhoneTitle
+}
+
 // pushQuestion is what the phone is asked.
 func (r *run) pushQuestion(m *message) PushQuestion {
 	q := PushQuestion{ID: m.id, Secret: m.secret, User: r.hello.Name, Factor: m.factor, Right: m.right, Wrong: m.wrong, Passcode: m.typed,
-		Wait: r.policy.Push.Wait, Title: r.policy.Text(policy.MsgPhoneTitle, "HOST", r.host.Name),
+		Wait: r.policy.Push.Wait, Title: r.policy.Text(r.pushTitle(), "HOST", r.host.Name),
 		Allow: r.policy.Text(policy.MsgPhoneAllow), Deny: r.policy.Text(policy.MsgPhoneDeny)}
 	if addr, err := netip.ParseAddr(r.hello.RHost); err == nil {
 		q.From = addr.Unmap().String()

@@ -24,14 +24,15 @@ const (
 	MsgNumberChanged Message = "number_changed" // HOST
 
 	// What the phone shows.
-	MsgPhoneTitle   Message = "phone_title" // HOST
-	MsgPhoneUser    Message = "phone_user"  // before the user's name, and so on
-	MsgPhoneFrom    Message = "phone_from"
-	MsgPhoneHost    Message = "phone_host"
-	MsgPhoneService Message = "phone_service"
-	MsgPhoneTime    Message = "phone_time"
-	MsgPhoneAllow   Message = "phone_allow" // on a button
-	MsgPhoneDeny    Message = "phone_deny"  // on a button
+	MsgPhoneTitle    Message = "phone_title"     // HOST
+	MsgPhoneTitleOwn Message = "phone_title_own" // HOST; where the user changes his devices
+	MsgPhoneUser     Message = "phone_user"      // before the user's name, and so on
+	MsgPhoneFrom     Message = "phone_from"
+	MsgPhoneHost     Message = "phone_host"
+	MsgPhoneService  Message = "phone_service"
+	MsgPhoneTime     Message = "phone_time"
+	MsgPhoneAllow    Message = "phone_allow" // on a button
+	MsgPhoneDeny     Message = "phone_deny"  // on a button
 )
 
 // placeholdersOfPhones belong into placeholders.
@@ -41,7 +42,7 @@ func placeholdersOfPhones() map[Message][]string {
 		MsgAllowPrompt: nil, MsgCallPrompt: nil,
 		MsgNotSent: nil, MsgTextLimit: {"MINUTES"}, MsgTextLimitOne: nil, MsgTextHostLimit: nil, MsgPushShut: nil, MsgPushOpen: nil, MsgPushLate: nil,
 		MsgPushEnroll: {"ADDRESS"}, MsgNumberChanged: {"HOST"},
-		MsgPhoneTitle: {"HOST"}, MsgPhoneUser: nil, MsgPhoneFrom: nil, MsgPhoneHost: nil, MsgPhoneService: nil, MsgPhoneTime: nil,
+		MsgPhoneTitle: {"HOST"}, MsgPhoneTitleOwn: {"HOST"}, MsgPhoneUser: nil, MsgPhoneFrom: nil, MsgPhoneHost: nil, MsgPhoneService: nil, MsgPhoneTime: nil,
 		MsgPhoneAllow: nil, MsgPhoneDeny: nil,
 	}
 }
@@ -50,7 +51,7 @@ func placeholdersOfPhones() map[Message][]string {
 var promptsOfPhones = []Message{MsgChoicePrompt, MsgTextPrompt, MsgTextOrPrompt, MsgNumberPrompt, MsgAllowPrompt, MsgCallPrompt}
 
 // onPhones are one line each as well: titles and labels.
-var onPhones = []Message{MsgPhoneTitle, MsgPhoneUser, MsgPhoneFrom, MsgPhoneHost, MsgPhoneService, MsgPhoneTime, MsgPhoneAllow, MsgPhoneDeny}
+var onPhones = []Message{MsgPhoneTitle, MsgPhoneTitleOwn, MsgPhoneUser, MsgPhoneFrom, MsgPhoneHost, MsgPhoneService, MsgPhoneTime, MsgPhoneAllow, MsgPhoneDeny}
 
 // QuestionText is the first question of a login that offers words (see Offered), as in "Code, or 'push', 'sms': ", or none.
 func (c *Config) QuestionText(words []string) string {
@@ -82,14 +83,15 @@ func englishPhones() map[Message]string {
 		MsgPushEnroll:    "Your phone is not set up yet. Set it up at %ADDRESS% and log in again.",
 		MsgNumberChanged: "Codes for your account on %HOST% go to another number from now on. If you did not ask for that, tell %CONTACT%.",
 
-		MsgPhoneTitle:   "Login to %HOST%?",
-		MsgPhoneUser:    "User",
-		MsgPhoneFrom:    "From",
-		MsgPhoneHost:    "Host",
-		MsgPhoneService: "Service",
-		MsgPhoneTime:    "Time",
-		MsgPhoneAllow:   "Allow",
-		MsgPhoneDeny:    "Deny",
+		MsgPhoneTitle:    "Login to %HOST%?",
+		MsgPhoneTitleOwn: "Change your devices on %HOST%?",
+		MsgPhoneUser:     "User",
+		MsgPhoneFrom:     "From",
+		MsgPhoneHost:     "Host",
+		MsgPhoneService:  "Service",
+		MsgPhoneTime:     "Time",
+		MsgPhoneAllow:    "Allow",
+		MsgPhoneDeny:     "Deny",
 	}
 }
 
@@ -113,13 +115,14 @@ func germanPhones() map[Message]string {
 		MsgPushEnroll:    "Ihr Telefon ist noch nicht eingerichtet. Richten Sie es unter %ADDRESS% ein, und melden Sie sich erneut an.",
 		MsgNumberChanged: "Codes für Ihr Konto auf %HOST% gehen ab jetzt an eine andere Nummer. Wenn Sie das nicht wollten, wenden Sie sich an %CONTACT%.",
 
-		MsgPhoneTitle:   "Anmeldung an %HOST%?",
-		MsgPhoneUser:    "Benutzer",
-		MsgPhoneFrom:    "Von",
-		MsgPhoneHost:    "Rechner",
-		MsgPhoneService: "Dienst",
-		MsgPhoneTime:    "Zeit",
-		MsgPhoneAllow:   "Erlauben",
-		MsgPhoneDeny:    "Ablehnen",
+		MsgPhoneTitle:    "Anmeldung an %HOST%?",
+		MsgPhoneTitleOwn: "Ihre Geräte auf %HOST% ändern?",
+		MsgPhoneUser:     "Benutzer",
+		MsgPhoneFrom:     "Von",
+		MsgPhoneHost:     "Rechner",
+		MsgPhoneService:  "Dienst",
+		MsgPhoneTime:     "Zeit",
+		MsgPhoneAllow:    "Erlauben",
+		MsgPhoneDeny:     "Ablehnen",
 	}
 }

@@ -19,14 +19,14 @@ import (
 
 // BuildHelper builds twokey-verify into dir, as it is shipped, and returns its path. It is for TestMain, which has no test yet.
 func BuildHelper(dir string) (string, error) {
-	return build(dir, "twokey-verify", "-ldflags", "-X twokey/deliver.helper="+filepath.Join(dir, notify))
+	return build(dir, "twokey-verify", "-ldflags", "-s -w -X twokey/deliver.helper="+filepath.Join(dir, notify))
 }
 
 const notify = "twokey-notify"
 
 // BuildNotify builds twokey-notify to where the helper of BuildHelper finds it. The user that it runs as must get to dir.
 func BuildNotify(dir string) error {
-	_, err := build(dir, notify)
+	_, err := build(dir, notify, "-ldflags", "-s -w")
 	return err
 }
 
