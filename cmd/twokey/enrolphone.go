@@ -90,7 +90,7 @@ func (h *host) sends(method string) error {
 // address is what is scanned; "": nothing.
 func (e *enrolment) address() string {
 	if e.method == device.Push && e.policy.Push.Provider == policy.ProviderNtfy {
-		return subscriptionOf(e.account.Name, e.policy.Push, e.draft.Device.Secret).Address
+		return subscriptionOf(e.account.Name, e.policy, e.draft.Device.Secret).Address
 	}
 	return e.draft.URI
 }
@@ -116,7 +116,7 @@ func (e *enrolment) showSubscription() {
 	case e.intoFile():
 		e.ui.say("The QR code is in %s. Who has it can read the requests: delete it when it has been scanned.", e.qr)
 	}
-	e.tellSubscription(subscriptionOf(e.account.Name, e.policy.Push, e.draft.Device.Secret))
+	e.tellSubscription(subscriptionOf(e.account.Name, e.policy, e.draft.Device.Secret))
 }
 
 // firstAnswer is what has to come back before anything is written.

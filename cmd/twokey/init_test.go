@@ -46,6 +46,7 @@ func TestInitBeginsALogAnewWhoseKeyNobodyHasSeen(t *testing.T) {
 
 // Whatever an interrupted run has made, the next one makes the rest. It is killed at each system call that makes something.
 func TestInitFinishesWhatAnInterruptedRunHasBegun(t *testing.T) {
+	shippedFirst(t)
 	program, err := exec.LookPath("twokey")
 	if err != nil {
 		t.Fatal(err)

@@ -26,6 +26,16 @@ func TestMain(m *testing.M) {
 // inParallelInside are the scripts whose commands work on all processors: with -race they are watched at it.
 var inParallelInside = []string{"apply", "list", "status"}
 
+// shippedFirst has a test that runs many commands, none of which works on all processors, find twokey as it is shipped, as setPath does.
+func shippedFirst(t *testing.T) {
+	t.Helper()
+	shipped, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", shipped.dir+":"+os.Getenv("PATH"))
+}
+
 // setPath has the script find exits, and twokey as it is shipped: with -race the test binary takes four times the processor time to start.
 func setPath(env *testscript.Env) error {
 	shipped, err := programs()

@@ -188,6 +188,14 @@ func TestSMSIsSetUpByFlags(t *testing.T) {
 	if sent := server.Sent(); len(sent) != 1 || sent[0].To != myNumber || !strings.Contains(sent[0].Body, "000000") || !strings.Contains(out, sent[0].SID) {
 		t.Errorf("%+v: %s", sent, out)
 	}
+	// An API key in place of the token, and back.
+	h.run(exitDone, "", append(twilioFlags(server, h.file("secret", fakes.TwilioKeySecret)), "--api-key-sid", fakes.TwilioKeySID)...)
+	h.credential("twilio-api-key-secret", fakes.TwilioKeySecret)
+	h.run(exitDone, "", append(twilioFlags(server, h.file("token", fakes.TwilioToken)), "--api-key-sid", "")...)
+	h.run(exitDone, "", "sms", "status")
+	if config := h.read("etc/twokey/twokey.yaml"); strings.Contains(config, "api_key") || !strings.Contains(config, "auth_token_file") {
+		t.Error(config)
+	}
 	// Another token alone: it is tried before it takes the place of the old one.
 	h.run(exitFailed, "", twilioFlags(server, h.file("token", strings.Repeat("0", 32)))...)
 	h.credential("twilio-auth-token", fakes.TwilioToken)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 
@@ -9,7 +8,7 @@ import (
 
 	"twokey/deliver"
 	"twokey/enroll/qr"
-	"twokey/factor"
+	"twokey/messenger"
 	"twokey/policy"
 )
 
@@ -230,15 +229,9 @@ type subscription struct {
 }
 
 // subscriptionOf is where the requests of a device of push go with ntfy.
-func subscriptionOf(user string, push *policy.Push, secret []byte) subscription {
-	s := subscription{User: user, Server: push.URL, Topic: factor.NtfyTopic(secret)}
-	if u, err := url.Parse(push.URL); err == nil { // it was checked when the configuration was read
-		s.Address = "ntfy://" + u.Host + "/" + s.Topic
-		if u.Scheme == "http" {
-			s.Address += "?secure=false"
-		}
-	}
-	return s
+func subscriptionOf(user string, c *policy.Config, secret []byte) subscription {
+	topic, address := messenger.Settings{Policy: c}.Subscription(secret)
+	return subscription{User: user, Address: address, Server: c.Push.URL, Topic: topic}
 }
 
 func (s *pushSetup) showSubscription(name string) error {
@@ -249,7 +242,7 @@ func (s *pushSetup) showSubscription(name string) error {
 	if s.policy.Push.Provider != policy.ProviderNtfy {
 		return failed("a phone subscribes to nothing with %s", s.policy.Push.Provider).hint("twokey push test %s", who.Name)
 	}
-	sub := subscriptionOf(who.Name, s.policy.Push, d.Secret)
+	sub := subscriptionOf(who.Name, s.policy, d.Secret)
 	code, err := qr.Encode(sub.Address)
 	if err != nil {
 		return err

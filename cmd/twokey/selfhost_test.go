@@ -31,7 +31,7 @@ var programs = sync.OnceValues(func() (built, error) {
 		return built{}, err
 	}
 	for _, build := range []*exec.Cmd{
-		exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-ldflags", "-X twokey/deliver.helper="+dir+"/twokey-notify", "-o", dir+"/twokey",
+		exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w -X twokey/deliver.helper="+dir+"/twokey-notify", "-o", dir+"/twokey",
 			"twokey/cmd/twokey"),
 		exec.Command("make", "--no-print-directory", "-C", "../../pamhook/module", "OUT="+dir, "HELPER="+dir+"/twokey-verify", "all"),
 		exec.Command("install", "-m", "0755", "testdata/exits", dir),

@@ -41,7 +41,10 @@ func (c *ntfyClient) check(ctx context.Context) (deliver.Answer, error) {
 	}
 	a := deliver.Answer{State: deliver.StateOK}
 	if readable {
-		a.Advice = "everybody can read the challenges on the server: ntfy access everyone 'tk-*' deny; ntfy access everyone 'tk-rsp-*' write-only"
+		a.Advice = "everybody can read the challenges on the server: ntfy access everyone 'tk-*' deny"
+		if c.with.AnswerToken == "" {
+			a.Advice += "; ntfy access everyone 'tk-rsp-*' write-only"
+		}
 	}
 	return a, nil
 }
