@@ -33,7 +33,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	helper = filepath.Join(dir, "twokey-verify")
-	build := exec.Command("go", "build", "-o", helper, ".")
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", helper, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	if err = errors.Join(err, os.Chmod(dir, 0o755)); err != nil { // nobody, too, starts it

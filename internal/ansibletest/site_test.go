@@ -146,8 +146,8 @@ var build = sync.OnceValues(func() (string, error) {
 	}
 	built = dir
 	for _, cmd := range []*exec.Cmd{
-		exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-o", dir+"/twokey", "./cmd/twokey"),
-		exec.Command("env", "CGO_ENABLED=0", "go", "build", "-o", dir+"/twokey-notify", "./cmd/twokey-notify"),
+		exec.Command("go", "build", "-tags", "urfave_cli_no_docs", "-ldflags", "-s -w", "-o", dir+"/twokey", "./cmd/twokey"),
+		exec.Command("env", "CGO_ENABLED=0", "go", "build", "-ldflags", "-s -w", "-o", dir+"/twokey-notify", "./cmd/twokey-notify"),
 		exec.Command("make", "--no-print-directory", "install-ansible", "DESTDIR="+dir, "ANSIBLEDIR=/collections/ansible_collections/twokey/twokey"),
 	} {
 		cmd.Dir = top
