@@ -128,6 +128,17 @@ func TestAFileThatCannotBeWithoutANameHasATemporaryOne(t *testing.T) {
 	}
 }
 
+func TestAFileWithoutANameGetsOneAlsoByWhoHasNoCapability(t *testing.T) {
+	_, path := scratch(t)
+	trace, err := tracedTask(t, "oneset", path, "-e", "trace=linkat", "-e", "inject=linkat:error=ENOENT:when=1") // as Linux 6.9 says
+	must(t, err)
+	if !strings.Contains(trace, "/proc/self/fd/") {
+		t.Errorf("not by the other way:\n%s", trace)
+	}
+	holds(t, path+"/first", "content", 0o600)
+	holds(t, path+"/second", "content", 0o600)
+}
+
 func TestALockedFileOfABatchIsHeldUntilItsSetIsInPlace(t *testing.T) { bothWays(t, lockedFile) }
 
 func lockedFile(t *testing.T) {

@@ -118,7 +118,12 @@ func (f *staged) giveName() error {
 	return unix.Renameat2(f.dir.fd, f.temp, f.dir.fd, f.name, flags)
 }
 
-// link is as in open(2), "O_TMPFILE".
+// link is as in open(2), "O_TMPFILE": the short way, which needs CAP_DAC_READ_SEARCH where the kernel is older than 6.10 and says ENOENT
+// else, and the other.
 func (f *staged) link(name string) error {
-	return unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(f.fd), f.dir.fd, name, unix.AT_SYMLINK_FOLLOW)
+	err := unix.Linkat(f.fd, "", f.dir.fd, name, unix.AT_EMPTY_PATH)
+	if err == unix.ENOENT {
+		err = unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(f.fd), f.dir.fd, name, unix.AT_SYMLINK_FOLLOW)
+	}
+	return err
 }
