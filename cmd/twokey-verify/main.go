@@ -1,5 +1,5 @@
 // Command twokey-verify takes one phase of one login through to its verdict. The PAM module starts it as root with a connected
-// socket on descriptor 3 and an empty environment, or systemd does, with a connection that the module has made (sd_listen_fds(3)). It
+// socket on descriptor 3 and an environment of its own, or systemd does, with a connection that the module has made (sd_listen_fds(3)). It
 // exits when it has said its verdict, with status 0; for who is not root also when it has refused his connection without one. It opens no
 // network connection.
 //

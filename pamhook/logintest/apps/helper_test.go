@@ -45,7 +45,7 @@ exec env --block-signal=TERM,USR1`)
 
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", id.PID))
 	must(t, err)
-	if string(environ) != "PATH=/usr/sbin:/usr/bin:/sbin:/bin\x00" {
+	if string(environ) != "PATH=/usr/sbin:/usr/bin:/sbin:/bin\x00GOMAXPROCS=1\x00" {
 		t.Errorf("environment: %q", environ)
 	}
 	for name, want := range map[string][]string{

@@ -27,7 +27,7 @@ func wantFacts() []string {
 		"Uid:\t0\t0\t0\t0", "Gid:\t0\t0\t0\t0", "Groups:\t ",
 		"SigPnd:\t0000000000000000", "ShdPnd:\t0000000000000000", "SigBlk:\t0000000000000000", "SigIgn:\t0000000000000000",
 		"SigCgt:\t0000000000000000",
-		"env PATH=/usr/sbin:/usr/bin:/sbin:/bin", "timer 0", "nice 0", "scheduler 0", "ioprio 0", "timerslack 50000", "umask 077",
+		"env PATH=/usr/sbin:/usr/bin:/sbin:/bin", "env GOMAXPROCS=1", "timer 0", "nice 0", "scheduler 0", "ioprio 0", "timerslack 50000", "umask 077",
 		"cwd /", "session own", fmt.Sprintf("processors %d", runtime.NumCPU()),
 	}
 	for _, l := range []struct {
