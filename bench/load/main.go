@@ -70,6 +70,9 @@ func start() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := p.InstallBuilt("twokey-verify", "pam_twokey.so"); err != nil {
+		return err
+	}
 	levels, err := measure(p, within)
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ func startServers(p *site.Place, h *site.Host) (*servers, error) {
 	if err := os.Mkdir("/run/sshd", 0o755); err != nil {
 		return s, err
 	}
-	module := filepath.Join(p.Built, "pam_twokey.so") + " helper=" + filepath.Join(p.Built, "twokey-verify")
+	module := p.Program("pam_twokey.so") + " helper=" + p.Program("twokey-verify")
 	for name, lines := range map[string][]string{
 		withName:    {"auth required pam_unix.so", "auth required " + module + " after=password", "account required " + module, "account required pam_unix.so", "session required " + module},
 		withoutName: {"auth required pam_unix.so", "account required pam_unix.so", "session required pam_permit.so"},

@@ -74,7 +74,7 @@ func (b *bench) verify() error {
 	var rates, wall site.Sample
 	under := h.Mounted()
 	for range b.again {
-		command := exec.Command(under[0], append(under[1:], filepath.Join(b.Built, "twokey"), "audit", "verify")...)
+		command := exec.Command(under[0], append(under[1:], b.Program("twokey"), "audit", "verify")...)
 		began := time.Now()
 		if out, err := command.CombinedOutput(); err != nil {
 			return fmt.Errorf("twokey audit verify: %w\n%s", err, out)

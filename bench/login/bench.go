@@ -62,7 +62,7 @@ func (b *bench) client(h *site.Host, service string, atOnce int, under ...string
 	if h != nil {
 		under = append(h.Mounted(), under...)
 	}
-	c, err := startClient(filepath.Join(b.Built, "bench-client"), b.ConfDir(), service, atOnce, under...)
+	c, err := startClient(b.Program("bench-client"), b.ConfDir(), service, atOnce, under...)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (b *bench) host(name string, users int, method factor.Method) (*site.Host, 
 
 // twokeyLine is a line of the module in a PAM service.
 func (b *bench) twokeyLine(phase, helper string) string {
-	return fmt.Sprintf("%s required %s helper=%s", phase, filepath.Join(b.Built, "pam_twokey.so"), helper)
+	return fmt.Sprintf("%s required %s helper=%s", phase, b.Program("pam_twokey.so"), helper)
 }
 
-func (b *bench) helper() string { return filepath.Join(b.Built, "twokey-verify") }
+func (b *bench) helper() string { return b.Program("twokey-verify") }

@@ -28,7 +28,7 @@ func (b *bench) floor() (*contender, error) {
 			return nil, err
 		}
 	}
-	return b.contender(nil, filepath.Join(b.Built, "bench-floor"), func() (site.Login, error) { return site.Login{User: "-", Code: "-"}, nil })
+	return b.contender(nil, b.Program("bench-floor"), func() (site.Login, error) { return site.Login{User: "-", Code: "-"}, nil })
 }
 
 // single measures one login after the other: the module, its peers, and what it cannot be faster than.

@@ -47,6 +47,9 @@ func start() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := p.InstallBuilt("twokey", "twokey-verify", "pam_twokey.so", "bench-client", "bench-floor"); err != nil {
+		return err
+	}
 	b := &bench{Place: p, sizes: full(), say: func(format string, args ...any) {
 		fmt.Fprintf(os.Stderr, time.Now().UTC().Format("15:04:05")+" "+format+"\n", args...)
 	}}

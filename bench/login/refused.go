@@ -43,19 +43,23 @@ func overlay(top, dir string) (string, error) {
 
 // hastyHelper builds the helper that does not wait.
 func (b *bench) hastyHelper() (string, error) {
-	bin := filepath.Join(b.Dir, "bin")
-	list, err := overlay(b.Top, bin)
+	const name = "twokey-verify-hasty"
+	dir := filepath.Join(b.Dir, "hasty")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return "", err
+	}
+	list, err := overlay(b.Top, dir)
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(bin, "twokey-verify")
+	path := filepath.Join(dir, name)
 	build := exec.Command("go", "build", "-overlay="+list, "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "./cmd/twokey-verify")
 	build.Dir = b.Top
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the helper: %w\n%s", err, out)
 	}
-	return path, nil
+	return b.Program(name), b.Install(path)
 }
 
 // refused compares wrong codes of an app with right ones.
