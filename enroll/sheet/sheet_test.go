@@ -82,7 +82,7 @@ func chromium(t *testing.T, page, result string, flags ...string) []byte {
 		t.Fatal(err)
 	}
 	made := filepath.Join(dir, result)
-	args := append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--user-data-dir=" + filepath.Join(dir, "profile")}, flags...)
+	args := append([]string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--user-data-dir=" + filepath.Join(dir, "profile")}, flags...)
 	cmd := exec.Command("chromium", append(args, "file://"+filepath.Join(dir, "page.html"))...)
 	for i, arg := range cmd.Args {
 		cmd.Args[i] = strings.ReplaceAll(arg, "RESULT", made)
