@@ -33,14 +33,14 @@ func newLoginHost(t *testing.T) loginHost {
 	t.Helper()
 	dir := t.TempDir()
 	h := loginHost{Host: scratch.New(t, filepath.Join(dir, "host"), "default: required"), t: t, services: filepath.Join(dir, "pam.d")}
-	helper, err := scratch.BuildHelper(dir)
+	shipped, err := programs()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Mkdir(h.services, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	module := pamtest.BuildModule(t, dir) + " config=" + h.Config + " helper=" + helper
+	module := shipped.dir + "/pam_twokey.so config=" + h.Config + " helper=" + shipped.dir + "/twokey-verify"
 	pamtest.Service(t, h.services, "recommended",
 		"auth [success=2 default=ignore] pam_unix.so",
 		"auth requisite "+module+" decoy",
