@@ -43,8 +43,11 @@ func (s *Set) stage(content []byte, perm os.FileMode, f staged) error {
 	return nil
 }
 
-// chunk is how many sets are synchronised together. While those of one chunk are, the next is prepared.
-const chunk = 1000
+// chunk is how many sets are synchronised together. While those of one chunk are, the next two are prepared.
+const chunk = 500
+
+// openFiles is above what two batches at once, of three chunks each and three files a set, have open.
+const openFiles = 20 * chunk
 
 // WriteAll writes the files of n sets with few syncfs(2) instead of two fsync(2) a file. It calls prepare for each set, on as many
 // cores as there are; then the files that prepare has put into the sets are synchronised under temporary names, put in place, set by
@@ -57,7 +60,7 @@ const chunk = 1000
 // staged), a process that was killed leaves nothing else, and in other places temporary files, which RemoveStale removes.
 func WriteAll(n int, prepare func(i int, set *Set) error) ([]error, error) {
 	b := &batch{sets: make([]Set, n), errs: make([]error, n), prepare: prepare, nameless: manyFiles()}
-	chunks := make(chan int)
+	chunks := make(chan int, 1)
 	failed := make(chan error, 1)
 	go func() { failed <- b.finish(chunks) }()
 	for first := 0; first < n && !b.stopped.Load(); first += chunk {
@@ -78,10 +81,10 @@ type batch struct {
 	nameless bool // of all sets
 }
 
-// manyFiles reports whether the process may have so many files open as two batches of a few files a set have at most.
+// manyFiles reports whether the process may have as many files open as batches without names need.
 func manyFiles() bool {
 	var limit unix.Rlimit
-	return unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur >= 16*chunk
+	return unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && limit.Cur >= openFiles
 }
 
 // stage prepares a chunk.

@@ -32,7 +32,7 @@ func pair(d *Dir, content []byte) func(int, *Set) error {
 
 // bothWays runs a test with files that have no name until they are in place, and with temporary names.
 func bothWays(t *testing.T, test func(t *testing.T)) {
-	for what, files := range map[string]uint64{"without a name": 16 * chunk, "under temporary names": 1024} {
+	for what, files := range map[string]uint64{"without a name": openFiles, "under temporary names": 1024} {
 		t.Run(what, func(t *testing.T) {
 			var before unix.Rlimit
 			must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &before))
