@@ -146,12 +146,11 @@ var loginCases = map[string]loginCase{
 // way.
 func TestExplainSaysWhatALoginDoes(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	helper, err := scratch.BuildHelper(dir)
+	shipped, err := programs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	module := pamtest.BuildModule(t, dir)
+	module, helper := shipped.dir+"/pam_twokey.so", shipped.dir+"/twokey-verify"
 	name, _ := pamtest.TempUser(t)
 	account, err := sysuser.Lookup(name)
 	if err != nil {
