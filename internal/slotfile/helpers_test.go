@@ -94,9 +94,9 @@ func countAtOnce(dir *safefile.Dir, n int) error {
 	return together(n, func() error { return increment(dir, 0) })
 }
 
-// countSlowly is countAtOnce of those who keep the lock: four times twelve for 3.36 s.
+// countSlowly is countAtOnce of those who keep the lock: four times thirty for 5.4 s.
 func countSlowly(dir *safefile.Dir, n int) error {
-	return together(n, func() error { return increment(dir, 70*time.Millisecond) })
+	return together(n, func() error { return increment(dir, 45*time.Millisecond) })
 }
 
 func together(n int, do func() error) error {
