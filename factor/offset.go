@@ -16,12 +16,12 @@ import (
 // FurthestOffset is how far from now Offset looks for a code: far enough for a clock in a wrong time zone.
 const FurthestOffset = 12 * time.Hour
 
-// offsetSteps is the number of steps to each side of the present one that Offset looks at: with the shortest period they reach as far
-// as FurthestOffset.
-const offsetSteps = int(FurthestOffset/time.Second) / MinPeriod
+// offsetSteps is the number of steps to each side of the present one that Offset looks at: with the period that nearly all have they reach
+// as far as FurthestOffset, with the shortest a third of it. Every wrong code costs that.
+const offsetSteps = int(FurthestOffset/time.Second) / 30
 
 // Offset finds the time at which the answer is, or was, the code of the device: now+off, where off is at most FurthestOffset to either
-// side; of several times the nearest. It says by how much a clock is wrong, and must never let anybody in.
+// side, and with a period below 30 s at most 1440 steps; of several times the nearest. It says by how much a clock is wrong, and must never let anybody in.
 //
 // It makes as many codes for every device and every answer, also for a device that has no time (HOTP) or steps so long that the
 // furthest do not count: how long it takes says nothing about the device or how near the answer was. Parameters out of range find
