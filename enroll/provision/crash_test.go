@@ -54,7 +54,7 @@ func there(path string) bool {
 
 func TestMustEndInTheSameStateKilledAtAnyPointAndRunAgain(t *testing.T) {
 	interrupted := 0
-	for range 10 {
+	for round := range 10 {
 		dir := t.TempDir()
 		cmd := exec.Command("/proc/self/exe", "-test.run=^TestTheChildOfAKill$")
 		cmd.Env = append(os.Environ(), childVariable+"="+dir)
@@ -62,7 +62,13 @@ func TestMustEndInTheSameStateKilledAtAnyPointAndRunAgain(t *testing.T) {
 		for try := 0; try < 30000 && !there(dir+"/out"); try++ { // it has begun when the folder is there
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(rand.N(20 * time.Millisecond))
+		if round%2 == 0 {
+			time.Sleep(rand.N(20 * time.Millisecond))
+		} else { // files have no names while they are written, and get them one soon after the other
+			for until := time.Now().Add(30 * time.Second); time.Now().Before(until) && empty(dir+"/out"); {
+			}
+			time.Sleep(rand.N(time.Millisecond))
+		}
 		must(t, cmd.Process.Kill())
 		var exit *exec.ExitError
 		if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
@@ -156,4 +162,10 @@ func TestAUserOfWhomThereIsNoPageGetsNoFile(t *testing.T) {
 	if _, changed := b.apply("- user: alice\n- user: bob\n"); len(changed) != 1 {
 		t.Errorf("changed %q", changed)
 	}
+}
+
+// empty reports whether nothing is in a folder.
+func empty(dir string) bool {
+	names, err := os.ReadDir(dir)
+	return err == nil && len(names) == 0
 }
