@@ -20,8 +20,9 @@ type newcomer struct {
 
 // CommitAll puts many drafts in force, each as Commit does, and returns an error for each: one that fails stops no other. Accounts of
 // which nothing is there yet are written together, with a few waits for the disk (see safefile.WriteAll); further drafts of the same
-// account join the first where they Add. Killed at any point, each account is as it was or has all its devices. Two thousand drafts at
-// a time are a good number: more take memory and save little.
+// account join the first where they Add. Killed at any point, each account is as it was or has all its devices, but for the one in work: it may
+// have a state that says so and no secret file yet, and is refused until the batch, or Commit, is run again. Two thousand drafts at a time are
+// a good number: more take memory and save little.
 func (u *Users) CommitAll(drafts []*Draft) []error {
 	errs := make([]error, len(drafts))
 	fresh, others := u.sortOut(drafts, errs)
