@@ -63,6 +63,24 @@ func (powers) Ticks(least, most float64) []plot.Tick {
 	return marks
 }
 
+// roundTimes are marks at round milliseconds, five or so.
+type roundTimes struct{}
+
+// Ticks is that of plot.Ticker.
+func (roundTimes) Ticks(least, most float64) []plot.Tick {
+	step := 1.0
+	for i := 0; most/step > 6; i++ {
+		step *= []float64{2, 2.5, 2}[i%3] // 1, 2, 5, 10, 20, 50
+	}
+	var marks []plot.Tick
+	for v := 0.0; v <= most; v += step {
+		if v >= least {
+			marks = append(marks, plot.Tick{Value: v, Label: strconv.FormatFloat(v, 'f', -1, 64)})
+		}
+	}
+	return marks
+}
+
 // The picture's size, and the margin around what is drawn: labels stand out of the axes at both ends.
 const (
 	width, height = 18 * vg.Centimeter, 11 * vg.Centimeter
@@ -81,6 +99,7 @@ func draw(levels []level, file string) error {
 	p.Title.Text = "One login through sshd, with all its clients on the same machine"
 	p.X.Label.Text, p.Y.Label.Text = "logins at a time", "time of a login, milliseconds"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, powers{}
+	p.Y.Tick.Marker = roundTimes{}
 	p.Y.Min, p.Legend.Top, p.Legend.Left = 0, true, true
 	p.Legend.XOffs, p.Legend.YOffs, p.Legend.Padding = vg.Points(12), -vg.Points(6), vg.Points(3)
 	p.Title.Padding, p.X.Label.Padding, p.Y.Label.Padding = vg.Points(10), vg.Points(4), vg.Points(4)
