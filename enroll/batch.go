@@ -20,9 +20,8 @@ type newcomer struct {
 
 // CommitAll puts many drafts in force, each as Commit does, and returns an error for each: one that fails stops no other. Accounts of
 // which nothing is there yet are written together, with a few waits for the disk (see safefile.WriteAll); further drafts of the same
-// account join the first where they Add. Killed at any point, each account is as it was or has all its devices, but for the one in work: it may
-// have a state that says so and no secret file yet, and is refused until the batch, or Commit, is run again. Two thousand drafts at a time are
-// a good number: more take memory and save little.
+// account join the first where they Add. Killed at any point, each account is as it was or has all its devices. Two thousand drafts at
+// a time are a good number: more take memory and save little.
 func (u *Users) CommitAll(drafts []*Draft) []error {
 	errs := make([]error, len(drafts))
 	fresh, others := u.sortOut(drafts, errs)
@@ -95,9 +94,9 @@ func (u *Users) isNew(a Account, begun *safefile.Dir) (bool, error) {
 	return err == nil && n == nil, nil
 }
 
-// commitNew writes, for each, the state, which is the lock and knows of the secret file already, the user id, and the secret file, in this
-// order and none over one that is there. The lock is had until all three are in place. A kill before the secret file leaves a state
-// with a device and no file, as of a file that was lost: the user has no device, and the next enrolment takes it out of the state.
+// commitNew writes, for each, the state, which is the lock, the user id, and the secret file, in this order and none over one that is there.
+// Then the state learns of the secret file. The lock is had until that is done. A kill before the secret file leaves a state without devices, and
+// one behind it what the next login tells the state.
 //
 // Attack, on a state that is not locked: a reset between the state and the secret file would make the latter an old one, which refuses
 // everything, and say that the user may enrol.
@@ -118,12 +117,13 @@ func (u *Users) commitNew(fresh []*newcomer, drafts []*Draft, errs []error) {
 }
 
 func (u *Users) prepare(set *safefile.Set, n *newcomer, drafts []*Draft) error {
-	st := &state.State{User: n.account.Name, UID: n.account.UID}
-	if _, err := device.Join(st, n.record, 0, u.Now()); err != nil {
+	first := &state.State{User: n.account.Name, UID: n.account.UID}
+	told := &state.State{User: n.account.Name, UID: n.account.UID}
+	if _, err := device.Join(told, n.record, 0, u.Now()); err != nil {
 		return err
 	}
 	for _, i := range n.drafts {
-		drafts[i].tell(st)
+		drafts[i].tell(told)
 	}
-	return errors.Join(u.State.NewIn(set, st), u.State.BindIn(set, n.account.UID, n.account.Name), u.Secrets.SaveNewIn(set, n.record))
+	return errors.Join(u.State.NewIn(set, first, told), u.State.BindIn(set, n.account.UID, n.account.Name), u.Secrets.SaveNewIn(set, n.record))
 }

@@ -142,9 +142,12 @@ func acts() map[string]act {
 		}},
 		"batch": {func(*testing.T, *Users) {}, commitBatch, func(t *testing.T, u *Users) {
 			for i := range batchSize {
-				if a := batchAccount(i); isEnrolled(t, u, a.Name) {
+				a := batchAccount(i)
+				if isEnrolled(t, u, a.Name) {
 					whole(t, u, a, false)
 					must(t, u.Unenroll(a.Name))
+				} else if st, err := u.State.Read(a.Name); err == nil && len(st.Devices) > 0 {
+					t.Error("a device is known whose file is not there: he is refused everywhere, also where he need not have one yet")
 				}
 			}
 			must(t, commitBatch(u)) // nothing that is left blocks it

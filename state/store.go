@@ -67,13 +67,17 @@ func (s *Store) New(st *State) error {
 }
 
 // NewIn is New as part of a batch, see safefile.WriteAll: that a user has a state already is seen when the batch ends. Its lock is had
-// until the rest of the set is in place.
-func (s *Store) NewIn(set *safefile.Set, st *State) error {
+// until the rest of the set is in place. Then it is another state of the same user.
+func (s *Store) NewIn(set *safefile.Set, st, then *State) error {
 	value, err := st.Encode()
 	if err != nil {
 		return err
 	}
-	return slotfile.CreateIn(set, s.users, safefile.UserFileName(st.User), kind, value)
+	after, err := then.Encode()
+	if err != nil {
+		return err
+	}
+	return slotfile.CreateIn(set, s.users, safefile.UserFileName(st.User), kind, value, after)
 }
 
 // Read returns a user's state as it is now, without waiting for anybody. It is for showing; decisions belong into Update. A user

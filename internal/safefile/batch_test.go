@@ -165,8 +165,8 @@ func lockedFile(t *testing.T) {
 		if i == 2 {
 			lock = func(int) error { return refusal }
 		}
-		return errors.Join(set.WriteNewLocked(d, fmt.Sprintf("first%d", i), nil, 0o600, lock),
-			set.WriteNewLocked(d, fmt.Sprintf("second%d", i), nil, 0o600, look(i)))
+		return errors.Join(set.WriteNewLocked(d, fmt.Sprintf("first%d", i), nil, 0o600, lock, func(int) error { return nil }),
+			set.WriteNewLocked(d, fmt.Sprintf("second%d", i), nil, 0o600, look(i), func(int) error { return nil }))
 	})
 	must(t, err)
 	must(t, errs[0])

@@ -15,6 +15,7 @@ type staged struct {
 	name  string
 	isNew bool               // it must not exist
 	lock  func(fd int) error // nil: it need not be locked
+	then  func(fd int) error // of one that is locked, when those behind it are in place
 	temp  string             // its name so far; "": it has none, and is open
 	fd    int                // of one without a name
 }
@@ -48,7 +49,7 @@ func place(files []staged) error {
 		return nil
 	}
 	f := files[0]
-	release, err := f.hold()
+	fd, release, err := f.hold()
 	defer release()
 	if err == nil {
 		err = f.giveName()
@@ -61,10 +62,14 @@ func place(files []staged) error {
 		return &os.PathError{Op: "create", Path: f.dir.path + "/" + f.name, Err: err}
 	}
 	err = place(files[1:])
-	if err != nil && f.lock != nil {
+	switch {
+	case f.lock == nil:
+		return err
+	case err != nil:
 		f.dir.drop(f.name)
+		return err
 	}
-	return err
+	return f.then(fd)
 }
 
 // drop removes files that are not in place.
@@ -79,20 +84,20 @@ func drop(files []staged) {
 }
 
 // hold locks a file that is to be locked. It is open until release.
-func (f *staged) hold() (release func(), err error) {
-	fd := f.fd
+func (f *staged) hold() (fd int, release func(), err error) {
+	fd = f.fd
 	if f.temp != "" {
 		if f.lock == nil {
-			return func() {}, nil
+			return -1, func() {}, nil
 		}
 		if fd, err = unix.Openat(f.dir.fd, f.temp, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0); err != nil {
-			return func() {}, err
+			return -1, func() {}, err
 		}
 	}
 	if f.lock != nil {
 		err = f.lock(fd)
 	}
-	return func() { unix.Close(fd) }, err
+	return fd, func() { unix.Close(fd) }, err
 }
 
 // giveName puts the file under its name. One that has none gets a temporary one first where a file has to be replaced: link(2) never does.

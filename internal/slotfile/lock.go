@@ -134,15 +134,27 @@ func begin(f *os.File) error {
 			return err
 		}
 	}
-	process, err := proc.Self()
+	h, err := present()
 	if err != nil {
 		return err
 	}
+	if err := writeHolder(int(f.Fd()), h); err != nil {
+		return &os.PathError{Op: "write", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// present is this process as the holder from now on.
+func present() (holder, error) {
+	process, err := proc.Self()
+	if err != nil {
+		return holder{}, err
+	}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &now); err != nil {
-		return err
+		return holder{}, err
 	}
-	return writeHolder(f, holder{process, now.Nano()})
+	return holder{process, now.Nano()}, nil
 }
 
 // settle synchronises what the one before may have left unsynchronised.
@@ -157,12 +169,10 @@ func settle(f *os.File) error {
 	return nil
 }
 
-func writeHolder(f *os.File, h holder) error {
+func writeHolder(fd int, h holder) error {
 	b := binary.BigEndian.AppendUint32(nil, uint32(h.process.PID))
 	b = binary.BigEndian.AppendUint64(b, h.process.Start)
 	b = binary.BigEndian.AppendUint64(b, uint64(h.since))
-	if _, err := unix.Pwrite(int(f.Fd()), b, holderOffset); err != nil {
-		return &os.PathError{Op: "write", Path: f.Name(), Err: err}
-	}
-	return nil
+	_, err := unix.Pwrite(fd, b, holderOffset)
+	return err
 }

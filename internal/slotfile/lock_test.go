@@ -167,7 +167,7 @@ func put(t *testing.T, path string, id proc.ID) {
 	t.Helper()
 	f, err := os.OpenFile(path+"/"+name, os.O_RDWR, 0)
 	must(t, err)
-	must(t, errors.Join(writeHolder(f, holder{id, 1}), f.Close()))
+	must(t, errors.Join(writeHolder(int(f.Fd()), holder{id, 1}), f.Close()))
 }
 
 func TestAWaiterWhoseFileIsRemovedOrReplacedLooksAgain(t *testing.T) {

@@ -137,13 +137,28 @@ func Create(dir *safefile.Dir, name, kind string, value []byte) error {
 	return dir.WriteNew(name, content[:], 0o600)
 }
 
-// CreateIn is Create as part of a batch, see safefile.WriteAll: the lock is had from the beginning until the set is in place.
-func CreateIn(set *safefile.Set, dir *safefile.Dir, name, kind string, value []byte) error {
+// CreateIn is Create as part of a batch, see safefile.WriteAll: the lock is had from the beginning until the set is in place. Then the file
+// has another value, which is synchronised with the batch.
+func CreateIn(set *safefile.Set, dir *safefile.Dir, name, kind string, value, then []byte) error {
 	var content [fileSize]byte
 	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
 		return err
 	}
-	return set.WriteNewLocked(dir, name, content[:], 0o600, lockNew)
+	return set.WriteNewLocked(dir, name, content[:], 0o600, lockNew, func(fd int) error {
+		var block [blockSize]byte
+		if err := encodeSlot(block[:], kind, slot{2, then}); err != nil {
+			return err
+		}
+		h, err := present()
+		if err != nil {
+			return err
+		}
+		if err := writeHolder(fd, h); err != nil { // it stays filled: a login may come before the batch is synchronised
+			return err
+		}
+		_, err = unix.Pwrite(fd, block[:], blockSize)
+		return err
+	})
 }
 
 // Read returns the value without taking the lock: what was last written, or, while somebody is writing, one before.
@@ -238,7 +253,7 @@ func (f *File) Sync() error {
 // Close gives the lock back. What was written and not synchronised stays written.
 func (f *File) Close() error {
 	if !f.unsynced {
-		_ = writeHolder(f.f, holder{}) // if it stays filled, the next holder has one fdatasync more to do
+		_ = writeHolder(int(f.f.Fd()), holder{}) // if it stays filled, the next holder has one fdatasync more to do
 	}
 	return f.f.Close()
 }
