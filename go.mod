@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	filippo.io/age v1.3.2
+	filippo.io/edwards25519 v1.2.0
 	github.com/boombuler/barcode v1.1.0
 	github.com/msteinert/pam/v2 v2.1.0
 	github.com/nyaruka/phonenumbers v1.8.1

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"filippo.io/age"
+	"filippo.io/edwards25519"
 
 	"twokey/internal/safefile"
 )
@@ -113,6 +114,9 @@ func (k *HostKey) Recipient() string { return k.recipient.String() }
 func (k *HostKey) Wipe() {
 	clear(k.prk)
 	clear(k.macKey)
+	if k.identity != nil {
+		k.identity.scalar.Set(edwards25519.NewScalar())
+	}
 	k.identity, k.prk, k.macKey = nil, nil, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"filippo.io/age"
+	"filippo.io/edwards25519"
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
@@ -16,6 +17,7 @@ import (
 type identity struct {
 	Recipient
 	private *ecdh.PrivateKey
+	scalar  *edwards25519.Scalar // the same key, for Wrap
 }
 
 // identityType is what the text of an identity begins with, in capitals as all of it. A "1" follows, and then the characters that
@@ -37,8 +39,12 @@ func parseIdentity(text string) (*identity, error) {
 	if err != nil {
 		return nil, ErrHostKey
 	}
+	reduced, err := new(edwards25519.Scalar).SetBytesWithClamping(scalar)
+	if err != nil {
+		return nil, ErrHostKey
+	}
 	public := private.PublicKey()
-	return &identity{Recipient{bech32(recipientType, public.Bytes()), public}, private}, nil
+	return &identity{Recipient{bech32(recipientType, public.Bytes()), public}, private, reduced}, nil
 }
 
 var errStanza = errors.New("malformed X25519 stanza")

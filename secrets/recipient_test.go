@@ -3,14 +3,13 @@ package secrets
 import (
 	"bytes"
 	"crypto/ecdh"
-	"crypto/ed25519"
 	"crypto/sha256"
-	"crypto/sha512"
 	"io"
 	"strings"
 	"testing"
 
 	"filippo.io/age"
+	"filippo.io/edwards25519"
 )
 
 // recipients are the two ways in which files are encrypted to one host: from elsewhere, and by itself.
@@ -44,18 +43,28 @@ func TestAgeOpensWhatIsEncryptedToARecipient(t *testing.T) {
 	}
 }
 
-// A private key that crypto/ecdh has made of the first half of the seed's SHA-512 is the judge of the short way.
-func TestAnEphemeralKeyIsThatOfItsSeed(t *testing.T) {
-	seeds := [][ed25519.SeedSize]byte{{}, {1}, {31: 0xff}, [ed25519.SeedSize]byte(bytes.Repeat([]byte{0xff}, ed25519.SeedSize))}
+// crypto/ecdh is the judge of the short way: of an ephemeral key, and of what both sides make of it.
+func TestTheMultiplesAreThoseOfX25519(t *testing.T) {
+	keys := [][32]byte{{}, {1}, {31: 0xff}, [32]byte(bytes.Repeat([]byte{0xff}, 32))}
 	for range 500 {
-		seeds = append(seeds, sha256.Sum256(seeds[len(seeds)-1][:]))
+		keys = append(keys, sha256.Sum256(keys[len(keys)-1][:]))
 	}
-	for _, seed := range seeds {
-		private := sha512.Sum512(seed[:])
-		want, err := ecdh.X25519().NewPrivateKey(private[:32])
+	other, err := ecdh.X25519().NewPrivateKey(bytes.Repeat([]byte{7}, 32))
+	must(t, err)
+	host, err := new(edwards25519.Scalar).SetBytesWithClamping(other.Bytes())
+	must(t, err)
+	for _, key := range keys {
+		private, err := ecdh.X25519().NewPrivateKey(key[:])
 		must(t, err)
-		if got, err := publicOf(seed); err != nil || !got.Equal(want.PublicKey()) {
-			t.Fatalf("of the seed %x: %x, %v, want %x", seed, got.Bytes(), err, want.PublicKey().Bytes())
+		scalar, err := new(edwards25519.Scalar).SetBytesWithClamping(key[:])
+		must(t, err)
+		if got := multiple(scalar); !bytes.Equal(got, private.PublicKey().Bytes()) {
+			t.Fatalf("the share of %x: %x, want %x", key, got, private.PublicKey().Bytes())
+		}
+		shared, err := private.ECDH(other.PublicKey())
+		must(t, err)
+		if got := multiple(scalar.Multiply(scalar, host)); !bytes.Equal(got, shared) {
+			t.Fatalf("shared with %x: %x, want %x", key, got, shared)
 		}
 	}
 }
