@@ -199,6 +199,21 @@ var enrolFaults = map[string]fault{
 		},
 		id: "file-mode", severity: Warning, fix: "run: chmod 0700 '$ROOT/var/lib/twokey/enrolling'",
 	},
+	"a user id's link belongs to somebody else": {
+		plant: func(s *scratch) { s.must(os.Lchown(s.path("var/lib/twokey/uids/1001"), 65534, 65534)) },
+		id:    "file-owner", severity: Error, fix: "run: chown -h root:root '$ROOT/var/lib/twokey/uids/1001'",
+	},
+	"a file stands where a user id's link was": {
+		plant: func(s *scratch) {
+			s.must(os.Remove(s.path("var/lib/twokey/uids/1001")))
+			s.must(os.WriteFile(s.path("var/lib/twokey/uids/1001"), []byte("alice"), 0o600))
+		},
+		id: "file-unusable", severity: Error, fix: "run: ls -ld '$ROOT/var/lib/twokey/uids/1001'",
+		mend: func(s *scratch) {
+			s.must(os.Remove(s.path("var/lib/twokey/uids/1001")))
+			s.must(os.Symlink("alice", s.path("var/lib/twokey/uids/1001")))
+		},
+	},
 	"bypass codes belong to somebody else": {
 		plant: func(s *scratch) {
 			aCodeFile("bypass", "")(s)

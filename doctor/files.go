@@ -63,6 +63,7 @@ type place struct {
 	mode     fs.FileMode
 	optional bool // is not there before it is needed
 	each     bool // the files in it too
+	links    bool // of a folder: there are symbolic links in it, which lead nowhere
 }
 
 func (e *examination) places() []place {
@@ -75,7 +76,7 @@ func (e *examination) places() []place {
 		{path: data, folder: true, mode: 0o700},
 		{path: data + "/users", folder: true, mode: 0o700, each: true},
 		{path: data + "/state", folder: true, mode: 0o700, each: true},
-		{path: data + "/uids", folder: true, mode: 0o700, each: true},
+		{path: data + "/uids", folder: true, mode: 0o700, each: true, links: true},
 		{path: data + "/enrolling", folder: true, mode: 0o700, each: true, optional: true},
 		{path: data + "/bypass", folder: true, mode: 0o700, each: true, optional: true},
 		{path: data + "/policy", mode: 0o600, optional: true},
@@ -152,7 +153,12 @@ func (e *examination) folder(p place) {
 	}
 	slices.Sort(all)
 	for _, name := range all {
-		e.openIn(dir, place{path: p.path + "/" + name, mode: 0o600})
+		one := place{path: p.path + "/" + name, mode: 0o600, links: p.links}
+		if !p.links {
+			e.openIn(dir, one)
+		} else if _, err := dir.ReadLink(name, unix.PathMax); err != nil {
+			e.fileFault(one, one.path, err)
+		}
 	}
 }
 
@@ -193,6 +199,9 @@ func (e *examination) fileFault(p place, path string, err error) {
 		f.Fix = "put it back from a backup; on a host that was never set up run: twokey init"
 	case errors.Is(err, safefile.ErrOwner):
 		f.ID, f.Fix = "file-owner", command("chown root:root '%s'", path)
+		if p.links {
+			f.Fix = command("chown -h root:root '%s'", path)
+		}
 	case errors.Is(err, safefile.ErrMode):
 		f.ID, f.Fix = "file-mode", command("chmod %04o '%s'", p.mode, path)
 	case errors.Is(err, safefile.ErrParents):

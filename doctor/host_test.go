@@ -58,7 +58,6 @@ func goodFiles() map[string]string {
 		"var/lib/twokey/policy":          "policy",
 		"var/lib/twokey/users/alice.age": "secret",
 		"var/lib/twokey/state/alice":     "state",
-		"var/lib/twokey/uids/1001":       "alice",
 
 		"usr/lib/x86_64-linux-gnu/security/pam_permit.so": "",
 		"usr/lib/x86_64-linux-gnu/security/pam_twokey.so": "",
@@ -90,6 +89,7 @@ func newScratch(t *testing.T, files map[string]string) *scratch {
 		s.must(os.MkdirAll(s.path(folder), 0o700))
 		s.must(os.Chmod(s.path(folder), 0o700))
 	}
+	s.must(os.Symlink("alice", s.path("var/lib/twokey/uids/1001")))
 	s.host.Config = s.path("etc/twokey/twokey.yaml")
 	s.must(secrets.GenerateHostKey(s.path("etc/twokey/host.key")))
 	_, err := audit.Create(s.path("var/log/twokey/audit.jsonl"))

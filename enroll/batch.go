@@ -25,16 +25,15 @@ type newcomer struct {
 func (u *Users) CommitAll(drafts []*Draft) []error {
 	errs := make([]error, len(drafts))
 	fresh, others := u.sortOut(drafts, errs)
-	u.commitNew(fresh, drafts, errs)
-	for _, i := range others {
+	for _, i := range append(others, u.commitNew(fresh, drafts, errs)...) {
 		errs[i] = u.Commit(drafts[i])
 	}
 	return errs
 }
 
-// sortOut finds the accounts of which nothing is there. The others are left to Commit.
+// sortOut finds the accounts of which nothing seems to be there. The others are left to Commit.
 func (u *Users) sortOut(drafts []*Draft, errs []error) (fresh []*newcomer, others []int) {
-	isNew := u.areNew(drafts, errs)
+	isNew := u.mayBeNew(drafts, errs)
 	names, uids := map[string]*newcomer{}, map[uint32]bool{}
 	for i, d := range drafts {
 		if n := names[d.Account.Name]; n != nil && n.account == d.Account && d.add {
@@ -59,8 +58,9 @@ func (u *Users) sortOut(drafts []*Draft, errs []error) (fresh []*newcomer, other
 	return fresh, others
 }
 
-// areNew reports of which accounts nothing is known: neither a secret file, nor a state, nor an enrolment that has begun, nor a user id.
-func (u *Users) areNew(drafts []*Draft, errs []error) []bool {
+// mayBeNew reports of which accounts there is neither a secret file nor an enrolment that is still to come. Whether there is a state, and
+// whose the user id is, is seen when theirs are written.
+func (u *Users) mayBeNew(drafts []*Draft, errs []error) []bool {
 	begun, err := u.folder()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		for i := range errs {
@@ -69,51 +69,40 @@ func (u *Users) areNew(drafts []*Draft, errs []error) []bool {
 		return nil
 	}
 	isNew := make([]bool, len(drafts))
-	cores.Each(len(drafts), func(i int) { isNew[i], errs[i] = u.isNew(drafts[i].Account, begun) })
+	cores.Each(len(drafts), func(i int) { isNew[i], errs[i] = u.isNew(drafts[i].Account.Name, begun) })
 	if begun != nil {
 		begun.Close()
 	}
 	return isNew
 }
 
-// isNew is areNew for one account. The folder is that of enrolments which have begun, nil when there never was one.
-func (u *Users) isNew(a Account, begun *safefile.Dir) (bool, error) {
-	if err := u.checkOwner(a); err != nil {
-		return false, err
+// isNew is mayBeNew for one. The folder is that of enrolments which have begun, nil when there never was one.
+func (u *Users) isNew(user string, begun *safefile.Dir) (bool, error) {
+	there, err := u.Secrets.Enrolled(user)
+	if err == nil && !there && begun != nil {
+		there, err = begun.Exists(safefile.UserFileName(user))
 	}
-	if enrolled, err := u.Secrets.Enrolled(a.Name); err != nil || enrolled {
-		return false, err
-	}
-	if _, err := u.State.Read(a.Name); !errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if begun == nil {
-		return true, nil
-	}
-	n, err := readUnfinishedIn(begun, a.Name)
-	return err == nil && n == nil, nil
+	return !there, err
 }
 
 // commitNew writes, for each, the state, which is the lock, the user id, and the secret file, in this order and none over one that is there.
 // Then the state learns of the secret file. The lock is had until that is done. A kill before the secret file leaves a state without devices, and
-// one behind it what the next login tells the state.
+// one behind it what the next login tells the state. Those of whom one of the three was there are left to Commit.
 //
 // Attack, on a state that is not locked: a reset between the state and the secret file would make the latter an old one, which refuses
 // everything, and say that the user may enrol.
-func (u *Users) commitNew(fresh []*newcomer, drafts []*Draft, errs []error) {
+func (u *Users) commitNew(fresh []*newcomer, drafts []*Draft, errs []error) (others []int) {
 	placed, err := safefile.WriteAll(len(fresh), func(i int, set *safefile.Set) error { return u.prepare(set, fresh[i], drafts) })
 	for i, n := range fresh {
-		failed := placed[i]
-		switch {
-		case err != nil:
-			failed = err
-		case errors.Is(failed, fs.ErrExist):
-			failed = ErrEnrolled // by somebody who was quicker
+		if err == nil && errors.Is(placed[i], fs.ErrExist) {
+			others = append(others, n.drafts...)
+			continue
 		}
 		for _, d := range n.drafts {
-			errs[d] = failed
+			errs[d] = errors.Join(err, placed[i])
 		}
 	}
+	return others
 }
 
 func (u *Users) prepare(set *safefile.Set, n *newcomer, drafts []*Draft) error {
@@ -125,5 +114,5 @@ func (u *Users) prepare(set *safefile.Set, n *newcomer, drafts []*Draft) error {
 	for _, i := range n.drafts {
 		drafts[i].tell(told)
 	}
-	return errors.Join(u.State.NewIn(set, first, told), u.State.BindIn(set, n.account.UID, n.account.Name), u.Secrets.SaveNewIn(set, n.record))
+	return errors.Join(u.State.NewIn(set, first, told), u.State.BindNewIn(set, n.account.UID, n.account.Name), u.Secrets.SaveNewIn(set, n.record))
 }

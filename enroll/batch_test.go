@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -149,8 +150,9 @@ func TestABatchLeavesASecretFileAloneThatCameMeanwhile(t *testing.T) {
 	drafts, errs := []*Draft{mustDraft(t, u, alice)}, make([]error, 1)
 	n := &newcomer{account: alice, drafts: []int{0}, record: &secrets.Record{User: "alice", Serial: 2}}
 	must(t, drafts[0].putInto(n.record))
-	u.commitNew([]*newcomer{n}, drafts, errs)
-	want(t, errs[0], ErrEnrolled)
+	if others := u.commitNew([]*newcomer{n}, drafts, errs); !slices.Equal(others, []int{0}) || errs[0] != nil {
+		t.Errorf("%v are left to Commit, and %v", others, errs[0])
+	}
 	if _, err := u.State.Read("alice"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a state is left: %v", err)
 	}
@@ -234,6 +236,22 @@ func BenchmarkCommitAll(b *testing.B) {
 			must(b, err)
 		}
 		b.ReportMetric(1000/time.Since(begin).Seconds(), "users/s")
+	}
+}
+
+// His state is there, and the number that his next secret file has to be above of.
+func TestABatchEnrolsWhoWasReset(t *testing.T) {
+	u, _ := scratch(t)
+	old := enrolled(t, u, alice, usual())
+	must(t, u.Reset("alice"))
+	before, err := u.State.Read("alice")
+	must(t, err)
+	d := mustDraft(t, u, alice)
+	must(t, u.CommitAll([]*Draft{d, mustDraft(t, u, bob)})[0])
+	must(t, login(u, alice, code(t, u, d, 0)))
+	st, err := u.State.Read("alice")
+	if err != nil || st.MustEnroll || st.Serial <= before.Serial || !st.WasRemoved(state.ID(old.Device.ID)) {
+		t.Errorf("%+v, %v", st, err)
 	}
 }
 

@@ -65,11 +65,6 @@ func (u *Users) readUnfinished(user string) (*unfinished, error) {
 		return nil, err
 	}
 	defer dir.Close()
-	return readUnfinishedIn(dir, user)
-}
-
-// readUnfinishedIn is readUnfinished for who looks for many, in the folder that he has opened.
-func readUnfinishedIn(dir *safefile.Dir, user string) (*unfinished, error) {
 	name := safefile.UserFileName(user)
 	if there, err := dir.Exists(name); err != nil || !there {
 		return nil, err

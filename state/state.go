@@ -19,8 +19,8 @@
 // # Files
 //
 // state/NAME is a slotfile of kind "state" (see internal/slotfile) whose value is described here; NAME is
-// safefile.UserFileName. uids/UID holds the user's name and a newline, and says to whom a numeric user id belongs: an account
-// that was renamed, or a number that was given to somebody else, must not find the device of the other.
+// safefile.UserFileName. uids/UID is a symbolic link that leads nowhere, holds the user's name, and says to whom a numeric user
+// id belongs: an account that was renamed, or a number that was given to somebody else, must not find the device of the other.
 //
 // # Value
 //

@@ -183,12 +183,11 @@ func (s *Store) Remove(user string) error { return s.users.Remove(safefile.UserF
 
 // NameOf returns the name of the user to whom a user id was bound; fs.ErrNotExist when it is nobody's.
 func (s *Store) NameOf(uid uint32) (string, error) {
-	b, err := s.uids.Read(uidFile(uid), safefile.Rules{MaxSize: maxUser + 1, Forbid: 0o077})
+	name, err := s.uids.ReadLink(uidFile(uid), maxUser)
 	if err != nil {
 		return "", err
 	}
-	name, found := strings.CutSuffix(string(b), "\n")
-	if !found || !bindable(name) {
+	if !bindable(name) {
 		return "", fmt.Errorf("%s/%s: %w", s.uids.Path(), uidFile(uid), ErrFormat)
 	}
 	return name, nil
@@ -199,15 +198,15 @@ func (s *Store) Bind(uid uint32, name string) error {
 	if !bindable(name) {
 		return ErrFormat
 	}
-	return s.uids.Replace(uidFile(uid), []byte(name+"\n"), 0o600)
+	return s.uids.ReplaceLink(uidFile(uid), name)
 }
 
-// BindIn is Bind as part of a batch, see safefile.WriteAll.
-func (s *Store) BindIn(set *safefile.Set, uid uint32, name string) error {
+// BindNewIn is Bind as part of a batch, see safefile.WriteAll: that a user id has been bound already is seen when the batch ends.
+func (s *Store) BindNewIn(set *safefile.Set, uid uint32, name string) error {
 	if !bindable(name) {
 		return ErrFormat
 	}
-	return set.Replace(s.uids, uidFile(uid), []byte(name+"\n"), 0o600)
+	return set.WriteNewLink(s.uids, uidFile(uid), name)
 }
 
 func bindable(name string) bool {

@@ -63,24 +63,18 @@ func TestBindRefuses(t *testing.T) {
 }
 
 func TestNameOfRefuses(t *testing.T) {
-	write := func(content string) func(string) error {
-		return func(path string) error { return os.WriteFile(path, []byte(content), 0o600) }
+	link := func(text string) func(string) error {
+		return func(path string) error { return replaced(path, os.Symlink(text, path+"~")) }
 	}
 	for sentence, damage := range map[string]func(path string) error{
-		"an empty file":         write(""),
-		"no newline":            write("alice"),
-		"a newline only":        write("\n"),
-		"two lines":             write("alice\nroot\n"),
-		"two newlines":          write("alice\n\n"),
-		"a zero byte":           write("alice\x00\n"),
-		"a name too long":       write(strings.Repeat("u", maxUser+1) + "\n"),
-		"a megabyte":            write(strings.Repeat("u", 1<<20) + "\n"),
-		"a symlink":             func(path string) error { return errors.Join(os.Rename(path, path+"2"), os.Symlink(path+"2", path)) },
-		"a symlink to nowhere":  func(path string) error { return replaced(path, os.Symlink("/nonexistent", path+"~")) },
-		"a FIFO":                func(path string) error { return replaced(path, unix.Mkfifo(path+"~", 0o600)) },
-		"a directory":           func(path string) error { return replaced(path, os.Mkdir(path+"~", 0o700)) },
-		"another user's file":   func(path string) error { return os.Chown(path, 65534, 0) },
-		"readable by the group": func(path string) error { return os.Chmod(path, 0o640) },
+		"two lines":         link("alice\nroot"),
+		"a newline":         link("alice\n"),
+		"a name too long":   link(strings.Repeat("u", maxUser+1)),
+		"as long as can be": link(strings.Repeat("u", unix.PathMax-1)),
+		"a file":            func(path string) error { return replaced(path, os.WriteFile(path+"~", []byte("alice"), 0o600)) },
+		"a FIFO":            func(path string) error { return replaced(path, unix.Mkfifo(path+"~", 0o600)) },
+		"a directory":       func(path string) error { return replaced(path, os.Mkdir(path+"~", 0o700)) },
+		"somebody's link":   func(path string) error { return os.Lchown(path, 65534, 0) },
 	} {
 		store, data := newStore(t)
 		if err := store.Bind(1000, "alice"); err != nil {
@@ -92,5 +86,16 @@ func TestNameOfRefuses(t *testing.T) {
 		if name, err := store.NameOf(1000); err == nil || errors.Is(err, fs.ErrNotExist) || name != "" {
 			t.Errorf("%s: %q, %v; want an error, and not fs.ErrNotExist", sentence, name, err)
 		}
+	}
+}
+
+// What the link leads to is not looked at: it is a name, and nothing else.
+func TestALinkThatLeadsSomewhereIsNotFollowed(t *testing.T) {
+	store, data := newStore(t)
+	if err := errors.Join(os.WriteFile(filepath.Join(data, "uids", "alice"), []byte("root\n"), 0o600), store.Bind(1000, "alice")); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := store.NameOf(1000); name != "alice" || err != nil {
+		t.Errorf("%q, %v", name, err)
 	}
 }

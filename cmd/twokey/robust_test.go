@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +17,7 @@ import (
 	"twokey/internal/safefile/disktest"
 )
 
-// tree is what lies in a folder: every file with its first 8192 bytes, which leave out who held the lock of a state last.
+// tree is what lies in a folder: every link, and every file with its first 8192 bytes, which leave out who held the lock of a state last.
 func tree(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -24,7 +25,14 @@ func tree(t *testing.T, dir string) string {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := os.ReadFile(path)
+		var content []byte
+		if entry.Type()&fs.ModeSymlink != 0 {
+			var text string
+			text, err = os.Readlink(path)
+			content = []byte(text)
+		} else {
+			content, err = os.ReadFile(path)
+		}
 		b.WriteString(strings.TrimPrefix(path, dir) + " " + string(content[:min(len(content), 8192)]) + "\n")
 		return err
 	})

@@ -60,3 +60,25 @@ func BenchmarkPlan(b *testing.B) {
 	}
 	perUser(b)
 }
+
+// BenchmarkApply is what a new user costs: devices, recovery codes, and the files of both.
+func BenchmarkApply(b *testing.B) {
+	j := newJob(b)
+	begun := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		list := "user\n"
+		for range benched {
+			begun++
+			list += "user" + strconv.Itoa(begun) + "\n"
+		}
+		f, err := Parse("x.csv", strings.NewReader(list), Options{})
+		must(b, err)
+		all, err := apply(j, f)
+		must(b, err)
+		for _, p := range all {
+			must(b, p.Err)
+		}
+	}
+	perUser(b)
+}

@@ -26,10 +26,11 @@ func (s *Set) WriteNew(d *Dir, name string, content []byte, perm os.FileMode) er
 	return s.stage(content, perm, staged{dir: d, name: name, isNew: true})
 }
 
-// WriteNewLocked is WriteNew of a file that lock is called with before it has its name, and then when the files of the set behind it are
-// in place too. It is closed after that, which ends the lock: who waits for it sees all of them.
-func (s *Set) WriteNewLocked(d *Dir, name string, content []byte, perm os.FileMode, lock, then func(fd int) error) error {
-	return s.stage(content, perm, staged{dir: d, name: name, isNew: true, lock: lock, then: then})
+// WriteNewLocked is WriteNew of a file of so many bytes, zero behind the content, that lock is called with before it has its name, and
+// then when the files of the set behind it are in place too. It is closed after that, which ends the lock: who waits for it sees all of
+// them.
+func (s *Set) WriteNewLocked(d *Dir, name string, content []byte, size int, perm os.FileMode, lock, then func(fd int) error) error {
+	return s.stage(content, perm, staged{dir: d, name: name, isNew: true, size: size, lock: lock, then: then})
 }
 
 func (s *Set) stage(content []byte, perm os.FileMode, f staged) error {

@@ -198,27 +198,14 @@ func checkAbove(fd int, forbid parents) error {
 	return nil
 }
 
-// readLink returns where a symbolic link points to. In a directory such as /tmp anybody could have made it: its owner counts.
+// readLink returns where a symbolic link on the way points to.
 func readLink(dir int, name string) (string, error) {
-	fd, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return "", err
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return "", err
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFLNK {
+	target, err := linkAt(dir, name, unix.PathMax)
+	switch {
+	case errors.Is(err, ErrNoLink):
 		return "", unix.ENOTDIR
-	}
-	if !trusted(st.Uid) {
+	case errors.Is(err, ErrOwner):
 		return "", ErrParents
 	}
-	target := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(fd, "", target)
-	if err != nil {
-		return "", err
-	}
-	return string(target[:n]), nil // never empty: symlink(2) refuses that
+	return target, err
 }

@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 		batchForever(os.Args[1])
 	case "onebatch":
 		once(batchOnce)
+	case "onelink":
+		once(linkOnce)
+	case "onesized":
+		once(sizedOnce)
 	case "oneset":
 		once(setOnce)
 	case "once":

@@ -30,6 +30,7 @@ var (
 	ErrOwner   = errors.New("wrong owner")
 	ErrMode    = errors.New("permissions too wide")
 	ErrType    = errors.New("not a regular file")
+	ErrNoLink  = errors.New("not a symbolic link")
 	ErrLinks   = errors.New("more than one name (hard link)")
 	ErrSize    = errors.New("too large")
 	ErrName    = errors.New("not a plain file name")

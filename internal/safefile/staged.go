@@ -14,6 +14,8 @@ type staged struct {
 	dir   *Dir
 	name  string
 	isNew bool               // it must not exist
+	text  string             // of a symbolic link, which is made when it is put in place; "": a file
+	size  int                // bytes of the disk that it is to have, if these are more than its content
 	lock  func(fd int) error // nil: it need not be locked
 	then  func(fd int) error // of one that is locked, when those behind it are in place
 	temp  string             // its name so far; "": it has none, and is open
@@ -23,10 +25,13 @@ type staged struct {
 // write writes the content, and leaves nothing behind on an error.
 func (f *staged) write(content []byte, perm os.FileMode, nameless bool) (err error) {
 	if !nameless || f.open(perm) != nil {
-		f.temp, err = f.dir.writeTemp(content, perm, withBatch)
+		f.temp, err = f.dir.writeTemp(f.filledUp(content), perm, withBatch)
 		return err
 	}
 	about, err := check(f.fd, created(perm))
+	if err == nil {
+		err = f.allocate(&content)
+	}
 	if err == nil {
 		err = fillOpen(f.fd, content, perm, about)
 	}
@@ -35,6 +40,27 @@ func (f *staged) write(content []byte, perm os.FileMode, nameless bool) (err err
 		return &os.PathError{Op: "write", Path: f.dir.path + "/" + f.name, Err: err}
 	}
 	return nil
+}
+
+// filledUp is the content with zero bytes behind it, up to the size that the file is to have.
+func (f *staged) filledUp(content []byte) []byte {
+	return append(content, make([]byte, max(f.size-len(content), 0))...)
+}
+
+// allocate gives a file its size and the space for it, which is zero, or where the file system cannot do that (EOPNOTSUPP, see fallocate(2)),
+// fills the content up.
+func (f *staged) allocate(content *[]byte) error {
+	if f.size <= len(*content) {
+		return nil
+	}
+	err := unix.Fallocate(f.fd, 0, 0, int64(f.size))
+	for err == unix.EINTR {
+		err = unix.Fallocate(f.fd, 0, 0, int64(f.size))
+	}
+	if err == unix.EOPNOTSUPP || err == unix.ENOSYS {
+		*content, err = f.filledUp(*content), nil
+	}
+	return err
 }
 
 func (f *staged) open(perm os.FileMode) (err error) {
@@ -75,9 +101,11 @@ func place(files []staged) error {
 // drop removes files that are not in place.
 func drop(files []staged) {
 	for _, f := range files {
-		if f.temp == "" {
+		switch {
+		case f.text != "": // is nowhere yet
+		case f.temp == "":
 			unix.Close(f.fd)
-		} else {
+		default:
 			f.dir.drop(f.temp)
 		}
 	}
@@ -85,6 +113,9 @@ func drop(files []staged) {
 
 // hold locks a file that is to be locked. It is open until release.
 func (f *staged) hold() (fd int, release func(), err error) {
+	if f.text != "" {
+		return -1, func() {}, nil
+	}
 	fd = f.fd
 	if f.temp != "" {
 		if f.lock == nil {
@@ -100,7 +131,8 @@ func (f *staged) hold() (fd int, release func(), err error) {
 	return fd, func() { unix.Close(fd) }, err
 }
 
-// giveName puts the file under its name. One that has none gets a temporary one first where a file has to be replaced: link(2) never does.
+// giveName puts the file under its name. One that has none gets a temporary one first where a file has to be replaced: link(2) and
+// symlink(2) never do.
 func (f *staged) giveName() error {
 	if f.temp == "" {
 		err := f.link(f.name)
@@ -126,6 +158,9 @@ func (f *staged) giveName() error {
 // link is as in open(2), "O_TMPFILE": the short way, which needs CAP_DAC_READ_SEARCH where the kernel is older than 6.10 and says ENOENT
 // else, and the other.
 func (f *staged) link(name string) error {
+	if f.text != "" {
+		return unix.Symlinkat(f.text, f.dir.fd, name)
+	}
 	err := unix.Linkat(f.fd, "", f.dir.fd, name, unix.AT_EMPTY_PATH)
 	if err == unix.ENOENT {
 		err = unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(f.fd), f.dir.fd, name, unix.AT_SYMLINK_FOLLOW)

@@ -3,10 +3,11 @@
 //
 // # Format
 //
-// Three blocks of 4096 bytes: slot A, slot B, holder. All are written in full when the file is made, so that every later write
-// goes to space that the file already has (ext4, xfs; on btrfs only without copy on write). A slot, numbers big endian:
+// Three blocks of 4096 bytes: slot A, slot B, holder. All are written in full when the file is made, or allocated with fallocate(2), so
+// that every later write goes to space that the file already has (ext4, xfs; on btrfs only without copy on write). A slot, numbers big
+// endian:
 //
-//	offset 0     8 bytes   "twokey1\n"
+//	offset 0     8 bytes   "twokey1\n", or "twokey1+" in slot B of a new file, see below
 //	offset 8     8 bytes   the kind of file ("state", "audit"), filled up with zero bytes
 //	offset 16    8 bytes   generation, from 1
 //	offset 24    4 bytes   length of the value, at most 4036
@@ -19,8 +20,9 @@
 // The holder block names who has the lock: 4 bytes process, 8 bytes start of that process, 8 bytes time of locking (nanoseconds
 // since boot); all zero when nobody has it and the value is synchronised. A block that the one before has left filled tells the
 // next holder to synchronise before he writes. Where both slots are good and say the same he need not: the older one is on the disk, for
-// nobody writes to the other before it is, and he writes over the newer one, which may not be. The lock itself is an open file description lock (fcntl(2), F_OFD_SETLKW) on the
-// whole file, which the kernel drops when its holder dies, however he dies.
+// nobody writes to the other before it is, and he writes over the newer one, which may not be. So he does where slot B has the "+": it was
+// written behind slot A, and not synchronised, by a batch of new files that can do with the value in A. The lock itself is an open file
+// description lock (fcntl(2), F_OFD_SETLKW) on the whole file, which the kernel drops when its holder dies, however he dies.
 package slotfile
 
 import (
@@ -43,6 +45,7 @@ const (
 	valueOffset  = 28
 	sumOffset    = blockSize - sha256.Size
 	magic        = "twokey1\n"
+	looseMagic   = "twokey1+"
 	kindSize     = 8
 )
 
@@ -61,6 +64,7 @@ var rules = safefile.Rules{MaxSize: fileSize, Forbid: 0o077}
 type slot struct {
 	generation uint64
 	value      []byte
+	loose      bool // the other slot is on the disk, and this one may not be
 }
 
 // encodeSlot fills a block that is all zero.
@@ -69,6 +73,9 @@ func encodeSlot(b []byte, kind string, s slot) error {
 		return fmt.Errorf("slotfile: a value of %d bytes does not fit into %d", len(s.value), MaxValue)
 	}
 	copy(b, magic)
+	if s.loose {
+		copy(b, looseMagic)
+	}
 	copy(b[8:16], kind)
 	binary.BigEndian.PutUint64(b[16:], s.generation)
 	binary.BigEndian.PutUint32(b[24:], uint32(len(s.value)))
@@ -80,14 +87,14 @@ func encodeSlot(b []byte, kind string, s slot) error {
 
 // decodeSlot returns false for anything but the exact bytes that encodeSlot gives. The value is a part of b.
 func decodeSlot(kind string, b []byte) (slot, bool) {
-	if len(b) != blockSize || string(b[:8]) != magic || !filledUp(b[8:16], kind) {
+	if len(b) != blockSize || string(b[:8]) != magic && string(b[:8]) != looseMagic || !filledUp(b[8:16], kind) {
 		return slot{}, false
 	}
 	generation, n := binary.BigEndian.Uint64(b[16:]), binary.BigEndian.Uint32(b[24:])
 	if generation == 0 || n > MaxValue || !zero(b[valueOffset+n:sumOffset]) || sha256.Sum256(b[:sumOffset]) != [sha256.Size]byte(b[sumOffset:]) {
 		return slot{}, false
 	}
-	return slot{generation, b[valueOffset : valueOffset+n : valueOffset+n]}, true
+	return slot{generation, b[valueOffset : valueOffset+n : valueOffset+n], string(b[:8]) == looseMagic}, true
 }
 
 // filledUp reports whether a field has this text and zero bytes behind it.
@@ -111,11 +118,20 @@ func current(kind string, content []byte) (s slot, index int, err error) {
 		newer = 1
 	}
 	for _, i := range [...]int{newer, 1 - newer} { // mostly the sum of one is all that has to be made
-		if s, ok := decodeSlot(kind, content[i*blockSize:(i+1)*blockSize]); ok {
+		if s, ok := decodeSlot(kind, content[i*blockSize:(i+1)*blockSize]); ok && (i == 1 || !s.loose) {
 			return s, i, nil
 		}
 	}
 	return slot{}, 0, ErrCorrupt
+}
+
+// onDisk reports whether the slot that is not the current one is known to be on the disk, and the current one is not.
+func onDisk(kind string, content []byte, current slot) bool {
+	if current.loose {
+		_, whole := decodeSlot(kind, content[:blockSize])
+		return whole
+	}
+	return twins(content)
 }
 
 // twins reports whether both slots are whole and have the same value.
@@ -131,32 +147,28 @@ func twins(content []byte) bool {
 // Create makes a file that must not exist yet (fs.ErrExist), 0600, with a first value.
 func Create(dir *safefile.Dir, name, kind string, value []byte) error {
 	var content [fileSize]byte
-	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
+	if err := encodeSlot(content[:blockSize], kind, slot{generation: 1, value: value}); err != nil {
 		return err
 	}
 	return dir.WriteNew(name, content[:], 0o600)
 }
 
 // CreateIn is Create as part of a batch, see safefile.WriteAll: the lock is had from the beginning until the set is in place. Then the file
-// has another value, which is synchronised with the batch.
+// has another value, which is synchronised with the batch. Until somebody has written the next one, a loss of power may bring the first
+// one back.
 func CreateIn(set *safefile.Set, dir *safefile.Dir, name, kind string, value, then []byte) error {
-	var content [fileSize]byte
-	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
+	var first, second [blockSize]byte
+	if err := encodeSlot(first[:], kind, slot{generation: 1, value: value}); err != nil {
 		return err
 	}
-	return set.WriteNewLocked(dir, name, content[:], 0o600, lockNew, func(fd int) error {
-		var block [blockSize]byte
-		if err := encodeSlot(block[:], kind, slot{2, then}); err != nil {
-			return err
+	if err := encodeSlot(second[:], kind, slot{generation: 2, value: then, loose: true}); err != nil {
+		return err
+	}
+	return set.WriteNewLocked(dir, name, first[:], fileSize, 0o600, lockNew, func(fd int) error {
+		n, err := unix.Pwrite(fd, second[:], blockSize)
+		if err == nil && n != blockSize {
+			err = unix.EIO
 		}
-		h, err := present()
-		if err != nil {
-			return err
-		}
-		if err := writeHolder(fd, h); err != nil { // it stays filled: a login may come before the batch is synchronised
-			return err
-		}
-		_, err = unix.Pwrite(fd, block[:], blockSize)
 		return err
 	})
 }
@@ -208,8 +220,8 @@ func Acquire(dir *safefile.Dir, name, kind string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
 	}
-	file := &File{f: f, kind: kind, last: slot{s.generation, bytes.Clone(s.value)}, good: index}
-	if twins(content[:n]) {
+	file := &File{f: f, kind: kind, last: slot{generation: s.generation, value: bytes.Clone(s.value)}, good: index}
+	if onDisk(kind, content[:n], s) {
 		file.good, file.unsynced = 1-index, true
 	}
 	return file, nil
@@ -220,7 +232,7 @@ func (f *File) Value() []byte { return f.last.value }
 
 // Write puts a new value into the file, in place. It is visible to others at once and durable only after Sync.
 func (f *File) Write(value []byte) error {
-	next := slot{f.last.generation + 1, bytes.Clone(value)}
+	next := slot{generation: f.last.generation + 1, value: bytes.Clone(value)}
 	var b [blockSize]byte
 	if err := encodeSlot(b[:], f.kind, next); err != nil {
 		return err
