@@ -15,6 +15,14 @@ type Alteration struct {
 	Add    []*Draft             // made with Request.Add; they may have the names of those that go
 	Until  map[string]time.Time // when a device that stays expires; the zero time: never
 	Phone  *string              // E.164, or "" for none; nil: as it is. Unconfirmed when it is another
+
+	recovery *secrets.Recovery // nil: as it is
+}
+
+// DrawRecovery has the user's recovery codes replaced by n new ones, 1 to 20, and returns them: they can be shown before they are in force.
+func (c *Alteration) DrawRecovery(n int) (codes []string, err error) {
+	c.recovery, codes, err = newRecovery(n)
+	return codes, err
 }
 
 // Alter changes a user's devices. Who is left without any is ErrLastDevice; a draft with a name that stays is ErrDeviceName, one with
@@ -29,7 +37,7 @@ func (u *Users) Alter(a Account, c Alteration) error {
 			return device.ErrRolledBack
 		case tx.UID != a.UID:
 			return ErrOtherUID
-		case len(c.Add) > 0 && tx.Restored:
+		case (len(c.Add) > 0 || c.recovery != nil) && tx.Restored:
 			return device.ErrRestored // it would open what is closed
 		}
 		was := phonesOf(record)
@@ -85,6 +93,9 @@ func (c Alteration) change(record *secrets.Record) error {
 	}
 	if c.Phone != nil && *c.Phone != record.Phone {
 		record.Phone, record.PhoneConfirmed = *c.Phone, false
+	}
+	if c.recovery != nil {
+		record.Recovery = c.recovery
 	}
 	return phoneNeeded(record)
 }

@@ -1,10 +1,13 @@
 package enroll
 
 import (
+	"errors"
+	"os"
 	"reflect"
 	"testing"
 	"time"
 
+	"twokey/device"
 	"twokey/factor"
 	"twokey/secrets"
 	"twokey/state"
@@ -125,5 +128,27 @@ func TestAShortSecretIsTakenOnlyWhenThatWasAskedFor(t *testing.T) {
 	r.Params.Secret = []byte("012345678")
 	if _, err := u.Draft(alice, r); err == nil {
 		t.Error("a secret of 72 bits was taken")
+	}
+}
+
+func TestRecoveryCodesThatWereDrawnCountFromTheAlterationOn(t *testing.T) {
+	u, data := scratch(t)
+	first := enrolled(t, u, alice, usual())
+	var c Alteration
+	codes, err := c.DrawRecovery(7)
+	must(t, err)
+	want(t, login(u, alice, codes[0]), device.ErrWrong)
+	must(t, u.Alter(alice, c))
+	want(t, login(u, alice, first.RecoveryCodes[0]), device.ErrWrong)
+	for _, recovery := range codes {
+		must(t, login(u, alice, recovery))
+		want(t, login(u, alice, recovery), device.ErrReplayed)
+	}
+	must(t, login(u, alice, code(t, u, first, 0)))
+
+	must(t, os.Remove(data+"/state/alice"))
+	want(t, login(u, alice, "0000000"), device.ErrWrong)
+	if _, err = c.DrawRecovery(7); !errors.Is(u.Alter(alice, c), device.ErrRestored) || err != nil {
+		t.Errorf("a user whose state was restored gets codes: %v", err)
 	}
 }

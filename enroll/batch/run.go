@@ -16,22 +16,23 @@ const atOnce = 2000
 
 // Steps are what the caller does around each of these many plans.
 type Steps struct {
-	// Made is called with the drafts, before any of them is in force: what nobody could be told of must not be. It sets Err of the
-	// plans that shall not be carried out. Two goroutines may call it at once, with other plans.
+	// Made is called with the drafts and the recovery codes, before any of them is in force: what nobody could be told of must not be. It
+	// sets Err of the plans that shall not be carried out. Two goroutines may call it at once, with other plans.
 	Made func([]*Plan)
+	// Moved, if it is not nil, is called with how many more plans are behind us. Two goroutines may call it at once.
+	Moved func(int)
 	// Ran is called when they have been carried out, in the order of the plans. An error ends the run, behind those that have begun.
 	Ran func([]*Plan) error
 }
 
 // Run carries out plans. What goes wrong with one is in its Err and stops no other. Users are independent: a kill at any point leaves
-// each of them as he was or as he shall be; only a set of recovery codes for who had devices before may still be to come. While some plans
-// wait for the disk, the next are prepared.
+// each of them as he was or as he shall be. While some plans wait for the disk, the next are prepared.
 func (j *Job) Run(plans []*Plan, steps Steps) error { return j.run(plans, steps, atOnce) }
 
 func (j *Job) run(plans []*Plan, steps Steps, size int) error {
 	var last *some
 	for chunk := range slices.Chunk(plans, size) {
-		next := j.begin(chunk, steps.Made)
+		next := j.begin(chunk, steps)
 		if err := last.finish(steps.Ran); err != nil {
 			return errors.Join(err, next.finish(steps.Ran))
 		}
@@ -46,17 +47,25 @@ type some struct {
 	done  chan struct{}
 }
 
-func (j *Job) begin(plans []*Plan, made func([]*Plan)) *some {
+func (j *Job) begin(plans []*Plan, steps Steps) *some {
 	s := &some{plans, make(chan struct{})}
+	moved := steps.Moved
+	if moved == nil {
+		moved = func(int) {}
+	}
 	go func() {
 		defer close(s.done)
 		cores.Each(len(plans), func(i int) { plans[i].Err = j.prepare(plans[i]) })
-		made(plans)
-		j.enroll(plans)
+		steps.Made(plans)
+		moved(j.enroll(plans))
 		for _, p := range plans {
-			if p.Err == nil && !p.isNew {
+			if p.isNew {
+				continue
+			}
+			if p.Err == nil {
 				p.Err = j.rest(p)
 			}
+			moved(1)
 		}
 	}()
 	return s
@@ -75,7 +84,7 @@ func (s *some) finish(ran func([]*Plan) error) error {
 	return err
 }
 
-// prepare makes the devices of a plan.
+// prepare makes the devices and the recovery codes of a plan.
 func (j *Job) prepare(p *Plan) error {
 	for i, wanted := range p.add {
 		r := wanted.Request(p.User.Name, j.Usual)
@@ -96,14 +105,21 @@ func (j *Job) prepare(p *Plan) error {
 		p.Drafts = append(p.Drafts, d)
 		p.Codes = append(p.Codes, d.RecoveryCodes...)
 	}
-	return nil
+	var err error
+	if p.codes > 0 && !p.isNew {
+		p.Codes, err = p.alteration().DrawRecovery(p.codes)
+	}
+	return err
 }
 
-// enroll gives those who have none their devices, together, and each of them all of his in one step.
-func (j *Job) enroll(plans []*Plan) {
+// enroll gives those who have none their devices, together, and each of them all of his in one step. It returns how many plans these are.
+func (j *Job) enroll(plans []*Plan) (fresh int) {
 	var drafts []*enroll.Draft
 	var whose []*Plan
 	for _, p := range plans {
+		if p.isNew {
+			fresh++
+		}
 		if p.Err != nil || !p.isNew {
 			continue
 		}
@@ -117,13 +133,14 @@ func (j *Job) enroll(plans []*Plan) {
 			p.Done = p.Changes
 		}
 	}
+	return fresh
 }
 
 // rest is for those who have devices.
 func (j *Job) rest(p *Plan) error {
 	c := p.alteration()
 	c.Add = p.Drafts
-	alters := len(c.Add) > 0 || len(c.Remove) > 0 || len(c.Until) > 0 || c.Phone != nil
+	alters := len(c.Add) > 0 || len(c.Remove) > 0 || len(c.Until) > 0 || c.Phone != nil || p.codes > 0
 	var err error
 	switch {
 	case p.remove:
@@ -133,16 +150,10 @@ func (j *Job) rest(p *Plan) error {
 	case p.learn != nil:
 		err = j.learn(p)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		p.Done = p.Changes
 	}
-	if p.codes > 0 {
-		if p.Codes, err = j.Users.NewRecovery(p.User.Name, p.codes); err != nil {
-			return err
-		}
-	}
-	p.Done = p.Changes
-	return nil
+	return err
 }
 
 // learn tells the state of a secret file that is newer: somebody was killed in between.

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -216,6 +217,53 @@ func TestTheCallerIsAskedBeforeAnythingIsInForceAndToldInOrder(t *testing.T) {
 		if p.Drafts != nil || p.Codes != nil {
 			t.Fatal("a secret is kept")
 		}
+	}
+}
+
+// The attack: a kill between codes that count and the sheet of paper on which they stand.
+func TestRecoveryCodesOfWhoHasADeviceAreToldBeforeTheyCount(t *testing.T) {
+	j := newJob(t)
+	applied(t, j, "- user: user1\n  recovery_codes: 0\n- user: user2\n  recovery_codes: 0\n")
+	todo := plans(j, parse(t, "x.yaml", "version: 1\nusers:\n- user: user1\n  recovery_codes: 4\n- user: user2\n  recovery_codes: 4\n"))
+	refused := errors.New("nobody could be told")
+	asked := 0
+	must(t, j.Run(todo, Steps{
+		Made: func(some []*Plan) {
+			for _, p := range some {
+				if asked++; len(p.Codes) != 4 || record(t, j, p.User.Name).Recovery != nil {
+					t.Errorf("%s: %d codes, and %v count", p.User.Name, len(p.Codes), record(t, j, p.User.Name).Recovery)
+				}
+			}
+			some[1].Err = refused
+		},
+		Ran: func([]*Plan) error { return nil },
+	}))
+	if set := record(t, j, "user1").Recovery; asked != 2 || set == nil || len(set.Hashes) != 4 || len(todo[0].Done) != 1 {
+		t.Errorf("asked %d times; %v, %v", asked, set, todo[0].Done)
+	}
+	if set := record(t, j, "user2").Recovery; set != nil || len(todo[1].Done) != 0 || todo[1].Err != refused {
+		t.Errorf("%v, %v, %v", set, todo[1].Done, todo[1].Err)
+	}
+}
+
+func TestEachPlanMovesOnce(t *testing.T) {
+	j := newJob(t)
+	applied(t, j, "- user: user3\n- user: user4\n")
+	todo := plans(j, parse(t, "x.yaml", "version: 1\nusers:\n- user: user1\n- user: user2\n- {user: user3, present: false}\n- {user: user4, phone: +442079460958}\n"))
+	var moved atomic.Int64
+	behind := int64(0)
+	must(t, j.run(todo, Steps{
+		Made:  func(some []*Plan) { some[0].Err = errors.Join(some[0].Err, errNobody) },
+		Moved: func(n int) { moved.Add(int64(n)) },
+		Ran: func(some []*Plan) error {
+			if behind += int64(len(some)); moved.Load() < behind {
+				t.Errorf("%d are behind us, and %d have moved", behind, moved.Load())
+			}
+			return nil
+		},
+	}, 2))
+	if moved.Load() != int64(len(todo)) {
+		t.Errorf("%d of %d have moved", moved.Load(), len(todo))
 	}
 }
 
