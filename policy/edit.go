@@ -28,8 +28,8 @@ type Change interface {
 }
 
 // AddRequire adds an entry to require. Names that an entry of require already
-// covers are left out; an entry for the same name in the same place with other
-// dates is replaced. A name that an entry of exempt covers as widely is taken off
+// covers are left out ([Covering]); an entry for the same name in the same place
+// with other dates, be they earlier or later, is replaced. A name that an entry of exempt covers as widely is taken off
 // there, since the exemption would go before. Services alone mean everybody on
 // them. A wider entry with another By is [ErrGoesBefore].
 type AddRequire Entry
@@ -258,10 +258,10 @@ func addMissing(list string, entries []Entry, added Entry) step {
 			same := cutFrom(list, i, old, []subject{s})
 			switch {
 			case same == nil:
-			case placeCovers(old, added) && periodCovers(old, added) && old.By == added.By:
+			case placeCovers(old, added) && placeCovers(added, old) && !sameDays(old, added):
+				return same // also when it counts for longer: a day that was given as the last one must be
+			case old.covers(added):
 				covered = true
-			case placeCovers(old, added) && placeCovers(added, old):
-				return same
 			case placeCovers(old, added) && old.By != added.By:
 				return inTheWay{fmt.Errorf("%w: %s[%d] is about %s more widely, with another date", ErrGoesBefore, list, i, s)}
 			}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -167,6 +168,20 @@ func TestEditOfDatesAndSources(t *testing.T) {
 			"  - {users: [a, b], until: 2026-12-31}\n  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\n",
 			"  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\n  - {users: [a, b], until: 2027-12-31}\n"},
 		{"exempt for less than what is there", open, AddExempt{Users: a, Services: []string{"sshd"}, Until: day("2026-12-01")}, "", ""},
+		{"exempt until an earlier day replaces", open, AddExempt{Users: a, Until: day("2026-12-01")},
+			"  - {users: [a, b], until: 2026-12-31}\n  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\n",
+			"  - {users: [b], until: 2026-12-31}\n  - {services: [sshd], from: [192.0.2.0/24, gate]}\n  - system_accounts: true\n    users: [c]\n  - {from: ['::1', 10.0.0.0/8]}\n  - {users: [a], until: 2026-12-01}\n"},
+		{"exempt until a day what is exempt for ever", "version: 1\nexempt: [{groups: [g]}]\n", AddExempt{Groups: []string{"g"}, Until: day("2026-12-01")},
+			"exempt: [{groups: [g]}]\n", "exempt:\n  - {groups: [g], until: 2026-12-01}\n"},
+		{"exempt until a day who is exempt from sources till later", "version: 1\nexempt: [{users: [a], from: [gate, 10.0.0.0/8]}]\n",
+			AddExempt{Users: a, From: []string{"10.0.0.0/8", "gate"}, Until: day("2026-12-01")},
+			"exempt: [{users: [a], from: [gate, 10.0.0.0/8]}]\n", "exempt:\n  - {users: [a], from: [10.0.0.0/8, gate], until: 2026-12-01}\n"},
+		{"require until an earlier day replaces", "version: 1\nrequire: [{users: [a], until: 2026-12-31}]\n", AddRequire{Users: a, Until: day("2026-12-01")},
+			"require: [{users: [a], until: 2026-12-31}]\n", "require:\n  - {users: [a], until: 2026-12-01}\n"},
+		{"require until a day what is required for ever", "version: 1\nrequire: [{groups: [g]}]\n", AddRequire{Groups: []string{"g"}, Until: day("2026-12-01")},
+			"require: [{groups: [g]}]\n", "require:\n  - {groups: [g], until: 2026-12-01}\n"},
+		{"require from a later day replaces", "version: 1\nrequire: [{users: [a]}]\n", AddRequire{Users: a, Starts: day("2026-12-01")},
+			"require: [{users: [a]}]\n", "require:\n  - {users: [a], starts: 2026-12-01}\n"},
 		{"exempt from a source who is required leaves that", "version: 1\nrequire: [{users: [a]}]\n", AddExempt{Users: a, From: []string{"192.0.2.7"}},
 			"]}]\n", "]}]\nexempt:\n  - {users: [a], from: [192.0.2.7]}\n"},
 		{"exempt until a day who is required leaves that", "version: 1\nrequire: [{users: [a]}]\n", AddExempt{Users: a, Until: day("2026-12-31")},
@@ -191,6 +206,26 @@ func TestADateThatWouldDoNothingIsRefused(t *testing.T) {
 		got, err := Edit([]byte(src), AddRequire{Users: []string{"a"}, Services: []string{"sshd"}, By: by})
 		if got != nil || !errors.Is(err, ErrGoesBefore) || !strings.HasSuffix(err.Error(), `: require[0] is about user "a" more widely, with another date`) {
 			t.Errorf("%s: %q, %v", src, got, err)
+		}
+	}
+}
+
+// Who is told that nothing had to be changed is told by which entry, since that may count for longer than was meant.
+func TestWhatCoversAnEntryMoreWidely(t *testing.T) {
+	c := mustParse(t, "version: 1\nexempt: [{users: [a]}, {users: [a, b], until: 2026-12-31}, {users: [a], services: [sshd]}, {groups: [a]}]\n")
+	for what, test := range map[string]struct {
+		added Entry
+		want  []Entry
+	}{
+		"narrower and shorter than two":  {Entry{Users: []string{"a"}, Services: []string{"su"}, Until: Date{2026, 12, 1}}, c.Exempt[:2]},
+		"one of two users":               {Entry{Users: []string{"b", "d"}, Services: []string{"su"}, Until: Date{2026, 12, 1}}, c.Exempt[1:2]},
+		"longer than what is wider":      {Entry{Users: []string{"b"}, Services: []string{"su"}}, nil},
+		"in the same place":              {Entry{Users: []string{"b"}, Until: Date{2026, 12, 1}}, nil},
+		"nobody whom an entry is about":  {Entry{Users: []string{"d"}, Services: []string{"su"}}, nil},
+		"the same name, which is a kind": {Entry{Groups: []string{"b"}, Services: []string{"su"}}, nil},
+	} {
+		if got := Covering(c.Exempt, test.added); !slices.EqualFunc(got, test.want, sameEntry) {
+			t.Errorf("%s: %v, want %v", what, got, test.want)
 		}
 	}
 }

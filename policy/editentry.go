@@ -119,6 +119,23 @@ func periodCovers(a, b Entry) bool {
 	return begins && ends
 }
 
+// sameDays reports whether the dates of two entries are the same.
+func sameDays(a, b Entry) bool { return a.Starts == b.Starts && a.By == b.By && a.Until == b.Until }
+
+// covers reports whether an entry counts wherever and whenever another does.
+func (e Entry) covers(other Entry) bool {
+	return placeCovers(e, other) && periodCovers(e, other) && e.By == other.By
+}
+
+// Covering are the entries of a list that cover one of the names of an entry in
+// more places than it does: why [Edit] does not add it.
+func Covering(list []Entry, added Entry) []Entry {
+	return slices.DeleteFunc(slices.Clone(list), func(e Entry) bool {
+		about := func(s subject) bool { return slices.Contains(added.about(), s) }
+		return !slices.ContainsFunc(e.about(), about) || !e.covers(added) || placeCovers(added, e)
+	})
+}
+
 // flowEntry writes an entry on one line.
 func flowEntry(e Entry) string {
 	var pairs []string

@@ -24,7 +24,8 @@ func policyCommand(ui *ui) *cli.Command {
 					"DATE. The same name in the same place with other dates is replaced."),
 			whoCommand(ui, "exempt", "who is never asked for a second factor",
 				"Adds users, groups and services to \"exempt\" in the configuration, and takes them off \"require\".\n"+
-					"With --service and --from the others count there only; alone these mean everybody there."),
+					"With --service and --from the others count there only; alone these mean everybody there. The same name in the same\n"+
+					"place with another day is replaced."),
 			whoCommand(ui, "unset", "take users and groups off both lists",
 				"Takes users and groups off every entry of \"require\" and \"exempt\"; for them the default counts again, so that who has\n"+
 					"a device may still be asked for it: --unenroll takes the devices away too. --service and --from take off the entries\n"+
@@ -95,6 +96,7 @@ func whoAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
+	w.already += coveredBy(e.was, verb, entry)
 	if verb != "require" {
 		return h.commit(e, w)
 	}
@@ -115,6 +117,22 @@ func whoChange(verb string, entry policy.Entry) (policy.Change, wording) {
 		w.done = "Required: " + entrySentence(entry) + "."
 	}
 	return policy.AddRequire(entry), w
+}
+
+// coveredBy names the entries that already cover what is to be added, in more places or for longer; "": none does.
+func coveredBy(c *policy.Config, verb string, entry policy.Entry) string {
+	list := c.Require
+	if verb == "exempt" {
+		list = c.Exempt
+	}
+	var wider []string
+	for _, e := range policy.Covering(list, entry) {
+		wider = append(wider, entrySentence(e))
+	}
+	if len(wider) == 0 {
+		return ""
+	}
+	return " The entry that covers them stays as it is: " + firstFew(wider, "; ", 3) + "."
 }
 
 // onlyUser is the one whom an entry names, by whatever spellings; "": there is none, or others too.
