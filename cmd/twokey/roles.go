@@ -23,6 +23,7 @@ type permission struct {
 	users  names    // which of the arguments are users
 	behind int      // how many arguments stand behind the first, where that is a user
 	bare   bool     // for himself also by the password alone, as long as he has no device
+	reads  bool     // it changes nothing, so that a bypass code is proof enough
 }
 
 // names says which of the arguments of a command are users.
@@ -42,24 +43,24 @@ func permissions() map[string]permission {
 	device := []string{"device", "method", "qr=terminal,none", "confirm", dryRun}
 	return map[string]permission{
 		"enroll":        {roles: []role{bySelf}, flags: append(device, "phone", "recovery-codes", "replace"), users: firstName, bare: true},
-		"device list":   {roles: []role{bySelf}, users: firstName, bare: true},
+		"device list":   {roles: []role{bySelf}, users: firstName, bare: true, reads: true},
 		"device add":    {roles: []role{bySelf}, flags: append(device, "phone", "recovery-codes"), users: firstName},
 		"device edit":   {roles: []role{bySelf}, flags: []string{"phone", dryRun}, users: firstName, behind: 1},
 		"device remove": {roles: []role{bySelf}, flags: []string{dryRun}, users: firstName, behind: 1},
 		"device rename": {roles: []role{bySelf}, flags: []string{dryRun}, users: firstName, behind: 2},
-		"recovery show": {roles: []role{bySelf}, users: firstName, bare: true},
+		"recovery show": {roles: []role{bySelf}, users: firstName, bare: true, reads: true},
 		"recovery new":  {roles: []role{bySelf}, flags: []string{"recovery-codes", dryRun}, users: firstName},
-		"show":          {roles: []role{bySelf, byHelpdesk}, users: firstName, bare: true},
+		"show":          {roles: []role{bySelf, byHelpdesk}, users: firstName, bare: true, reads: true},
 
-		"list":          {roles: []role{byHelpdesk}, flags: []string{"missing", "required", "throttled", "unused", "method", "csv"}},
+		"list":          {roles: []role{byHelpdesk}, flags: []string{"missing", "required", "expired", "throttled", "unused", "method", "csv"}, reads: true},
 		"unlock":        {roles: []role{byHelpdesk}, flags: []string{group, dryRun}, users: everyName},
 		"reset":         {roles: []role{byHelpdesk}, flags: []string{group, "for", dryRun}, users: everyName},
 		"bypass create": {roles: []role{byHelpdesk}, flags: []string{"for", "uses", "reason", "requested-by", dryRun}, users: firstName},
-		"bypass list":   {roles: []role{byHelpdesk}, users: firstName},
+		"bypass list":   {roles: []role{byHelpdesk}, users: firstName, reads: true},
 		"bypass revoke": {roles: []role{byHelpdesk}, flags: []string{dryRun}, users: firstName},
 
-		"audit tail":   {roles: []role{byAuditor}, flags: []string{"n", "user"}},
-		"audit verify": {roles: []role{byAuditor}},
+		"audit tail":   {roles: []role{byAuditor}, flags: []string{"n", "user"}, reads: true},
+		"audit verify": {roles: []role{byAuditor}, reads: true},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"twokey/audit"
+	"twokey/device"
 	"twokey/enroll"
 	"twokey/policy"
 	"twokey/state"
@@ -156,6 +157,9 @@ func (g *gate) prove() error {
 		return err
 	}
 	him := g.actor.account
+	if err := g.warnOfBypass(); err != nil {
+		return err
+	}
 	begin := time.Now()
 	result, pid, err := transaction{User: him.Name, Service: selfService, Caller: him.UID}.inAProcessOfItsOwn(g.ui, g.ui.aside)
 	if err != nil {
@@ -164,8 +168,29 @@ func (g *gate) prove() error {
 	if !result.OK {
 		return g.unproven(result.Reason)
 	}
-	g.byCode, err = g.saw(pid, begin)
+	method, err := g.saw(pid, begin)
+	if g.byCode = method != ""; method == device.Bypass && !g.reads {
+		err = g.onlyLetsIn()
+	}
 	return err
+}
+
+// warnOfBypass keeps somebody from spending a bypass code where it does nothing.
+func (g *gate) warnOfBypass() error {
+	open, err := g.users.Bypasses(g.actor.account.Name)
+	if err == nil && len(open) > 0 && !g.reads {
+		g.ui.warn("a bypass code does not do here: %s needs a code of a device, or a recovery code", g.wish)
+	}
+	return err
+}
+
+// onlyLetsIn refuses a bypass code as the proof for a change.
+//
+// Attack: with a code that is good for one login and an hour somebody makes himself a device, or recovery codes, that stay.
+func (g *gate) onlyLetsIn() error {
+	refused := failed("a bypass code lets you in, and changes nothing: %s needs a code of a device, or a recovery code", g.wish).
+		hint("if you have neither ask %s for a reset", g.policy.Contact)
+	return errors.Join(refused, g.recordSelf(audit.Failure, "", g.wish+": a bypass code changes nothing"))
 }
 
 // unproven is that nothing showed that it is he.
@@ -178,16 +203,19 @@ func (g *gate) unproven(reason string) error {
 	return refused
 }
 
-// saw reports whether the helper has found a code right in a transaction of this user that ran in the given process, which has ended.
-// PAM's word alone does not say it.
+// saw is the method of the code that the helper has found right in a transaction of this user that ran in the given process, which has
+// ended; "": of none. PAM's word alone does not say it.
 //
 // Attack: a stack in which pam_twokey is missing, or is passed over, and a password alone changes devices.
-func (g *gate) saw(pid int, begin time.Time) (bool, error) {
+func (g *gate) saw(pid int, begin time.Time) (method string, err error) {
 	r, err := g.loginRecord(pid, begin)
 	if err != nil || r == nil {
-		return false, err
+		return "", err
 	}
-	return r.Action == audit.ActionLogin && r.Outcome == audit.Success && r.Service == selfService && r.User == g.actor.account.Name && r.Method != "", nil
+	if r.Action == audit.ActionLogin && r.Outcome == audit.Success && r.Service == selfService && r.User == g.actor.account.Name {
+		method = r.Method
+	}
+	return method, nil
 }
 
 // recordSelf writes of a proof, or of what somebody was refused who had proven who he is.

@@ -24,6 +24,7 @@ import (
 //     ask for the code, or is not there, proves nothing.
 //   - MUST let nobody act on another, but the helpdesk; and the helpdesk neither on itself nor on uid 0 and who is protected.
 //   - MUST let nobody whose device was taken away, or who is required to have one already, give himself one by the password alone.
+//   - MUST change nothing for a bypass code, which lets its owner in and no more.
 //   - MUST leave nothing half done when the client ends in the middle.
 //   - MUST NOT give one user more than four connections at a time, nor more than ten seconds to begin.
 
