@@ -95,6 +95,7 @@ func HashRecovery(key [32]byte, code string) ([16]byte, error) {
 func HashRecoveries(key [32]byte, codes []string) ([][16]byte, error) {
 	mac := hmac.New(sha256.New, key[:])
 	hashes := make([][16]byte, 0, len(codes))
+	var sum [sha256.Size]byte
 	for _, code := range codes {
 		answer := ParseAnswer(code)
 		if answer.Kind != Recovery {
@@ -102,7 +103,7 @@ func HashRecoveries(key [32]byte, codes []string) ([][16]byte, error) {
 		}
 		mac.Reset()
 		mac.Write([]byte(recoveryDomain + answer.Text))
-		hashes = append(hashes, [16]byte(mac.Sum(nil)[:16]))
+		hashes = append(hashes, [16]byte(mac.Sum(sum[:0])[:16]))
 	}
 	return hashes, nil
 }

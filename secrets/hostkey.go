@@ -169,8 +169,12 @@ func (k *HostKey) sealOwn(content []byte) ([]byte, error) {
 	return sealTo(content, k.identity)
 }
 
+// sealedMore is above what age adds to a content of one chunk for one recipient.
+const sealedMore = 512
+
 func sealTo(content []byte, to age.Recipient) ([]byte, error) {
 	var sealed bytes.Buffer
+	sealed.Grow(len(content) + sealedMore)
 	w, err := age.Encrypt(&sealed, to)
 	if err != nil {
 		return nil, err

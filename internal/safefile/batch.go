@@ -26,11 +26,10 @@ func (s *Set) WriteNew(d *Dir, name string, content []byte, perm os.FileMode) er
 	return s.stage(content, perm, staged{dir: d, name: name, isNew: true})
 }
 
-// WriteNewLocked is WriteNew of a file of so many bytes, zero behind the content, that lock is called with before it has its name, and
-// then when the files of the set behind it are in place too. It is closed after that, which ends the lock: who waits for it sees all of
-// them.
-func (s *Set) WriteNewLocked(d *Dir, name string, content []byte, size int, perm os.FileMode, lock, then func(fd int) error) error {
-	return s.stage(content, perm, staged{dir: d, name: name, isNew: true, size: size, lock: lock, then: then})
+// WriteNewLocked is WriteNew of a file that lock is called with before it has its name, and then when the files of the set behind it are
+// in place too. It is closed after that, which ends the lock: who waits for it sees all of them.
+func (s *Set) WriteNewLocked(d *Dir, name string, content []byte, perm os.FileMode, lock, then func(fd int) error) error {
+	return s.stage(content, perm, staged{dir: d, name: name, isNew: true, lock: lock, then: then})
 }
 
 func (s *Set) stage(content []byte, perm os.FileMode, f staged) error {
@@ -44,10 +43,11 @@ func (s *Set) stage(content []byte, perm os.FileMode, f staged) error {
 	return nil
 }
 
-// chunk is how many sets are synchronised together. While those of one chunk are, the next two are prepared.
+// chunk is how many sets are synchronised together. While those of one chunk are, the ones before are put in place and the next two are
+// prepared.
 const chunk = 500
 
-// openFiles is above what two batches at once, of three chunks each and three files a set, have open.
+// openFiles is above what two batches at once, of four chunks each and two files a set, have open.
 const openFiles = 20 * chunk
 
 // WriteAll writes the files of n sets with few syncfs(2) instead of two fsync(2) a file. It calls prepare for each set, on as many
@@ -61,15 +61,27 @@ const openFiles = 20 * chunk
 // staged), a process that was killed leaves nothing else, and in other places temporary files, which RemoveStale removes.
 func WriteAll(n int, prepare func(i int, set *Set) error) ([]error, error) {
 	b := &batch{sets: make([]Set, n), errs: make([]error, n), prepare: prepare, nameless: manyFiles()}
-	chunks := make(chan int, 1)
+	staged, synced := make(chan int, 1), make(chan int)
 	failed := make(chan error, 1)
-	go func() { failed <- b.finish(chunks) }()
+	go func() { failed <- b.sync(staged, synced) }()
+	placed := make(chan struct{})
+	go func() {
+		defer close(placed)
+		for first := range synced {
+			b.place(first)
+		}
+	}()
 	for first := 0; first < n && !b.stopped.Load(); first += chunk {
-		b.stage(first, min(first+chunk, n))
-		chunks <- first
+		b.stage(first, b.end(first))
+		staged <- first
 	}
-	close(chunks)
-	return b.errs, <-failed
+	close(staged)
+	err := <-failed
+	<-placed
+	if err == nil {
+		err = b.disks.sync()
+	}
+	return b.errs, err
 }
 
 // batch is one call of WriteAll.
@@ -77,7 +89,8 @@ type batch struct {
 	sets    []Set
 	errs    []error
 	prepare func(i int, set *Set) error
-	stopped atomic.Bool // the disk has failed
+	disks   fileSystems
+	stopped atomic.Bool // one of them has failed
 
 	nameless bool // of all sets
 }
@@ -99,30 +112,37 @@ func (b *batch) stage(first, end int) {
 	})
 }
 
-// finish puts staged chunks in place. Each is synchronised before, and with it the names of the one before it.
-func (b *batch) finish(chunks <-chan int) error {
-	var disks fileSystems
-	for first := range chunks {
-		end := min(first+chunk, len(b.sets))
-		if err := disks.syncWith(b.sets[first:end]); err != nil {
+// end is that of the chunk that begins with a set.
+func (b *batch) end(first int) int { return min(first+chunk, len(b.sets)) }
+
+// sync synchronises staged chunks. Behind one that cannot be, all are dropped.
+func (b *batch) sync(staged <-chan int, synced chan<- int) error {
+	defer close(synced)
+	for first := range staged {
+		if err := b.disks.syncWith(b.sets[first:b.end(first)]); err != nil {
 			b.stopped.Store(true)
-			b.drop(first, end)
-			for first := range chunks {
-				b.drop(first, min(first+chunk, len(b.sets)))
+			b.drop(first)
+			for first := range staged {
+				b.drop(first)
 			}
 			return err
 		}
-		for i := first; i < end; i++ {
-			if b.errs[i] == nil {
-				b.errs[i] = b.sets[i].place()
-			}
-		}
+		synced <- first
 	}
-	return disks.sync()
+	return nil
 }
 
-func (b *batch) drop(first, end int) {
-	for i := first; i < end; i++ {
+// place puts a chunk in place that is synchronised. Its names are synchronised with the next one, or at the end.
+func (b *batch) place(first int) {
+	for i := first; i < b.end(first); i++ {
+		if b.errs[i] == nil {
+			b.errs[i] = b.sets[i].place()
+		}
+	}
+}
+
+func (b *batch) drop(first int) {
+	for i := first; i < b.end(first); i++ {
 		b.sets[i].drop()
 	}
 }

@@ -114,51 +114,6 @@ func setOnce(path string) error {
 	return errors.Join(err, set.place(), d.Close())
 }
 
-// sizedOnce puts a file in place that is longer than its content, in one thread.
-func sizedOnce(path string) error {
-	runtime.LockOSThread()
-	d, err := OpenDir(path)
-	if err != nil {
-		return err
-	}
-	nothing := func(int) error { return nil }
-	set := Set{nameless: true}
-	err = set.WriteNewLocked(d, "first", []byte("content"), 3*4096, 0o600, nothing, nothing)
-	return errors.Join(err, set.place(), d.Close())
-}
-
-func TestAFileHasTheSpaceThatItIsToHave(t *testing.T) {
-	for what, options := range map[string][]string{
-		"allocated":                     {"-e", "trace=fallocate,write"},
-		"where that cannot be done":     {"-e", "trace=fallocate,write", "-e", "inject=fallocate:error=EOPNOTSUPP"},
-		"under a temporary name":        {"-P", "PATH", "-e", "inject=openat:error=EOPNOTSUPP:when=2"},
-		"when a signal comes meanwhile": {"-e", "trace=fallocate,write", "-e", "inject=fallocate:error=EINTR:when=1"},
-	} {
-		_, path := scratch(t)
-		for i := range options {
-			options[i] = strings.Replace(options[i], "PATH", path, 1)
-		}
-		trace, err := tracedTask(t, "onesized", path, options...)
-		must(t, err)
-		holds(t, path+"/first", "content"+strings.Repeat("\x00", 3*4096-7), 0o600)
-		var st unix.Stat_t
-		must(t, unix.Stat(path+"/first", &st))
-		if st.Blocks*512 < 3*4096 {
-			t.Errorf("%s: %d bytes allocated:\n%s", what, st.Blocks*512, trace)
-		}
-		if all := strings.Count(trace, "INJECTED"); (what == "allocated") != (all == 0) {
-			t.Errorf("%s: %d calls failed:\n%s", what, all, trace)
-		}
-	}
-	_, path := scratch(t)
-	if _, err := tracedTask(t, "onesized", path, "-e", "inject=fallocate:error=ENOSPC"); err == nil || !strings.Contains(err.Error(), "no space left") {
-		t.Errorf("on a full disk: %v", err)
-	}
-	if names := all(t, path); len(names) != 0 {
-		t.Errorf("left behind: %q", names)
-	}
-}
-
 func TestAFileThatCannotBeWithoutANameHasATemporaryOne(t *testing.T) {
 	_, path := scratch(t)
 	trace, err := tracedTask(t, "oneset", path, "-P", path, "-e", "inject=openat:error=EOPNOTSUPP:when=2") // behind that of OpenDir
@@ -210,8 +165,8 @@ func lockedFile(t *testing.T) {
 		if i == 2 {
 			lock = func(int) error { return refusal }
 		}
-		return errors.Join(set.WriteNewLocked(d, fmt.Sprintf("first%d", i), nil, 0, 0o600, lock, func(int) error { return nil }),
-			set.WriteNewLocked(d, fmt.Sprintf("second%d", i), nil, 0, 0o600, look(i), func(int) error { return nil }))
+		return errors.Join(set.WriteNewLocked(d, fmt.Sprintf("first%d", i), nil, 0o600, lock, func(int) error { return nil }),
+			set.WriteNewLocked(d, fmt.Sprintf("second%d", i), nil, 0o600, look(i), func(int) error { return nil }))
 	})
 	must(t, err)
 	must(t, errs[0])

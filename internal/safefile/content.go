@@ -29,12 +29,12 @@ func (d *Dir) Read(name string, rules Rules) ([]byte, error) {
 	return content, nil
 }
 
-// ReadInto is Read into the caller's memory, which must have more than rules.MaxSize bytes: it says how many of them the file has. It is
-// for a walk through many files.
-func (d *Dir) ReadInto(buffer []byte, name string, rules Rules) (n int, err error) {
+// ReadInto is Read into the caller's memory, which must have more than rules.MaxSize bytes: it says how many of them the file has, and
+// which mode it had before (inode(7)). It is for a walk through many files.
+func (d *Dir) ReadInto(buffer []byte, name string, rules Rules) (n int, mode uint32, err error) {
 	fd, about, err := d.openFile(name, unix.O_RDONLY, 0, rules)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for more := 0; err == nil || err == unix.EINTR; {
 		if more, err = unix.Read(fd, buffer[n:]); err != nil {
@@ -48,9 +48,9 @@ func (d *Dir) ReadInto(buffer []byte, name string, rules Rules) (n int, err erro
 		err = ErrSize
 	}
 	if err = errors.Join(err, unix.Close(fd)); err != nil {
-		return 0, &os.PathError{Op: "read", Path: d.path + "/" + name, Err: err}
+		return 0, 0, &os.PathError{Op: "read", Path: d.path + "/" + name, Err: err}
 	}
-	return n, nil
+	return n, about.Mode, nil
 }
 
 // readAll reads a file of known size in one go. It does without os.File, which costs a list of many users five system calls more for

@@ -191,7 +191,7 @@ func TestReadIntoGivesWhatReadGivesAndRefusesWhatItRefuses(t *testing.T) {
 	for _, name := range []string{"empty", "short", "full", "one more", "open", "none"} {
 		content, err := d.Read(name, rules)
 		buffer := make([]byte, rules.MaxSize+1)
-		n, errInto := d.ReadInto(buffer, name, rules)
+		n, _, errInto := d.ReadInto(buffer, name, rules)
 		if string(buffer[:n]) != string(content) || fmt.Sprint(errInto) != fmt.Sprint(err) {
 			t.Errorf("%s: %q, %v, and Read %q, %v", name, buffer[:n], errInto, content, err)
 		}
@@ -200,7 +200,7 @@ func TestReadIntoGivesWhatReadGivesAndRefusesWhatItRefuses(t *testing.T) {
 	proc, err := OpenDir("/proc/self")
 	must(t, err)
 	defer proc.Close()
-	if _, err := proc.ReadInto(make([]byte, 9), "status", Rules{MaxSize: 8}); !errors.Is(err, ErrSize) {
+	if _, _, err := proc.ReadInto(make([]byte, 9), "status", Rules{MaxSize: 8}); !errors.Is(err, ErrSize) {
 		t.Errorf("more than the limit, and nobody knew: %v", err)
 	}
 }

@@ -33,8 +33,6 @@ func TestMain(m *testing.M) {
 		once(batchOnce)
 	case "onelink":
 		once(linkOnce)
-	case "onesized":
-		once(sizedOnce)
 	case "oneset":
 		once(setOnce)
 	case "once":

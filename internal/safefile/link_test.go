@@ -98,7 +98,7 @@ func setWithALink(t *testing.T) {
 	take := func(int) error { return nil }
 	errs, err := WriteAll(3, func(i int, set *Set) error {
 		n := string(rune('0' + i))
-		return errors.Join(set.WriteNewLocked(d, "first"+n, nil, 0, 0o600, take, take), set.WriteNewLink(d, "link"+n, "bob"),
+		return errors.Join(set.WriteNewLocked(d, "first"+n, nil, 0o600, take, take), set.WriteNewLink(d, "link"+n, "bob"),
 			set.WriteNew(d, "last"+n, nil, 0o600))
 	})
 	must(t, errors.Join(err, errs[0], errs[2]))

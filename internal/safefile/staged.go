@@ -15,7 +15,6 @@ type staged struct {
 	name  string
 	isNew bool               // it must not exist
 	text  string             // of a symbolic link, which is made when it is put in place; "": a file
-	size  int                // bytes of the disk that it is to have, if these are more than its content
 	lock  func(fd int) error // nil: it need not be locked
 	then  func(fd int) error // of one that is locked, when those behind it are in place
 	temp  string             // its name so far; "": it has none, and is open
@@ -25,13 +24,10 @@ type staged struct {
 // write writes the content, and leaves nothing behind on an error.
 func (f *staged) write(content []byte, perm os.FileMode, nameless bool) (err error) {
 	if !nameless || f.open(perm) != nil {
-		f.temp, err = f.dir.writeTemp(f.filledUp(content), perm, withBatch)
+		f.temp, err = f.dir.writeTemp(content, perm, withBatch)
 		return err
 	}
 	about, err := check(f.fd, created(perm))
-	if err == nil {
-		err = f.allocate(&content)
-	}
 	if err == nil {
 		err = fillOpen(f.fd, content, perm, about)
 	}
@@ -40,27 +36,6 @@ func (f *staged) write(content []byte, perm os.FileMode, nameless bool) (err err
 		return &os.PathError{Op: "write", Path: f.dir.path + "/" + f.name, Err: err}
 	}
 	return nil
-}
-
-// filledUp is the content with zero bytes behind it, up to the size that the file is to have.
-func (f *staged) filledUp(content []byte) []byte {
-	return append(content, make([]byte, max(f.size-len(content), 0))...)
-}
-
-// allocate gives a file its size and the space for it, which is zero, or where the file system cannot do that (EOPNOTSUPP, see fallocate(2)),
-// fills the content up.
-func (f *staged) allocate(content *[]byte) error {
-	if f.size <= len(*content) {
-		return nil
-	}
-	err := unix.Fallocate(f.fd, 0, 0, int64(f.size))
-	for err == unix.EINTR {
-		err = unix.Fallocate(f.fd, 0, 0, int64(f.size))
-	}
-	if err == unix.EOPNOTSUPP || err == unix.ENOSYS {
-		*content, err = f.filledUp(*content), nil
-	}
-	return err
 }
 
 func (f *staged) open(perm os.FileMode) (err error) {

@@ -1,8 +1,9 @@
 package slotfile
 
 import (
-	"bytes"
 	"errors"
+	"regexp"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -10,8 +11,8 @@ import (
 	"twokey/internal/safefile"
 )
 
-// newInBatch makes a file whose first slot is on the disk, and whose second is as a batch leaves it.
-func newInBatch(t *testing.T) (*safefile.Dir, string) {
+// newInBatch makes a file as a batch does. If killed, the batch ended before the set was in place.
+func newInBatch(t *testing.T, killed bool) (*safefile.Dir, string) {
 	t.Helper()
 	dir, path := scratch(t, "")
 	must(t, dir.Remove(name))
@@ -19,16 +20,23 @@ func newInBatch(t *testing.T) (*safefile.Dir, string) {
 		return CreateIn(set, dir, name, kind, []byte("first"), []byte("then"))
 	})
 	must(t, errors.Join(append(errs, err)...))
+	if killed {
+		must(t, unix.Chmod(path+"/"+name, inBatch))
+	}
 	return dir, path
 }
 
-// slots are the values of both, "" for one that is not whole.
-func slots(t *testing.T, path string) (a, b string) {
+// isAs checks both slots, "" for one that is not whole, and that the file is one as any other or that of a batch.
+func isAs(t *testing.T, path, a, b string, mode uint32) {
 	t.Helper()
 	all := content(t, path)
 	first, _ := decodeSlot(kind, all[:blockSize])
 	second, _ := decodeSlot(kind, all[blockSize:holderOffset])
-	return string(first.value), string(second.value)
+	var st unix.Stat_t
+	must(t, unix.Stat(path+"/"+name, &st))
+	if string(first.value) != a || string(second.value) != b || st.Mode != unix.S_IFREG|mode {
+		t.Errorf("%q and %q, %o; want %q and %q, %o", first.value, second.value, st.Mode, a, b, mode)
+	}
 }
 
 // next writes a value as the next holder of the lock does, who finds the one before.
@@ -44,58 +52,40 @@ func next(t *testing.T, dir *safefile.Dir, found, value string) {
 	must(t, f.Close())
 }
 
-// Attack, or accident: a kill in the middle of a batch, a login that writes over the only slot on the disk, and a power cut.
-func TestTheSlotOfABatchThatMayNotBeOnTheDiskIsWrittenOverFirst(t *testing.T) {
-	dir, path := newInBatch(t)
-	if a, b := slots(t, path); a != "first" || b != "then" {
-		t.Errorf("%q and %q", a, b)
-	}
-	next(t, dir, "then", "second login")
-	if a, b := slots(t, path); a != "first" || b != "second login" {
-		t.Errorf("%q and %q: the slot that is on the disk was written over", a, b)
-	}
-	next(t, dir, "second login", "third")
-	if a, b := slots(t, path); a != "third" || b != "second login" {
-		t.Errorf("%q and %q: the slot that is on the disk was written over", a, b)
-	}
-}
-
-func TestAFileOfABatchHasAllItsSpace(t *testing.T) {
-	_, path := newInBatch(t)
-	var st unix.Stat_t
-	must(t, unix.Stat(path+"/"+name, &st))
-	if st.Size != fileSize || st.Blocks*512 < fileSize {
-		t.Errorf("%d bytes, %d allocated: a full disk would stop it", st.Size, st.Blocks*512)
-	}
-	if all := content(t, path); !zero(all[holderOffset:]) {
-		t.Error("somebody holds it")
-	}
-}
-
-func TestTheFirstValueOfABatchComesBackWithATornSecond(t *testing.T) {
-	dir, path := newInBatch(t)
-	overwrite(t, path, blockSize+100, []byte("torn"))
-	next(t, dir, "first", "later")
-	if a, b := slots(t, path); a != "first" || b != "later" {
-		t.Errorf("%q and %q", a, b)
-	}
-}
-
-func TestWhereTheFirstSlotOfABatchIsDamagedTheSecondStays(t *testing.T) {
-	dir, path := newInBatch(t)
-	overwrite(t, path, 100, []byte("damaged"))
+func TestAFileOfABatchHasItsOtherValueWhenTheSetIsInPlace(t *testing.T) {
+	dir, path := newInBatch(t, false)
+	isAs(t, path, "first", "then", complete)
 	next(t, dir, "then", "later")
-	if a, b := slots(t, path); a != "later" || b != "then" {
-		t.Errorf("%q and %q", a, b)
+	isAs(t, path, "later", "then", complete)
+}
+
+// Attack, or accident: a kill between the state of a user and his secret file.
+func TestOfABatchThatWasKilledTheFirstValueCounts(t *testing.T) {
+	dir, path := newInBatch(t, true)
+	if value, err := Read(dir, name, kind); string(value) != "first" || err != nil {
+		t.Errorf("%q, %v", value, err)
+	}
+	isAs(t, path, "first", "then", inBatch) // a look changes nothing
+	next(t, dir, "first", "later")
+	isAs(t, path, "first", "later", complete)
+}
+
+// A crash at any point of it must not let the second value count.
+func TestTheSecondValueOfAKilledBatchGoesBeforeItsMark(t *testing.T) {
+	_, path := newInBatch(t, true)
+	calls := traced(t, "count-at-once", path, 1, "pwrite64,fdatasync,fchmod,fsync")
+	order := regexp.MustCompile(`(?s)pwrite64\([^\n]*, 4096, 4096\).*fdatasync\(.*fchmod\([^\n]*0600\).*fsync\(.*pwrite64\(`)
+	if all := strings.Join(calls, "\n"); !order.MatchString(all) {
+		t.Errorf("not in this order:\n%s", all)
 	}
 }
 
-func TestOnlyTheSecondSlotCanBeThatOfABatch(t *testing.T) {
-	dir, path := newInBatch(t)
-	all := content(t, path)
-	overwrite(t, path, 0, all[blockSize:holderOffset])
-	overwrite(t, path, blockSize, bytes.Repeat([]byte{0}, blockSize))
-	if _, err := Read(dir, name, kind); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("read: %v", err)
-	}
+func TestAFirstValueOfABatchThatIsDamagedLosesNeither(t *testing.T) {
+	dir, path := newInBatch(t, true)
+	overwrite(t, path, 100, []byte("damaged"))
+	_, err := Read(dir, name, kind)
+	want(t, err, ErrCorrupt)
+	_, err = Acquire(dir, name, kind)
+	want(t, err, ErrCorrupt)
+	isAs(t, path, "", "then", inBatch)
 }

@@ -3,11 +3,10 @@
 //
 // # Format
 //
-// Three blocks of 4096 bytes: slot A, slot B, holder. All are written in full when the file is made, or allocated with fallocate(2), so
-// that every later write goes to space that the file already has (ext4, xfs; on btrfs only without copy on write). A slot, numbers big
-// endian:
+// Three blocks of 4096 bytes: slot A, slot B, holder. All are written in full when the file is made, so that every later write
+// goes to space that the file already has (ext4, xfs; on btrfs only without copy on write). A slot, numbers big endian:
 //
-//	offset 0     8 bytes   "twokey1\n", or "twokey1+" in slot B of a new file, see below
+//	offset 0     8 bytes   "twokey1\n"
 //	offset 8     8 bytes   the kind of file ("state", "audit"), filled up with zero bytes
 //	offset 16    8 bytes   generation, from 1
 //	offset 24    4 bytes   length of the value, at most 4036
@@ -20,9 +19,11 @@
 // The holder block names who has the lock: 4 bytes process, 8 bytes start of that process, 8 bytes time of locking (nanoseconds
 // since boot); all zero when nobody has it and the value is synchronised. A block that the one before has left filled tells the
 // next holder to synchronise before he writes. Where both slots are good and say the same he need not: the older one is on the disk, for
-// nobody writes to the other before it is, and he writes over the newer one, which may not be. So he does where slot B has the "+": it was
-// written behind slot A, and not synchronised, by a batch of new files that can do with the value in A. The lock itself is an open file
+// nobody writes to the other before it is, and he writes over the newer one, which may not be. The lock itself is an open file
 // description lock (fcntl(2), F_OFD_SETLKW) on the whole file, which the kernel drops when its holder dies, however he dies.
+//
+// A file with the sticky bit (01600), which means nothing else on a file, is one that a batch is putting in place, or was when it was
+// killed: of it slot A counts, whatever stands in slot B.
 package slotfile
 
 import (
@@ -45,7 +46,6 @@ const (
 	valueOffset  = 28
 	sumOffset    = blockSize - sha256.Size
 	magic        = "twokey1\n"
-	looseMagic   = "twokey1+"
 	kindSize     = 8
 )
 
@@ -64,7 +64,6 @@ var rules = safefile.Rules{MaxSize: fileSize, Forbid: 0o077}
 type slot struct {
 	generation uint64
 	value      []byte
-	loose      bool // the other slot is on the disk, and this one may not be
 }
 
 // encodeSlot fills a block that is all zero.
@@ -73,9 +72,6 @@ func encodeSlot(b []byte, kind string, s slot) error {
 		return fmt.Errorf("slotfile: a value of %d bytes does not fit into %d", len(s.value), MaxValue)
 	}
 	copy(b, magic)
-	if s.loose {
-		copy(b, looseMagic)
-	}
 	copy(b[8:16], kind)
 	binary.BigEndian.PutUint64(b[16:], s.generation)
 	binary.BigEndian.PutUint32(b[24:], uint32(len(s.value)))
@@ -87,14 +83,14 @@ func encodeSlot(b []byte, kind string, s slot) error {
 
 // decodeSlot returns false for anything but the exact bytes that encodeSlot gives. The value is a part of b.
 func decodeSlot(kind string, b []byte) (slot, bool) {
-	if len(b) != blockSize || string(b[:8]) != magic && string(b[:8]) != looseMagic || !filledUp(b[8:16], kind) {
+	if len(b) != blockSize || string(b[:8]) != magic || !filledUp(b[8:16], kind) {
 		return slot{}, false
 	}
 	generation, n := binary.BigEndian.Uint64(b[16:]), binary.BigEndian.Uint32(b[24:])
 	if generation == 0 || n > MaxValue || !zero(b[valueOffset+n:sumOffset]) || sha256.Sum256(b[:sumOffset]) != [sha256.Size]byte(b[sumOffset:]) {
 		return slot{}, false
 	}
-	return slot{generation, b[valueOffset : valueOffset+n : valueOffset+n], string(b[:8]) == looseMagic}, true
+	return slot{generation, b[valueOffset : valueOffset+n : valueOffset+n]}, true
 }
 
 // filledUp reports whether a field has this text and zero bytes behind it.
@@ -107,10 +103,23 @@ func zero(b []byte) bool {
 	return bytes.Equal(b, none[:len(b)])
 }
 
-// current chooses between the two slots of a file and says which one it is, 0 or 1. The value is a part of the content.
-func current(kind string, content []byte) (s slot, index int, err error) {
+// inBatch is the permission of a file that a batch is putting in place, and complete that of any other.
+const (
+	inBatch  = unix.S_ISVTX | complete
+	complete = 0o600
+)
+
+// current chooses between the two slots of a file of this mode and says which one it is, 0 or 1. The value is a part of the content.
+func current(kind string, content []byte, mode uint32) (s slot, index int, err error) {
 	if len(content) != fileSize {
 		return slot{}, 0, ErrCorrupt
+	}
+	if mode&unix.S_ISVTX != 0 {
+		s, whole := decodeSlot(kind, content[:blockSize])
+		if !whole {
+			return slot{}, 0, ErrCorrupt
+		}
+		return s, 0, nil
 	}
 	a, b := content[:blockSize], content[blockSize:holderOffset]
 	newer := 0
@@ -118,20 +127,11 @@ func current(kind string, content []byte) (s slot, index int, err error) {
 		newer = 1
 	}
 	for _, i := range [...]int{newer, 1 - newer} { // mostly the sum of one is all that has to be made
-		if s, ok := decodeSlot(kind, content[i*blockSize:(i+1)*blockSize]); ok && (i == 1 || !s.loose) {
+		if s, ok := decodeSlot(kind, content[i*blockSize:(i+1)*blockSize]); ok {
 			return s, i, nil
 		}
 	}
 	return slot{}, 0, ErrCorrupt
-}
-
-// onDisk reports whether the slot that is not the current one is known to be on the disk, and the current one is not.
-func onDisk(kind string, content []byte, current slot) bool {
-	if current.loose {
-		_, whole := decodeSlot(kind, content[:blockSize])
-		return whole
-	}
-	return twins(content)
 }
 
 // twins reports whether both slots are whole and have the same value.
@@ -147,40 +147,34 @@ func twins(content []byte) bool {
 // Create makes a file that must not exist yet (fs.ErrExist), 0600, with a first value.
 func Create(dir *safefile.Dir, name, kind string, value []byte) error {
 	var content [fileSize]byte
-	if err := encodeSlot(content[:blockSize], kind, slot{generation: 1, value: value}); err != nil {
+	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
 		return err
 	}
 	return dir.WriteNew(name, content[:], 0o600)
 }
 
 // CreateIn is Create as part of a batch, see safefile.WriteAll: the lock is had from the beginning until the set is in place. Then the file
-// has another value, which is synchronised with the batch. Until somebody has written the next one, a loss of power may bring the first
-// one back.
+// has another value, which is on the disk already: what makes it count is a bit of the file's permissions, which are written with its
+// name, and not one more block for each of many files.
 func CreateIn(set *safefile.Set, dir *safefile.Dir, name, kind string, value, then []byte) error {
-	var first, second [blockSize]byte
-	if err := encodeSlot(first[:], kind, slot{generation: 1, value: value}); err != nil {
+	var content [fileSize]byte
+	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
 		return err
 	}
-	if err := encodeSlot(second[:], kind, slot{generation: 2, value: then, loose: true}); err != nil {
+	if err := encodeSlot(content[blockSize:holderOffset], kind, slot{2, then}); err != nil {
 		return err
 	}
-	return set.WriteNewLocked(dir, name, first[:], fileSize, 0o600, lockNew, func(fd int) error {
-		n, err := unix.Pwrite(fd, second[:], blockSize)
-		if err == nil && n != blockSize {
-			err = unix.EIO
-		}
-		return err
-	})
+	return set.WriteNewLocked(dir, name, content[:], inBatch, lockNew, func(fd int) error { return unix.Fchmod(fd, complete) })
 }
 
 // Read returns the value without taking the lock: what was last written, or, while somebody is writing, one before.
 func Read(dir *safefile.Dir, name, kind string) ([]byte, error) {
 	var content [fileSize + 1]byte // not allocated: of a list of many users it would be most of the garbage
-	n, err := dir.ReadInto(content[:], name, rules)
+	n, mode, err := dir.ReadInto(content[:], name, rules)
 	if err != nil {
 		return nil, err
 	}
-	if s, _, err := current(kind, content[:n]); err == nil {
+	if s, _, err := current(kind, content[:n], mode); err == nil {
 		return bytes.Clone(s.value), nil
 	}
 	// It is damaged, or a writer was fast enough to spoil one slot after the other while they were read. Under the lock nobody is.
@@ -212,19 +206,41 @@ func Acquire(dir *safefile.Dir, name, kind string) (*File, error) {
 		return nil, err
 	}
 	var content [fileSize + 1]byte
+	var about unix.Stat_t
 	n, err := unix.Pread(int(f.Fd()), content[:], 0)
-	if err != nil {
+	if err = errors.Join(err, unix.Fstat(int(f.Fd()), &about)); err != nil {
 		return nil, errors.Join(&os.PathError{Op: "read", Path: f.Name(), Err: err}, f.Close())
 	}
-	s, index, err := current(kind, content[:n])
+	s, index, err := current(kind, content[:n], about.Mode)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", f.Name(), err), f.Close())
 	}
-	file := &File{f: f, kind: kind, last: slot{generation: s.generation, value: bytes.Clone(s.value)}, good: index}
-	if onDisk(kind, content[:n], s) {
+	file := &File{f: f, kind: kind, last: slot{s.generation, bytes.Clone(s.value)}, good: index}
+	switch {
+	case about.Mode&unix.S_ISVTX != 0:
+		if err := leaveBatch(f); err != nil {
+			return nil, errors.Join(&os.PathError{Op: "write", Path: f.Name(), Err: err}, f.Close())
+		}
+	case twins(content[:n]):
 		file.good, file.unsynced = 1-index, true
 	}
 	return file, nil
+}
+
+// leaveBatch makes a file, whose batch was killed before it was in place, one as any other. Slot B goes first: it must never count.
+func leaveBatch(f *os.File) error {
+	fd := int(f.Fd())
+	var nothing [blockSize]byte
+	if n, err := unix.Pwrite(fd, nothing[:], blockSize); err != nil || n != blockSize {
+		return errors.Join(unix.EIO, err)
+	}
+	if err := unix.Fdatasync(fd); err != nil {
+		return err
+	}
+	if err := unix.Fchmod(fd, complete); err != nil {
+		return err
+	}
+	return unix.Fsync(fd)
 }
 
 // Value returns the value as it was written last. The caller must not change it.
@@ -232,7 +248,7 @@ func (f *File) Value() []byte { return f.last.value }
 
 // Write puts a new value into the file, in place. It is visible to others at once and durable only after Sync.
 func (f *File) Write(value []byte) error {
-	next := slot{generation: f.last.generation + 1, value: bytes.Clone(value)}
+	next := slot{f.last.generation + 1, bytes.Clone(value)}
 	var b [blockSize]byte
 	if err := encodeSlot(b[:], f.kind, next); err != nil {
 		return err

@@ -38,7 +38,7 @@ func exampleSlot(t testing.TB) []byte {
 
 func TestTheFormatIsThatOfThePackageComment(t *testing.T) {
 	want := exampleSlot(t)
-	got, err := encoded("state", slot{generation: 7, value: []byte("value")})
+	got, err := encoded("state", slot{7, []byte("value")})
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%x, %v", got, err)
 	}
@@ -182,9 +182,9 @@ func TestWhatIsWrittenIsSeenAtOnceAndTheSynchronisedValueIsNeverOverwritten(t *t
 }
 
 func TestEveryByteOfASlotThatChangesIsSeenAndTheOtherSlotIsTaken(t *testing.T) {
-	older, err := encoded(kind, slot{generation: 1, value: []byte("older")})
+	older, err := encoded(kind, slot{1, []byte("older")})
 	must(t, err)
-	newer, err := encoded(kind, slot{generation: 2, value: []byte("newer")})
+	newer, err := encoded(kind, slot{2, []byte("newer")})
 	must(t, err)
 	for i, file := range [][]byte{
 		append(append(bytes.Clone(older), newer...), make([]byte, 4096)...),
@@ -197,7 +197,7 @@ func TestEveryByteOfASlotThatChangesIsSeenAndTheOtherSlotIsTaken(t *testing.T) {
 			if n/4096 == 1-i {
 				wantValue, wantIndex = "older", i
 			}
-			if s, index, err := current(kind, bad); err != nil || string(s.value) != wantValue || index != wantIndex {
+			if s, index, err := current(kind, bad, complete); err != nil || string(s.value) != wantValue || index != wantIndex {
 				t.Fatalf("byte %d: %q in slot %d, %v, want %s", n, s.value, index, err, wantValue)
 			}
 		}
@@ -382,7 +382,7 @@ func TestTwinsStayTwinsForWhoChangesNothing(t *testing.T) {
 
 func TestTwins(t *testing.T) {
 	block := func(kind string, generation uint64, value string) []byte {
-		b, err := encoded(kind, slot{generation: generation, value: []byte(value)})
+		b, err := encoded(kind, slot{generation, []byte(value)})
 		must(t, err)
 		return b
 	}
@@ -526,7 +526,7 @@ func FuzzCurrent(f *testing.F) {
 			copy(block, part)
 			file = append(file, resum(block)...)
 		}
-		s, index, err := current(kind, file)
+		s, index, err := current(kind, file, complete)
 		if err != nil {
 			want(t, err, ErrCorrupt)
 			return
@@ -545,7 +545,7 @@ func FuzzCurrent(f *testing.F) {
 func slotSeeds(t testing.TB) [][]byte {
 	t.Helper()
 	seeds := [][]byte{exampleSlot(t), make([]byte, blockSize), nil, []byte(magic), exampleSlot(t)[:100]}
-	for _, s := range []slot{{1, nil, false}, {1<<64 - 1, []byte("value"), false}, {7, make([]byte, MaxValue), false}, {2, []byte("value"), true}} {
+	for _, s := range []slot{{1, nil}, {1<<64 - 1, []byte("value")}, {7, make([]byte, MaxValue)}} {
 		b, err := encoded(kind, s)
 		must(t, err)
 		seeds = append(seeds, b)
@@ -554,7 +554,7 @@ func slotSeeds(t testing.TB) [][]byte {
 }
 
 func TestThereAreSeeds(t *testing.T) {
-	if n := len(slotSeeds(t)); n != 9 {
+	if n := len(slotSeeds(t)); n != 8 {
 		t.Errorf("%d seeds", n)
 	}
 }
