@@ -281,7 +281,7 @@ func (a *application) onlyGroup() error {
 }
 
 func (a *application) row(line int, name string, err error) error {
-	return &batch.RowError{File: a.file.Name, Line: line, Name: name, Err: err}
+	return &batch.RowError{File: a.file.Name, Line: batch.LineOf(err, line), Name: name, Err: err}
 }
 
 // plan finds out what is to be done, up to --limit.

@@ -31,7 +31,7 @@ func deviceField(column string) string {
 func (p *parser) readCSV(in *lines, first string) error {
 	header, err := header(first)
 	if err != nil {
-		return in.wrong(err)
+		return in.wrongAt(max(in.number, 1), err) // an empty file has no line, and its first one is missing
 	}
 	for {
 		line, err := in.next()
@@ -151,6 +151,10 @@ func (p *parser) addLine(u User) {
 		err = twice("user", first.Line)
 	case !repeats(u.Phone, first.Phone) || !repeats(u.Recovery, first.Recovery):
 		err = fmt.Errorf("phone or recovery_codes are others than in line %d", first.Line)
+	case len(first.Devices) == maxLines:
+		err = fmt.Errorf("more than %d lines of one user", maxLines)
+	case !u.Devices[0].Absent && first.staying() == MaxDevices:
+		err = ErrManyDevices
 	}
 	for _, other := range first.Devices {
 		if err == nil && other.Name == u.Devices[0].Name {
@@ -164,6 +168,9 @@ func (p *parser) addLine(u User) {
 	}
 	first.Devices = append(first.Devices, u.Devices...)
 }
+
+// maxLines is how many lines a user may have in CSV, of which at most MaxDevices give him a device: each is compared with those before it.
+const maxLines = 100
 
 // repeats reports whether a field of a further line is empty or says what the first said.
 func repeats[T comparable](again, first *T) bool {

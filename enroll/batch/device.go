@@ -3,6 +3,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"twokey/device"
 	"twokey/enroll"
@@ -96,9 +97,21 @@ var (
 // check looks at what several fields say together.
 func (d *Device) check() error {
 	if err := d.together(); err != nil {
-		return fmt.Errorf("device %q: %w", d.Name, err)
+		return d.wrong(err)
 	}
 	return nil
+}
+
+// wrong is an error about the device, with its line.
+func (d *Device) wrong(err error) error { return &at{d.Line, fmt.Errorf("device %q: %w", d.Name, err)} }
+
+// CheckEnd refuses a device that is to be made, or to get this end, when its time is over already: its owner would be asked for codes that
+// are never right.
+func (d *Device) CheckEnd(now time.Time) error {
+	if d.Until == nil || d.Until.IsZero() || now.Before(*d.Until) {
+		return nil
+	}
+	return d.wrong(fmt.Errorf("until: %s is over, today is %s", writtenUntil(*d.Until), now.Local().Format(time.DateOnly)))
 }
 
 func (d *Device) together() error {

@@ -52,7 +52,8 @@
 //	issuer     what the app shows above the code, up to 128 bytes, no colon
 //	label      what it shows below, up to 256 bytes
 //	provider   of push, ntfy or duo: with whom the phone is linked; that of this host if it is not given
-//	until      the last day on which it is good, or a moment in RFC 3339, or never
+//	until      the last day on which it is good, or a moment in RFC 3339, or never. One that is over is refused, unless it is that of a
+//	           device that is there
 //
 // A group has group, present (false: no entry of the policy names it), require, exempt, and device: what every member has whom the
 // file does not name as a user.
@@ -71,13 +72,14 @@
 // As RFC 4180 has it, separated by commas, with a header, lines ended in either way, no line break inside a field. The columns are
 // user, present, phone, recovery_codes, device, device_present, secret, method, digits, period, algorithm, counter, issuer, label,
 // until and provider, in any order, only those that are needed; user must be there. An empty field is not given. A user with several devices has
-// several lines; what is about himself must stand in the first of them and may be repeated. A byte order mark is passed over. There
+// several lines, at most 100; what is about himself must stand in the first of them and may be repeated. A byte order mark is passed over. There
 // are no groups. An apostrophe before what a spreadsheet would take for a formula is not of the value, as package csvcell says: so is
 // written what users have called their devices.
 //
 // # What is refused
 //
 // The whole file: more than 64 MiB, invalid UTF-8, a line of more than 64 KiB, another version, another column, an unknown list, text
-// outside of a list. One row: a field that is unknown, twice there or out of range, a user or device that is there twice (both rows
-// are: which one was meant cannot be told). The others are done. Every error names file and line, none of them a secret.
+// outside of a list. One row: a field that is unknown, twice there or out of range, days in an order in which one
+// of them does nothing, a user, group or device that is there twice (both rows are: which one was meant cannot be told). The others are
+// done. Every error names file and line, none of them a secret; what is wrong with a device has the line of the device.
 package batch

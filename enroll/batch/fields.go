@@ -175,7 +175,7 @@ func until(text string, in *time.Location) (*time.Time, error) {
 
 // day checks a day of the policy.
 func day(text string) (string, error) {
-	if _, err := time.Parse(time.DateOnly, text); err != nil {
+	if _, ok := policy.ParseDate(text); !ok {
 		return "", fmt.Errorf("want a day such as 2026-12-31, not %s", shown(text))
 	}
 	return text, nil

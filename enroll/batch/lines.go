@@ -60,3 +60,24 @@ func (l *lines) wrong(err error) error { return l.wrongAt(l.number, err) }
 func (l *lines) wrongAt(line int, err error) error {
 	return fmt.Errorf("%s:%d: %w", l.name, line, err)
 }
+
+// at is an error with the line where it is.
+type at struct {
+	line int
+	err  error
+}
+
+// Error is without the line, which the row's error has.
+func (a *at) Error() string { return a.err.Error() }
+
+// Unwrap gives the error.
+func (a *at) Unwrap() error { return a.err }
+
+// LineOf is the line that an error is about, where it is another one than that of its row.
+func LineOf(err error, otherwise int) int {
+	var place *at
+	if errors.As(err, &place) && place.line > 0 {
+		return place.line
+	}
+	return otherwise
+}

@@ -18,31 +18,11 @@ type reader struct {
 	options Options
 }
 
-// at is an error with the line where it is.
-type at struct {
-	line int
-	err  error
-}
-
-// Error is without the line, which the row's error has.
-func (a *at) Error() string { return a.err.Error() }
-
-// Unwrap gives the error.
-func (a *at) Unwrap() error { return a.err }
-
 func (r reader) wrong(n *yaml.Node, format string, args ...any) error {
 	return &at{r.line(n), fmt.Errorf(format, args...)}
 }
 
 func (r reader) line(n *yaml.Node) int { return r.first + n.Line - 1 }
-
-func (r reader) lineOf(err error, otherwise int) int {
-	var place *at
-	if errors.As(err, &place) {
-		return place.line
-	}
-	return otherwise
-}
 
 // fields calls do for each field of a mapping; a field that is there twice is an error.
 func (r reader) fields(n *yaml.Node, do func(key string, value *yaml.Node) error) error {
@@ -196,7 +176,7 @@ func (r reader) dates(n *yaml.Node, require bool) (*Dates, error) {
 	if require {
 		known = []string{"by", "starts", "until"}
 	}
-	return d, r.fields(n, func(key string, value *yaml.Node) error {
+	err := r.fields(n, func(key string, value *yaml.Node) error {
 		return r.set(key, value, known, func(field, text string) (known bool, err error) {
 			switch {
 			case field == "until":
@@ -211,4 +191,24 @@ func (r reader) dates(n *yaml.Node, require bool) (*Dates, error) {
 			return true, err
 		})
 	})
+	if err == nil {
+		err = d.order()
+	}
+	if err != nil {
+		return nil, &at{LineOf(err, r.line(n)), err}
+	}
+	return d, nil
+}
+
+// order refuses days in an order in which one of them does nothing. The policy refuses them too, but of all rows with the same days together.
+func (d *Dates) order() error {
+	switch { // days as text come in the order of the days
+	case d.Until != "" && d.Until < d.Starts:
+		return fmt.Errorf("this ends (until %s) before it starts (%s)", d.Until, d.Starts)
+	case d.By != "" && d.By < d.Starts:
+		return fmt.Errorf("by %s is over before this starts (%s)", d.By, d.Starts)
+	case d.By != "" && d.Until != "" && d.Until <= d.By:
+		return fmt.Errorf("this ends (until %s) before anybody must have a device (by %s)", d.Until, d.By)
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"twokey/device"
@@ -44,9 +45,9 @@ func (p *parser) isCSV(first string) bool {
 	return strings.ContainsAny(first, ",;") && !strings.Contains(first, ":") || first == "user"
 }
 
-// wrong keeps a row out.
+// wrong keeps a row out that begins in a line.
 func (p *parser) wrong(line int, name string, err error) {
-	p.file.Wrong = append(p.file.Wrong, &RowError{File: p.file.Name, Line: line, Name: name, Err: err})
+	p.file.Wrong = append(p.file.Wrong, &RowError{File: p.file.Name, Line: LineOf(err, line), Name: name, Err: err})
 }
 
 // count ends the reading of what can only be a mistake, or an attack on the memory.
@@ -57,7 +58,7 @@ func (p *parser) count(in *lines) error {
 	return nil
 }
 
-// addUser takes a user in whose name is not there yet. Of two with the same name neither counts.
+// addUser takes a user in whose name is not there yet. Of two with the same name neither counts: which was meant cannot be told.
 func (p *parser) addUser(u User) {
 	if err := u.check(); err != nil {
 		p.wrong(u.Line, u.Name, err)
@@ -94,28 +95,40 @@ func (p *parser) dropUser(name string) {
 	p.users[name] = wrongRow
 }
 
+// addGroup is addUser for a group.
 func (p *parser) addGroup(g Group) {
 	if err := g.check(); err != nil {
 		p.wrong(g.Line, g.Name, err)
+		p.dropGroup(g.Name)
 		return
 	}
-	if at, there := p.groups[g.Name]; there {
-		p.wrong(g.Line, g.Name, twice("group", p.file.Groups[at].Line))
+	at, there := p.groups[g.Name]
+	if !there {
+		p.groups[g.Name] = len(p.file.Groups)
+		p.file.Groups = append(p.file.Groups, g)
 		return
 	}
-	p.groups[g.Name] = len(p.file.Groups)
-	p.file.Groups = append(p.file.Groups, g)
+	other := 0
+	if at != wrongRow {
+		other = p.file.Groups[at].Line
+		p.wrong(other, g.Name, fmt.Errorf("the group is there twice, again in line %d", g.Line))
+	}
+	p.wrong(g.Line, g.Name, twice("group", other))
+	p.dropGroup(g.Name)
+}
+
+// dropGroup is dropUser for a group.
+func (p *parser) dropGroup(name string) {
+	if at, there := p.groups[name]; there && at != wrongRow {
+		p.file.Groups[at].Name = "" // see finish
+	}
+	p.groups[name] = wrongRow
 }
 
 // finish takes out what was dropped.
 func (p *parser) finish() {
-	kept := p.file.Users[:0]
-	for _, u := range p.file.Users {
-		if u.Name != "" {
-			kept = append(kept, u)
-		}
-	}
-	p.file.Users = kept
+	p.file.Users = slices.DeleteFunc(p.file.Users, func(u User) bool { return u.Name == "" })
+	p.file.Groups = slices.DeleteFunc(p.file.Groups, func(g Group) bool { return g.Name == "" })
 }
 
 // check looks at what several fields say together.
@@ -126,28 +139,44 @@ func (u *User) check() error {
 	case u.Require != nil && u.Exempt != nil:
 		return errors.New("require and exempt are two different things")
 	}
-	staying := 0
-	for i, d := range u.Devices {
-		if err := d.check(); err != nil {
-			return err
-		}
-		if !d.Absent {
-			staying++
-		}
-		for _, other := range u.Devices[:i] {
-			switch {
-			case other.Name == d.Name:
-				return fmt.Errorf("the device %q is there twice, in the lines %d and %d", d.Name, other.Line, d.Line)
-			case d.sent() && other.Method == d.Method:
-				return fmt.Errorf("%w, in the lines %d and %d", enroll.ErrSamePhone, other.Line, d.Line)
-			}
-		}
-		if d.Method == device.SMS && u.Phone != nil && *u.Phone == "" {
-			return errNoPhone
+	for i := range u.Devices {
+		d := &u.Devices[i]
+		if err := u.checkDevice(d, u.Devices[:i]); err != nil {
+			return &at{d.Line, err}
 		}
 	}
-	if staying > MaxDevices {
-		return fmt.Errorf("%d devices, want at most %d", staying, MaxDevices)
+	if u.staying() > MaxDevices {
+		return ErrManyDevices
+	}
+	return nil
+}
+
+// staying is how many devices the user shall have of those that are given.
+func (u *User) staying() int {
+	n := 0
+	for i := range u.Devices {
+		if !u.Devices[i].Absent {
+			n++
+		}
+	}
+	return n
+}
+
+// checkDevice looks at a device, those before it, and its user.
+func (u *User) checkDevice(d *Device, before []Device) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	for _, other := range before {
+		switch {
+		case other.Name == d.Name:
+			return fmt.Errorf("the device %q is there twice, in the lines %d and %d", d.Name, other.Line, d.Line)
+		case d.sent() && other.Method == d.Method:
+			return fmt.Errorf("%w, in the lines %d and %d", enroll.ErrSamePhone, other.Line, d.Line)
+		}
+	}
+	if d.Method == device.SMS && u.Phone != nil && *u.Phone == "" {
+		return errNoPhone
 	}
 	return nil
 }

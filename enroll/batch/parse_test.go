@@ -137,7 +137,7 @@ func TestWholeFilesThatAreRefused(t *testing.T) {
 		"x.yaml|version: 1\nusers:\n- user: a\n\tphone: none\n": "x.yaml:4: want \"version: 1\"",
 		"x.yaml|version: 1\nusers:\n- user: \xff\n":             "x.yaml:3: not UTF-8",
 		"x.csv|user\nm\xfcller\n":                               "x.csv:2: not UTF-8",
-		"x.csv|":                                                "x.csv:0: there is no column user",
+		"x.csv|":                                                "x.csv:1: there is no column user",
 		"x.csv|user;secret\n":                                   "x.csv:1: the columns are separated by semicolons",
 		"x.csv|name,secret\n":                                   "x.csv:1: there is no column user",
 		"x.csv|user,password\n":                                 "x.csv:1: unknown column \"password\", want some of user, ",
@@ -172,45 +172,50 @@ func TestRowsThatAreRefused(t *testing.T) {
 		"user: a\n  uesr: b":      "5: a: unknown field \"uesr\" (did you mean \"user\"?)",
 		"user: a\n  devcies: []":  "5: a: unknown field \"devcies\" (did you mean \"devices\"?)",
 		"user: a\n  present: yes": "5: a: present: want true or false, not \"yes\"",
-		"user: a\n  present: false\n  phone: none":                           "4: a: present is false, so nothing else can be given",
-		"user: a\n  phone: 02079460958":                                      "5: a: phone: not a telephone number in the international form",
-		"user: a\n  phone: +4402079460958":                                   "5: a: phone: not a telephone number",
-		"user: a\n  recovery_codes: 21":                                      "5: a: recovery_codes: want a number from 0 to 20, not \"21\"",
-		"user: a\n  recovery_codes: 010":                                     "5: a: recovery_codes: want a number",
-		"user: a\n  require: true":                                           "5: a: want fields such as",
-		"user: a\n  require: {by: tomorrow}":                                 "5: a: by: want a day such as 2026-12-31, not \"tomorrow\"",
-		"user: a\n  exempt: {by: 2026-12-31}":                                "5: a: unknown field \"by\"",
-		"user: a\n  require: {}\n  exempt: {}":                               "4: a: require and exempt are two different things",
-		"user: a\n  devices: phone":                                          "5: a: devices: want a list of devices",
-		"user: a\n  devices: [phone]":                                        "5: a: want fields such as",
-		"user: a\n  devices:\n  - name: \"\"":                                "6: a: name: there is no value",
-		"user: a\n  devices:\n  - {}\n  - {}":                                "4: a: the device \"phone\" is there twice, in the lines 6 and 7",
-		"user: a\n  devices:\n  - name: an unusually long name of a device":  "6: a: name: want 1 to 32 bytes",
-		"user: a\n  devices:\n  - secret: GEZDGNBVGY3TQOJQGEZDGNB1":          "6: a: secret is not base32",
-		"user: a\n  devices:\n  - secret: GEZDGNBVGY3TQOJQ":                  "6: a: secret is shorter than 128 bits: 10 bytes",
-		"user: a\n  devices:\n  - secret: " + strings.Repeat("GEZDGNBV", 26): "6: a: secret of 130 bytes, want at most 128",
-		"user: a\n  devices:\n  - method: fax":                               "6: a: method: want totp, hotp, sms or push, not \"fax\"",
-		"user: a\n  devices:\n  - {method: push, provider: fax}":             "6: a: provider: want ntfy or duo, not \"fax\"",
-		"user: a\n  devices:\n  - {method: sms, provider: duo}":              "4: a: device \"phone\": a provider belongs to method push",
-		"user: a\n  devices:\n  - {method: push, digits: 6}":                 "4: a: device \"phone\": push makes no codes",
-		"user: a\n  devices:\n  - {method: sms, secret: " + rfcSecret + "}":  "4: a: device \"phone\": sms makes no codes",
-		"user: a\n  devices:\n  - {method: sms, period: 30}":                 "4: a: device \"phone\": sms makes no codes",
-		"user: a\n  devices:\n  - {method: sms, algorithm: SHA1}":            "4: a: device \"phone\": sms makes no codes",
-		"user: a\n  devices:\n  - {method: sms, counter: 1}":                 "4: a: device \"phone\": sms makes no codes",
-		"user: a\n  phone: none\n  devices:\n  - method: sms":                "4: a: no telephone number to which texts could be sent: give phone",
-		"user: a\n  devices:\n  - {name: p, method: push, provider: ntfy}\n  - {name: q, method: push, provider: ntfy}": "4: a: the user has a device of this method",
-		"user: a\n  devices:\n  - digits: 3":                     "6: a: digits: want a number from 4 to 12, not \"3\"",
-		"user: a\n  devices:\n  - digits: 6.0":                   "6: a: digits: want a number",
-		"user: a\n  devices:\n  - period: 9":                     "6: a: period: want a number from 10 to 300",
-		"user: a\n  devices:\n  - {period: 30, method: hotp}":    "4: a: device \"phone\": hotp has no period",
-		"user: a\n  devices:\n  - counter: 1":                    "4: a: device \"phone\": a counter belongs to method hotp",
-		"user: a\n  devices:\n  - {counter: -1, method: hotp}":   "6: a: counter: want a number from 0",
-		"user: a\n  devices:\n  - algorithm: MD5":                "6: a: unknown algorithm",
-		"user: a\n  devices:\n  - issuer: \"a:b\"":               "6: a: issuer: a colon",
-		"user: a\n  devices:\n  - label: \"a\\tb\"":              "6: a: label: want 1 to 256 bytes of printable text",
-		"user: a\n  devices:\n  - until: 2027-02-29":             "6: a: until: want a day such as",
-		"user: a\n  devices:\n  - until: 2027-02-28T12:00:00.5Z": "6: a: until: want a day such as",
-		"user: a\n  devices:\n  - {present: false, digits: 6}":   "4: a: device \"phone\": present is false, so nothing else can be given",
+		"user: a\n  present: false\n  phone: none":                                                                      "4: a: present is false, so nothing else can be given",
+		"user: a\n  phone: 02079460958":                                                                                 "5: a: phone: not a telephone number in the international form",
+		"user: a\n  phone: +4402079460958":                                                                              "5: a: phone: not a telephone number",
+		"user: a\n  recovery_codes: 21":                                                                                 "5: a: recovery_codes: want a number from 0 to 20, not \"21\"",
+		"user: a\n  recovery_codes: 010":                                                                                "5: a: recovery_codes: want a number",
+		"user: a\n  require: true":                                                                                      "5: a: want fields such as",
+		"user: a\n  require: {by: tomorrow}":                                                                            "5: a: by: want a day such as 2026-12-31, not \"tomorrow\"",
+		"user: a\n  exempt: {by: 2026-12-31}":                                                                           "5: a: unknown field \"by\"",
+		"user: a\n  require: {}\n  exempt: {}":                                                                          "4: a: require and exempt are two different things",
+		"user: a\n  require: {by: 2026-12-31, until: 2026-01-01}":                                                       "5: a: this ends (until 2026-01-01) before anybody must have a device (by 2026-12-31)",
+		"user: a\n  require:\n    by: 2026-12-31\n    until: 2026-12-31":                                                "6: a: this ends (until 2026-12-31) before anybody",
+		"user: a\n  require: {starts: 2026-12-31, until: 2026-12-30}":                                                   "5: a: this ends (until 2026-12-30) before it starts (2026-12-31)",
+		"user: a\n  require: {starts: 2026-12-31, by: 2026-12-30}":                                                      "5: a: by 2026-12-30 is over before this starts (2026-12-31)",
+		"user: a\n  require: {by: 1999-12-31}":                                                                          "5: a: by: want a day such as 2026-12-31, not \"1999-12-31\"",
+		"user: a\n  devices: phone":                                                                                     "5: a: devices: want a list of devices",
+		"user: a\n  devices: [phone]":                                                                                   "5: a: want fields such as",
+		"user: a\n  devices:\n  - name: \"\"":                                                                           "6: a: name: there is no value",
+		"user: a\n  devices:\n  - {}\n  - {}":                                                                           "7: a: the device \"phone\" is there twice, in the lines 6 and 7",
+		"user: a\n  devices:\n  - name: an unusually long name of a device":                                             "6: a: name: want 1 to 32 bytes",
+		"user: a\n  devices:\n  - secret: GEZDGNBVGY3TQOJQGEZDGNB1":                                                     "6: a: secret is not base32",
+		"user: a\n  devices:\n  - secret: GEZDGNBVGY3TQOJQ":                                                             "6: a: secret is shorter than 128 bits: 10 bytes",
+		"user: a\n  devices:\n  - secret: " + strings.Repeat("GEZDGNBV", 26):                                            "6: a: secret of 130 bytes, want at most 128",
+		"user: a\n  devices:\n  - method: fax":                                                                          "6: a: method: want totp, hotp, sms or push, not \"fax\"",
+		"user: a\n  devices:\n  - {method: push, provider: fax}":                                                        "6: a: provider: want ntfy or duo, not \"fax\"",
+		"user: a\n  devices:\n  - {method: sms, provider: duo}":                                                         "6: a: device \"phone\": a provider belongs to method push",
+		"user: a\n  devices:\n  - {method: push, digits: 6}":                                                            "6: a: device \"phone\": push makes no codes",
+		"user: a\n  devices:\n  - {method: sms, secret: " + rfcSecret + "}":                                             "6: a: device \"phone\": sms makes no codes",
+		"user: a\n  devices:\n  - {method: sms, period: 30}":                                                            "6: a: device \"phone\": sms makes no codes",
+		"user: a\n  devices:\n  - {method: sms, algorithm: SHA1}":                                                       "6: a: device \"phone\": sms makes no codes",
+		"user: a\n  devices:\n  - {method: sms, counter: 1}":                                                            "6: a: device \"phone\": sms makes no codes",
+		"user: a\n  phone: none\n  devices:\n  - method: sms":                                                           "7: a: no telephone number to which texts could be sent: give phone",
+		"user: a\n  devices:\n  - {name: p, method: push, provider: ntfy}\n  - {name: q, method: push, provider: ntfy}": "7: a: the user has a device of this method",
+		"user: a\n  devices:\n  - digits: 3":                                                                            "6: a: digits: want a number from 4 to 12, not \"3\"",
+		"user: a\n  devices:\n  - digits: 6.0":                                                                          "6: a: digits: want a number",
+		"user: a\n  devices:\n  - period: 9":                                                                            "6: a: period: want a number from 10 to 300",
+		"user: a\n  devices:\n  - {period: 30, method: hotp}":                                                           "6: a: device \"phone\": hotp has no period",
+		"user: a\n  devices:\n  - counter: 1":                                                                           "6: a: device \"phone\": a counter belongs to method hotp",
+		"user: a\n  devices:\n  - {counter: -1, method: hotp}":                                                          "6: a: counter: want a number from 0",
+		"user: a\n  devices:\n  - algorithm: MD5":                                                                       "6: a: unknown algorithm",
+		"user: a\n  devices:\n  - issuer: \"a:b\"":                                                                      "6: a: issuer: a colon",
+		"user: a\n  devices:\n  - label: \"a\\tb\"":                                                                     "6: a: label: want 1 to 256 bytes of printable text",
+		"user: a\n  devices:\n  - until: 2027-02-29":                                                                    "6: a: until: want a day such as",
+		"user: a\n  devices:\n  - until: 2027-02-28T12:00:00.5Z":                                                        "6: a: until: want a day such as",
+		"user: a\n  devices:\n  - {present: false, digits: 6}":                                                          "6: a: device \"phone\": present is false, so nothing else can be given",
 	} {
 		errs, f := said(t, "x.yaml", "version: 1\nusers:\n- user: before\n- "+entry+"\n- user: after\n", Options{})
 		if len(errs) == 0 || !strings.Contains(strings.ReplaceAll(errs[0], "algorithm: unknown", "unknown"), strings.TrimPrefix(want, "x.yaml:")) ||
@@ -241,14 +246,16 @@ func TestRowsOfGroupsThatAreRefused(t *testing.T) {
 	for entry, want := range map[string]string{
 		"require: {}": "x.yaml:3: the entry has no group",
 		"group: a":    "x.yaml:3: a: want require, exempt, device, or present: false",
-		"group: a\n  present: false\n  exempt: {}":        "x.yaml:3: a: present is false",
-		"group: a\n  require: {}\n  exempt: {}":           "x.yaml:3: a: require and exempt",
-		"group: a\n  device: {present: false}":            "x.yaml:3: a: device: a group cannot take",
-		"group: a\n  device: {secret: " + rfcSecret + "}": "x.yaml:3: a: device: one secret for all members",
-		"group: a\n  phone: none":                         "x.yaml:4: a: unknown field \"phone\"",
+		"group: a\n  present: false\n  exempt: {}":                 "x.yaml:3: a: present is false",
+		"group: a\n  require: {}\n  exempt: {}":                    "x.yaml:3: a: require and exempt",
+		"group: a\n  device: {present: false}":                     "x.yaml:3: a: device: a group cannot take",
+		"group: a\n  device: {secret: " + rfcSecret + "}":          "x.yaml:3: a: device: one secret for all members",
+		"group: a\n  require: {by: 2026-12-31, until: 2026-01-01}": "x.yaml:4: a: this ends (until 2026-01-01) before anybody must have a device",
+		"group: a\n  device: {period: 30, method: hotp}":           "x.yaml:4: a: device \"phone\": hotp has no period",
+		"group: a\n  phone: none":                                  "x.yaml:4: a: unknown field \"phone\"",
 	} {
-		errs, f := said(t, "x.yaml", "version: 1\ngroups:\n- "+entry+"\n- group: after\n  require: {}\n- group: after\n  require: {}\n", Options{})
-		if len(errs) != 2 || !strings.HasPrefix(errs[0], want) || !strings.Contains(errs[1], "after: the group is there twice") || len(f.Groups) != 1 {
+		errs, f := said(t, "x.yaml", "version: 1\ngroups:\n- "+entry+"\n- group: after\n  require: {}\n", Options{})
+		if len(errs) != 1 || !strings.HasPrefix(errs[0], want) || len(f.Groups) != 1 || f.Groups[0].Name != "after" {
 			t.Errorf("%q: %q, want %q, %v", entry, errs, want, f.Groups)
 		}
 	}
@@ -289,6 +296,51 @@ func TestOfAUserWhoIsThereTwiceNeitherRowCounts(t *testing.T) {
 		"x.yaml:7: a: the user is there several times"}
 	if !reflect.DeepEqual(errs, want) || len(f.Users) != 1 || f.Users[0].Name != "b" {
 		t.Errorf("%q, %v", errs, f.Users)
+	}
+}
+
+func TestOfAGroupThatIsThereTwiceNeitherRowCounts(t *testing.T) {
+	errs, f := said(t, "x.yaml", "version: 1\ngroups:\n- group: a\n  require: {}\n- group: b\n  exempt: {}\n- group: a\n  exempt: {}\n"+
+		"- group: a\n  present: false\n- group: c\n  phone: none\n- group: c\n  require: {}\n", Options{})
+	want := []string{"x.yaml:3: a: the group is there twice, again in line 7", "x.yaml:7: a: the group is there twice, before in line 3",
+		"x.yaml:9: a: the group is there several times", "x.yaml:12: c: unknown field \"phone\"", "x.yaml:13: c: the group is there several times"}
+	if !reflect.DeepEqual(errs, want) || len(f.Groups) != 1 || f.Groups[0].Name != "b" {
+		t.Errorf("%q, %v", errs, f.Groups)
+	}
+}
+
+func TestWhatIsWrongWithAFurtherLineOfAUserIsToldAtThatLine(t *testing.T) {
+	errs, f := said(t, "x.csv", "user,device,method,period\na,one,,\nb,one,,\na,two,hotp,30\na,three,,\n", Options{})
+	if want := []string{"x.csv:4: a: device \"two\": hotp has no period"}; !reflect.DeepEqual(errs, want) || len(f.Users) != 1 {
+		t.Errorf("%q, %v", errs, f.Users)
+	}
+}
+
+// Each line is compared with those before it: of a quarter of a million lines of one user that would be for minutes.
+func TestTheLinesOfOneUserAreCounted(t *testing.T) {
+	lines := func(n int, rest string) string {
+		var b strings.Builder
+		b.WriteString("user,device,device_present\n")
+		for i := range n {
+			fmt.Fprintf(&b, "a,d%d,%s\n", i, rest)
+		}
+		return b.String()
+	}
+	for _, test := range []struct {
+		n    int
+		rest string
+		want []string
+	}{
+		{MaxDevices, "", nil},
+		{MaxDevices + 1, "", []string{"x.csv:2: a: see line 12", "x.csv:12: a: more than 10 devices"}},
+		{MaxDevices + 2, "", []string{"x.csv:2: a: see line 12", "x.csv:12: a: more than 10 devices", "x.csv:13: a: another line of this user is wrong"}},
+		{maxLines, "false", nil},
+		{maxLines + 1, "false", []string{"x.csv:2: a: see line 102", "x.csv:102: a: more than 100 lines of one user"}},
+	} {
+		errs, f := said(t, "x.csv", lines(test.n, test.rest), Options{})
+		if !reflect.DeepEqual(errs, test.want) || len(f.Users) != 1 != (len(test.want) > 0) {
+			t.Errorf("%d lines: %q, want %q", test.n, errs, test.want)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ type Job struct {
 	Usual      Usual
 	By         string // who adds devices, for the notice that their owners get
 	AllowShort bool
+	Expired    bool                                      // devices are made also when their time is over
 	Lookup     func(name string) (enroll.Account, error) // of the name service; a user whom it does not know is an error
 
 	lock  sync.Mutex // of usual and last
@@ -175,7 +176,7 @@ func (j *Job) planNew(p *Plan) error {
 	}
 	for i, d := range p.add {
 		if other := sameSecret(p.add[:i], d); other != "" {
-			return fmt.Errorf("device %q: %w: that of %q", d.Name, enroll.ErrSameSecret, other)
+			return d.wrong(fmt.Errorf("%w: that of %q", enroll.ErrSameSecret, other))
 		}
 		if err := j.noteNew(p, d, ""); err != nil {
 			return err
@@ -252,7 +253,7 @@ func (p *Plan) checkPhones(record *secrets.Record) error {
 	}
 	for _, d := range p.add {
 		if d.sent() && there[string(d.Method)] {
-			return fmt.Errorf("device %q: %w", d.Name, enroll.ErrSamePhone)
+			return d.wrong(enroll.ErrSamePhone)
 		}
 	}
 	if there[device.SMS] && p.phone == "" {
@@ -273,11 +274,10 @@ func (j *Job) compareDevice(p *Plan, want *Device, record *secrets.Record) error
 	case want.Absent:
 		return nil
 	case there && want.is(record.Devices[i]):
-		p.compareUntil(want, record.Devices[i])
-		return nil
+		return j.compareUntil(p, want, record.Devices[i])
 	}
 	if n := slices.IndexFunc(record.Devices, func(d secrets.Device) bool { return bytes.Equal(d.Secret, want.Secret) }); n >= 0 {
-		return fmt.Errorf("device %q: %w: that of %q", want.Name, enroll.ErrSameSecret, record.Devices[n].Name)
+		return want.wrong(fmt.Errorf("%w: that of %q", enroll.ErrSameSecret, record.Devices[n].Name))
 	}
 	old := ""
 	if there {
@@ -299,15 +299,20 @@ func (d *Device) is(there secrets.Device) bool {
 		(d.Secret == nil || bytes.Equal(d.Secret, there.Secret))
 }
 
-func (p *Plan) compareUntil(want *Device, there secrets.Device) {
+// compareUntil leaves an end alone that has come: a list goes on being applied after that day.
+func (j *Job) compareUntil(p *Plan, want *Device, there secrets.Device) error {
 	if want.Until == nil || want.Until.Equal(there.Until) {
-		return
+		return nil
+	}
+	if err := want.CheckEnd(j.Users.Now()); err != nil {
+		return err
 	}
 	if p.alteration().Until == nil {
 		p.alter.Until = map[string]time.Time{}
 	}
 	p.alter.Until[want.Name] = *want.Until
 	p.note("device "+want.Name+" until", writtenUntil(there.Until), writtenUntil(*want.Until))
+	return nil
 }
 
 // noteNew checks what a device is to be made of, before anything is made of it.
@@ -316,7 +321,10 @@ func (j *Job) noteNew(p *Plan, d *Device, old string) error {
 	r.Phone = p.phone
 	p.Secret = p.Secret || d.Secret == nil && !d.sent()
 	if err := CheckRequest(r, j.AllowShort); err != nil {
-		return fmt.Errorf("device %q: %w", d.Name, err)
+		return d.wrong(err)
+	}
+	if err := d.CheckEnd(j.Users.Now()); err != nil && !j.Expired {
+		return err
 	}
 	made := j.describe(d.Name, r.Params)
 	if made == old && !d.sent() {

@@ -159,7 +159,10 @@ func (s *splitter) endItem() {
 	if s.list.name == "groups" {
 		g, err := n.group(entry)
 		if err != nil {
-			s.p.wrong(n.lineOf(err, it.line), g.Name, err)
+			s.p.wrong(it.line, g.Name, err)
+			if g.Name != "" {
+				s.p.dropGroup(g.Name)
+			}
 			return
 		}
 		s.p.addGroup(g)
@@ -167,7 +170,7 @@ func (s *splitter) endItem() {
 	}
 	u, err := n.user(entry)
 	if err != nil {
-		s.p.wrong(n.lineOf(err, it.line), u.Name, err)
+		s.p.wrong(it.line, u.Name, err)
 		if u.Name != "" {
 			s.p.dropUser(u.Name)
 		}
