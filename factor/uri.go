@@ -92,6 +92,25 @@ func parseURI(s string) (account, issuer string, p Params, counter uint64, err e
 	return account, issuer, p, counter, nil
 }
 
+// AccountOf returns the account of an address that ParseURI may refuse, for messages about it; "" where there is none that can be
+// shown. It never returns a secret that stands in the place of the account, or runs into it because a question mark is missing.
+func AccountOf(s string) string {
+	rest, ok := strings.CutPrefix(s, "otpauth://")
+	_, rest, slash := strings.Cut(rest, "/")
+	label, _, question := strings.Cut(rest, "?")
+	if !ok || !slash || !question || len(s) > maxURI {
+		return ""
+	}
+	account, _, err := parseNames(label, "")
+	if err != nil || strings.ContainsAny(account, "=&?") {
+		return ""
+	}
+	if secret, err := DecodeSecret(account); err == nil && len(secret) >= FloorOfSecret {
+		return ""
+	}
+	return account
+}
+
 // splitURI takes an address apart without decoding anything.
 func splitURI(s string) (method Method, label, query string, err error) {
 	if len(s) > maxURI {

@@ -205,6 +205,33 @@ func TestParseURIRefuses(t *testing.T) {
 	}
 }
 
+// Whoever is told that an address is wrong is told whose it is, and never its secret.
+func TestAccountOf(t *testing.T) {
+	for name, test := range map[string]struct{ uri, want string }{
+		"one that is right":              {"otpauth://totp/Example%20Ltd:alice@web1?secret=" + rfcBase32, "alice@web1"},
+		"an unknown method":              {badAddresses["an unknown method"], "alice"},
+		"a secret with 0, 1 and 8":       {badAddresses["a secret with 0, 1 and 8"], "alice"},
+		"empty parameters":               {badAddresses["empty parameters"], "alice"},
+		"algorithm MD5":                  {badAddresses["algorithm MD5"], "alice"},
+		"a question mark missing":        {"otpauth://totp/alice&secret=" + rfcBase32, ""},
+		"no parameters, but words":       {"otpauth://totp/alice, " + rfcBase32, ""},
+		"a question mark in another way": {"otpauth://totp/alice&secret=" + rfcBase32 + "?digits=6", ""},
+		"a question mark encoded":        {"otpauth://totp/alice%3Fsecret%3D" + rfcBase32 + "?digits=6", ""},
+		"the secret for the account":     {"otpauth://totp/" + rfcBase32 + "?secret=alice", ""},
+		"one with spaces":                {"otpauth://totp/gezd%20gnbv%20gy3t%20qojq?secret=alice", ""},
+		"another scheme":                 {badAddresses["another scheme"], ""},
+		"no account":                     {badAddresses["no account"], ""},
+		"an escape sequence":             {badAddresses["an escape sequence"], ""},
+		"a direction mark":               {badAddresses["a direction mark"], ""},
+		"2049 bytes":                     {badAddresses["2049 bytes"], ""},
+		"nothing":                        {"", ""},
+	} {
+		if got := AccountOf(test.uri); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
 func FuzzParseURI(f *testing.F) {
 	for _, test := range addresses {
 		f.Add(test.uri)
@@ -214,8 +241,15 @@ func FuzzParseURI(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
 		account, issuer, p, counter, err := ParseURI(uri)
+		shown := AccountOf(uri)
 		if err != nil {
+			if shown != "" && checkNames(shown, "") != nil {
+				t.Fatalf("%q: shows %q", uri, shown)
+			}
 			return
+		}
+		if shown != "" && shown != account {
+			t.Fatalf("%q: the account is %q, shown is %q", uri, account, shown)
 		}
 		if err := p.usable(); err != nil {
 			t.Fatalf("%q: accepted with %v", uri, err)
