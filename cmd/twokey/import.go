@@ -34,7 +34,7 @@ func importCommand(ui *ui) *cli.Command {
 			sub(importer.Migration, "otpauth-migration:// addresses, which Google Authenticator exports", "FILE"),
 			sub(importer.PSKC, "hardware tokens: a key container of RFC 6030", "FILE",
 				&cli.StringFlag{Name: "pskc-key", Usage: "the key of an encrypted file, in hexadecimal or base64, or its password, from `FILE`"},
-				&cli.StringFlag{Name: "assign", Usage: "whose the tokens are: lines of serial,user in `FILE`"}),
+				&cli.StringFlag{Name: "assign", Usage: "whose the tokens are: a table in `FILE`, with the header serial,user"}),
 			sub(importer.CSV, "a table of secrets, with a header such as user,secret", "FILE"),
 		},
 	}
@@ -178,11 +178,7 @@ func (m *moving) planAll() {
 
 // fail keeps why a user is not taken over, with the file and the line where he stands.
 func (m *moving) fail(u *mover) {
-	if u.source != nil {
-		m.wrong = append(m.wrong, &batch.RowError{File: u.source.path, Line: u.Line, Name: u.Name, Err: u.fault})
-		return
-	}
-	m.wrong = append(m.wrong, &batch.RowError{File: m.fileName(), Line: u.Line, Name: u.Name, Err: u.fault})
+	m.wrong = append(m.wrong, &batch.RowError{File: u.File, Line: u.Line, Name: u.Name, Err: u.fault})
 }
 
 func (m *moving) planOne(u *mover) error {

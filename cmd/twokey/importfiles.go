@@ -32,14 +32,6 @@ type source struct {
 
 const stdinName = "standard input"
 
-// fileName is what messages call the file.
-func (m *moving) fileName() string {
-	if m.file == "-" {
-		return stdinName
-	}
-	return m.file
-}
-
 func (m *moving) read() error {
 	switch {
 	case m.allHomes:
@@ -100,9 +92,6 @@ func (m *moving) readFrom(r io.Reader, name string, from *source, options import
 	}
 	for _, row := range file.Wrong {
 		m.wrong = append(m.wrong, row)
-	}
-	for _, serial := range file.Missing {
-		m.wrong = append(m.wrong, failed("%s: no token in %s has the serial number %q", m.assign, name, serial))
 	}
 	if file.Unassigned > 0 {
 		m.notes = append(m.notes, fmt.Sprintf("%s nobody's by %s.", rows(file.Unassigned, "token is", "tokens are"), m.assign))
@@ -171,7 +160,7 @@ func (m *moving) readHomes() error {
 	return nil
 }
 
-func (m *moving) readOwners() (owners map[string]string, err error) {
+func (m *moving) readOwners() (owners *importer.Owners, err error) {
 	f, _, err := safefile.OpenImport(m.assign, importer.MaxFile)
 	if err != nil {
 		return nil, err

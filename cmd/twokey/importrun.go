@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,10 +15,16 @@ import (
 
 // imported is what import --json prints behind the list "users", of importedUser.
 type imported struct {
-	Changed bool       `json:"changed"`
-	DryRun  bool       `json:"dry_run"`
-	Notes   []string   `json:"notes,omitempty"`
-	Wrong   []wrongRow `json:"wrong"` // rows that were not done
+	Changed bool             `json:"changed"`
+	DryRun  bool             `json:"dry_run"`
+	Notes   []string         `json:"notes,omitempty"`
+	Wrong   []wrongImportRow `json:"wrong"` // rows that were not done
+}
+
+// wrongImportRow also says of which file: of several homes, or of tokens and their owners.
+type wrongImportRow struct {
+	wrongRow
+	File string `json:"file,omitempty"`
 }
 
 type importedUser struct {
@@ -195,9 +202,12 @@ func (m *moving) tellRest(verb string) error {
 		}
 	}
 	m.ui.say("%s %s, %d here already.", rows(m.changed, "user", "users"), verb, there)
-	slices.SortStableFunc(m.wrong, func(a, b error) int { return wrongRowOf(a).Line - wrongRowOf(b).Line })
+	slices.SortStableFunc(m.wrong, func(a, b error) int {
+		left, right := wrongRowOf(a), wrongRowOf(b)
+		return cmp.Or(cmp.Compare(left.File, right.File), left.Line-right.Line)
+	})
 	m.ui.faults(m.wrong)
-	r := imported{Changed: m.changed > 0 && !m.dryRun, DryRun: m.dryRun, Notes: m.notes, Wrong: []wrongRow{}}
+	r := imported{Changed: m.changed > 0 && !m.dryRun, DryRun: m.dryRun, Notes: m.notes, Wrong: []wrongImportRow{}}
 	for _, err := range m.wrong {
 		r.Wrong = append(r.Wrong, wrongRowOf(err))
 	}
@@ -210,14 +220,14 @@ func (m *moving) tellRest(verb string) error {
 	return nil
 }
 
-func wrongRowOf(err error) wrongRow {
+func wrongRowOf(err error) wrongImportRow {
 	var row *batch.RowError
 	var who *aboutUser
 	switch {
 	case errors.As(err, &row):
-		return wrongRow{row.Name, row.Line, oneLine(row.Err)}
+		return wrongImportRow{wrongRow{User: row.Name, Line: row.Line, Error: oneLine(row.Err)}, row.File}
 	case errors.As(err, &who):
-		return wrongRow{who.user, 0, oneLine(who.err)}
+		return wrongImportRow{wrongRow: wrongRow{User: who.user, Error: oneLine(who.err)}}
 	}
-	return wrongRow{Error: oneLine(err)}
+	return wrongImportRow{wrongRow: wrongRow{Error: oneLine(err)}}
 }

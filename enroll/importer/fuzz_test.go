@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -22,10 +23,13 @@ func seeds(format Format) (texts []string) {
 }
 
 func TestHowManySeedsThereAre(t *testing.T) {
-	for format, want := range map[Format]int{GoogleAuthenticator: 18, OATH: 20, OTPAuth: 10, Migration: 18, PSKC: 11, CSV: 18} {
+	for format, want := range map[Format]int{GoogleAuthenticator: 18, OATH: 20, OTPAuth: 18, Migration: 19, PSKC: 11, CSV: 18} {
 		if got := len(seeds(format)); got < want {
 			t.Errorf("%s: %d seeds, want at least %d", format, got, want)
 		}
+	}
+	if got := len(ownerSeeds()); got < 20 {
+		t.Errorf("owners: %d seeds, want at least 20", got)
 	}
 }
 
@@ -57,6 +61,10 @@ func fuzz(f *testing.F, format Format, more ...string) {
 				if err := params(d).Check(); err != nil && len(d.Secret) >= factor.MinSecret || len(d.Secret) < factor.FloorOfSecret {
 					t.Errorf("%s: %v", deviceText(d), err)
 				}
+				_, err := factor.URI(cmp.Or(d.Label, u.Name), d.Issuer, params(d), 0)
+				if format != CSV && (err != nil || strings.Contains(d.Issuer, ":")) { // apply sees to a table's names itself
+					t.Errorf("issuer %q, label %q: %v", d.Issuer, d.Label, err)
+				}
 				if names[d.Name] || len(d.Name) > 32 || printableOrNothing(d.Name) == "" || (d.Counter != nil) != (d.Method == factor.HOTP) {
 					t.Errorf("device %q of %q", d.Name, u.Name)
 				}
@@ -79,17 +87,27 @@ func FuzzCSV(f *testing.F)                 { fuzz(f, CSV) }
 func FuzzPSKC(f *testing.F)                { fuzz(f, PSKC, figure(f, 3), figure(f, 5), figure(f, 6), figure(f, 10)) }
 
 func FuzzOwners(f *testing.F) {
-	for _, text := range []string{"serial,user\n1,alice\n", "1,alice", "1,alice,x", ",\n", "1,a\n1,b"} {
+	for _, text := range ownerSeeds() {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, content string) {
 		owners, err := ReadOwners("list", strings.NewReader(content))
-		if (err != nil) != (len(owners) == 0) {
-			t.Errorf("%v, %v", owners, err)
+		if (err != nil) != (owners == nil) || err != nil && !strings.HasPrefix(err.Error(), "list:") {
+			t.Fatalf("%v, %v", owners, err)
 		}
-		for serial, user := range owners {
-			if serial == "" || checkUser(user) != nil {
-				t.Errorf("%q: %q", serial, user)
+		if err != nil {
+			return
+		}
+		last := 1
+		for _, row := range owners.rows {
+			if row.serial == "" || checkUser(row.user) != nil || owners.bySerial[row.serial] != row || row.line <= last {
+				t.Errorf("%+v", row)
+			}
+			last = row.line
+		}
+		for _, w := range owners.wrong(nil, "file") {
+			if w.Line < 2 || w.File != "list" {
+				t.Errorf("%v", w)
 			}
 		}
 	})

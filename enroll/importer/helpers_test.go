@@ -67,7 +67,11 @@ func deviceText(d batch.Device) string {
 	if d.Counter != nil {
 		counter = fmt.Sprintf(" counter %d", *d.Counter)
 	}
-	return fmt.Sprintf("%s %s %s %d %d %s%s", d.Name, factor.EncodeSecret(d.Secret), d.Method, d.Digits, d.Period, d.Algorithm, counter)
+	names := ""
+	if d.Issuer != "" || d.Label != "" {
+		names = fmt.Sprintf(" %q %q", d.Issuer, d.Label)
+	}
+	return fmt.Sprintf("%s %s %s %d %d %s%s%s", d.Name, factor.EncodeSecret(d.Secret), d.Method, d.Digits, d.Period, d.Algorithm, counter, names)
 }
 
 func params(d batch.Device) factor.Params {

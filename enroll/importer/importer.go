@@ -1,7 +1,16 @@
+// Package importer reads the devices that other products have given to users. A row that is wrong keeps only itself out, and what cannot be
+// carried over is named for its user. One of the formats is our own, the list of who has which hardware token, for [ReadOwners]:
+//
+//	serial,user
+//	1001,alice
+//	1002,bob
+//
+// It is CSV as RFC 4180 has it, without line breaks in cells. The columns stand in any order, their names in any case.
 package importer
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +50,8 @@ const (
 	maxRows = 1 << 18 // a quarter of a million
 
 	maxCounter = 1<<53 - 1
-	maxName    = 256
+	maxName    = 256 // bytes of a user's name or a label
+	maxIssuer  = 128 // bytes
 )
 
 // ErrSize is for a file that is larger than the limit of its format.
@@ -52,24 +62,24 @@ type Options struct {
 	User       string                     // whose the devices are; where the file says so itself: the only one who is taken; "": all
 	AllowShort bool                       // take secrets of 10 to 15 bytes, which old tokens have
 	Known      func(name string) bool     // whether the host has this user, for labels such as alice@host; nil: it has none
-	Owners     map[string]string          // PSKC: users by the serial numbers of their tokens; nil: the file says whose they are
+	Owners     *Owners                    // PSKC: who has which token; nil: the file says whose they are
 	Unlock     func(Lock) (string, error) // PSKC: what opens an encrypted file; asked once; nil: there is nothing
 }
 
 // User is what was read about one user. All that makes a code is given in his devices: nothing depends on the host's usual.
 type User struct {
-	batch.User
-	Left []string // what could not be carried over, and other things to know, a clause each
+	batch.User          // Line is one of File
+	File       string   // where he stands: the file that is read, or the list of owners
+	Left       []string // what could not be carried over, and other things to know, a clause each
 }
 
 // File is what was read. What is wrong with a row keeps only that row out.
 type File struct {
 	Name  string
 	Users []User
-	Wrong []*batch.RowError
+	Wrong []*batch.RowError // also of Options.Owners, which has another name
 
-	Unassigned int      // PSKC: tokens whose serial numbers are not in Options.Owners
-	Missing    []string // PSKC: serial numbers of Options.Owners that no token has, sorted
+	Unassigned int // PSKC: tokens that are nobody's by Options.Owners
 }
 
 // Read reads a file. An error is about the file as a whole, of which nothing can be used; it begins with the file's name. What is wrong
@@ -85,7 +95,9 @@ func Read(format Format, name string, r io.Reader, o Options) (*File, error) {
 	if err := read(c, r); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(c.file.Wrong, func(a, b *batch.RowError) int { return a.Line - b.Line })
+	slices.SortStableFunc(c.file.Wrong, func(a, b *batch.RowError) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line)
+	})
 	return c.file, nil
 }
 
@@ -101,8 +113,29 @@ type collector struct {
 type found struct {
 	line   int
 	user   string
+	at     place        // where the user stands; zero: where the device does
 	device batch.Device // its name is made unique
 	left   []string
+}
+
+// named keeps what the app shows: the issuer above the code, the label below it. What a list for apply cannot have is left to this host's
+// usual, and named: else the device could be exported and not applied again.
+func (f *found) named(issuer, label string) {
+	if len(issuer) > maxIssuer || printableOrNothing(issuer) != issuer || strings.Contains(issuer, ":") {
+		f.left = append(f.left, fmt.Sprintf("the issuer %.40q cannot be kept: want up to %d bytes of printable text without a colon", issuer, maxIssuer))
+		issuer = ""
+	}
+	if printableOrNothing(label) != label {
+		f.left = append(f.left, fmt.Sprintf("the label %.40q cannot be kept: want up to %d bytes of printable text", label, maxName))
+		label = ""
+	}
+	f.device.Issuer, f.device.Label = issuer, label
+}
+
+// place is a line of a file.
+type place struct {
+	file string
+	line int
 }
 
 func (c *collector) wrong(line int, user string, err error) {
@@ -128,7 +161,8 @@ func (c *collector) add(f found) {
 	if !there {
 		i = len(c.file.Users)
 		c.at[f.user] = i
-		c.file.Users = append(c.file.Users, User{User: batch.User{Line: f.line, Name: f.user}})
+		at := cmp.Or(f.at, place{c.file.Name, f.line})
+		c.file.Users = append(c.file.Users, User{File: at.file, User: batch.User{Line: at.line, Name: f.user}})
 	}
 	u := &c.file.Users[i]
 	for _, d := range u.Devices {

@@ -70,14 +70,22 @@ var good = map[string]sample{
 	"oath, one user of two": {OATH, "HOTP/T30 alice - " + rfcHex + "\nHOTP bob x zz 4\n", Options{User: "alice"},
 		"1 alice phone " + rfcBase32 + " totp 6 30 SHA1\n"},
 	"otpauth, by the label": {OTPAuth, "\ufeffotpauth://totp/web1:alice@web1?secret=" + rfcBase32 + "&digits=8\n\notpauth://hotp/bob?secret=" + other32 + "&counter=3", Options{},
-		"1 alice phone " + rfcBase32 + " totp 8 30 SHA1\n3 bob phone " + other32 + " hotp 6 0 SHA1 counter 3\n"},
+		"1 alice phone " + rfcBase32 + " totp 8 30 SHA1 \"web1\" \"alice@web1\"\n3 bob phone " + other32 + " hotp 6 0 SHA1 counter 3 \"\" \"bob\"\n"},
+	"otpauth, the issuer's parameter": {OTPAuth, "otpauth://totp/Old:alice@web1?issuer=Example%20Ltd&image=x&secret=" + rfcBase32, Options{},
+		"1 alice phone " + rfcBase32 + " totp 6 30 SHA1 \"Example Ltd\" \"alice@web1\"\n"},
+	"otpauth, an issuer that no list can have": {OTPAuth, "otpauth://totp/alice?issuer=a%3Ab&secret=" + rfcBase32, Options{},
+		"1 alice phone " + rfcBase32 + " totp 6 30 SHA1 \"\" \"alice\"\nalice: the issuer \"a:b\" cannot be kept: want up to 128 bytes of printable text without a colon\n"},
+	"otpauth, a label that no list can have": {OTPAuth, "otpauth://totp/a%C2%A0b?secret=" + rfcBase32, Options{User: "alice"},
+		"1 alice phone " + rfcBase32 + " totp 6 30 SHA1\nalice: the label \"a\\u00a0b\" cannot be kept: want up to 256 bytes of printable text\n"},
 	"otpauth, a user with an @": {OTPAuth, "otpauth://totp/alice@example.org?secret=" + rfcBase32, Options{Known: func(name string) bool { return name == "alice@example.org" }},
-		"1 alice@example.org phone " + rfcBase32 + " totp 6 30 SHA1\n"},
-	"otpauth, one user's": {OTPAuth, "otpauth://totp/x@y?secret=" + rfcBase32, Options{User: "alice"}, "1 alice phone " + rfcBase32 + " totp 6 30 SHA1\n"},
+		"1 alice@example.org phone " + rfcBase32 + " totp 6 30 SHA1 \"\" \"alice@example.org\"\n"},
+	"otpauth, one user's": {OTPAuth, "otpauth://totp/x@y?secret=" + rfcBase32, Options{User: "alice"}, "1 alice phone " + rfcBase32 + " totp 6 30 SHA1 \"\" \"x@y\"\n"},
 	"migration, of the real application": {Migration, raspberry, Options{},
-		"1 pi phone 7KSQL2JTUDIS5EF65KLMRQIIGY totp 6 30 SHA1\n"},
+		"1 pi phone 7KSQL2JTUDIS5EF65KLMRQIIGY totp 6 30 SHA1 \"raspberrypi\" \"pi@raspberrypi\"\n"},
 	"migration, several accounts in two parts": {Migration, exported(2, 1, 7, bobAccount) + exported(2, 0, 7, aliceAccount), Options{},
-		"1 bob phone MFXG65DIMVZCA43FMNZGK5BMEBWG63TH hotp 6 0 SHA1 counter 9\n2 alice phone " + rfcBase32 + " totp 8 30 SHA256\n"},
+		"1 bob phone MFXG65DIMVZCA43FMNZGK5BMEBWG63TH hotp 6 0 SHA1 counter 9 \"\" \"bob\"\n2 alice phone " + rfcBase32 + " totp 8 30 SHA256 \"web1\" \"alice@web1\"\n"},
+	"migration, an issuer with an escape": {Migration, exported(1, 0, 7, protowire.AppendString(protowire.AppendTag(aliceAccount, 3, protowire.BytesType), "\x1b[2J")), Options{},
+		"1 alice phone " + rfcBase32 + " totp 8 30 SHA256 \"\" \"alice@web1\"\nalice: the issuer \"\\x1b[2J\" cannot be kept: want up to 128 bytes of printable text without a colon\n"},
 	"csv, as apply has it": {CSV, "user,device,secret,method,digits,counter\nalice,token," + rfcBase32 + ",hotp,8,12\nalice,phone," + other32 + ",,,\n", Options{},
 		"2 alice token " + rfcBase32 + " hotp 8 0 SHA1 counter 12\n3 alice phone " + other32 + " totp 6 30 SHA1\n"},
 	"csv, other names of columns": {CSV, "\ufeffName,\"Key\",Interval\r\nalice," + rfcBase32 + ",60\r\n", Options{}, "2 alice phone " + rfcBase32 + " totp 6 60 SHA1\n"},
@@ -131,7 +139,12 @@ var wrongRows = map[string]sample{
 	"oath, the same line twice":  {OATH, "HOTP/T30 alice - " + rfcHex + "\nHOTP/T30 alice - " + rfcHex + "\n", Options{}, "file:2: alice: the secret is that of line 1"},
 
 	"otpauth, another scheme":       {OTPAuth, "http://totp/alice?secret=" + rfcBase32, Options{}, "file:1: otpauth address"},
-	"otpauth, 99 digits":            {OTPAuth, "otpauth://totp/alice?secret=" + rfcBase32 + "&digits=99", Options{}, "file:1: otpauth address"},
+	"otpauth, 99 digits":            {OTPAuth, "otpauth://totp/alice?secret=" + rfcBase32 + "&digits=99", Options{}, "file:1: alice: otpauth address"},
+	"otpauth, MD5":                  {OTPAuth, "otpauth://totp/web1:alice@web1?algorithm=MD5&secret=" + rfcBase32, Options{}, "file:1: alice: otpauth address: unknown algorithm"},
+	"otpauth, another type":         {OTPAuth, "otpauth://steam/alice?secret=" + rfcBase32, Options{}, "file:1: alice: otpauth address: method"},
+	"otpauth, not base32":           {OTPAuth, "otpauth://totp/alice@web1?secret=01", Options{}, "file:1: alice: otpauth address: secret"},
+	"otpauth, no question mark":     {OTPAuth, "otpauth://totp/alice&secret=" + rfcBase32, Options{}, "file:1: otpauth address: no parameters"},
+	"otpauth, secret for account":   {OTPAuth, "otpauth://totp/" + rfcBase32 + "?secret=alice", Options{}, "file:1: otpauth address: secret"},
 	"otpauth, 80 bits":              {OTPAuth, "otpauth://totp/alice?secret=GEZDGNBVGY3TQOJQ", Options{}, "shorter than 128 bits"},
 	"otpauth, an export":            {OTPAuth, raspberry, Options{}, "file:1: otpauth address"},
 	"otpauth, nobody":               {OTPAuth, "otpauth://totp/@host?secret=" + rfcBase32, Options{}, "it is not said whose it is"},
@@ -186,8 +199,8 @@ func TestARowThatIsWrongStopsNoOther(t *testing.T) {
 	}
 	for format, content := range files {
 		file := read(t, format, content, Options{})
-		if len(file.Users) != 1 || len(file.Wrong) != 1 || file.Users[0].Name != "bob" || file.Wrong[0].Name != "alice" && format != OTPAuth ||
-			deviceText(file.Users[0].Devices[0]) != "phone "+rfcBase32+" totp 6 30 SHA1" {
+		if len(file.Users) != 1 || len(file.Wrong) != 1 || file.Users[0].Name != "bob" || file.Wrong[0].Name != "alice" ||
+			!strings.HasPrefix(deviceText(file.Users[0].Devices[0]), "phone "+rfcBase32+" totp 6 30 SHA1") {
 			t.Errorf("%s:\n%s", format, text(file))
 		}
 	}
@@ -325,6 +338,9 @@ func TestWhatIsLeftBehindIsNamed(t *testing.T) {
 		"a first day":      {PSKC, container(pkg("alice", "1", "hotp", "", "<StartDate>2030-01-01T00:00:00Z</StartDate>")), "it was to be good from"},
 		"a number of uses": {PSKC, container(pkg("alice", "1", "hotp", "", "<NumberOfTransactions>9</NumberOfTransactions>")), "how often it may be used"},
 		"a drift":          {PSKC, container(pkg("alice", "1", "totp", "<TimeDrift><PlainValue>-3</PlainValue></TimeDrift>", "")), "its clock was off by \"-3\" steps"},
+		"a token's names": {PSKC, strings.NewReplacer("<SerialNo>", "<Manufacturer> Acme </Manufacturer><Model>X\x7f</Model><ExpiryDate>2030-01-01T00:00:00Z</ExpiryDate><SerialNo>",
+			"<Data>", `<FriendlyName xml:lang="en">token</FriendlyName><FriendlyName xml:lang="de">Marke</FriendlyName><Issuer/><Data>`).Replace(container(pkg("alice", "1", "hotp", "", ""))),
+			`not kept: Manufacturer "Acme", Model "X\x7f", ExpiryDate "2030-01-01T00:00:00Z", FriendlyName "token", FriendlyName "Marke"`},
 		"another's secret": {CSV, "user,secret\nbob," + rfcBase32 + "\nalice," + rfcBase32 + "\n", "the secret is that of bob too"},
 	} {
 		file := read(t, test.format, test.text, Options{User: map[bool]string{true: "alice"}[test.format == GoogleAuthenticator]})

@@ -25,7 +25,7 @@ type part struct {
 // account is one of its accounts, with the numbers of the format.
 type account struct {
 	secret                    []byte
-	name                      string
+	name, issuer              string
 	algorithm, digits, method uint64
 	counter                   uint64
 }
@@ -84,25 +84,29 @@ func (s *seenParts) missing() string {
 func (c *collector) addAccounts(line int, p *part) {
 	for _, b := range p.accounts {
 		a, err := readAccount(b)
-		if err == nil {
-			var f found
-			if f, err = a.device(); err == nil {
-				f.line, f.user = line, c.userOf(labelOf(a.name))
-				c.add(f)
-				continue
-			}
+		if err != nil {
+			c.wrong(line, c.options.User, err)
+			continue
 		}
-		user := c.options.User
-		if a != nil {
-			user = printableOrNothing(c.userOf(labelOf(a.name)))
+		issuer, label := a.names()
+		f, err := a.device()
+		f.line, f.user = line, c.userOf(label)
+		if err != nil {
+			c.wrong(line, printableOrNothing(f.user), err)
+			continue
 		}
-		c.wrong(line, user, err)
+		f.named(issuer, label)
+		c.add(f)
 	}
 }
 
-// labelOf leaves out the issuer, which stands before a colon.
-func labelOf(name string) string {
-	return strings.TrimLeft(name[strings.LastIndexByte(name, ':')+1:], " ")
+// names are what the app shows. An issuer may stand before a colon in the name too; that of its own field wins, as in addresses.
+func (a *account) names() (issuer, label string) {
+	colon := strings.LastIndexByte(a.name, ':')
+	if issuer = a.issuer; issuer == "" && colon > 0 {
+		issuer = a.name[:colon]
+	}
+	return issuer, strings.TrimLeft(a.name[colon+1:], " ")
 }
 
 func readPart(text string) (*part, error) {
@@ -138,12 +142,12 @@ const maxParts = 1000
 
 func readAccount(b []byte) (*account, error) {
 	a := &account{}
-	var name []byte
-	err := eachField(b, map[protowire.Number]any{1: &a.secret, 2: &name, 4: &a.algorithm, 5: &a.digits, 6: &a.method, 7: &a.counter})
+	var name, issuer []byte
+	err := eachField(b, map[protowire.Number]any{1: &a.secret, 2: &name, 3: &issuer, 4: &a.algorithm, 5: &a.digits, 6: &a.method, 7: &a.counter})
 	if err != nil {
 		return nil, err
 	}
-	a.name = string(name)
+	a.name, a.issuer = string(name), string(issuer)
 	return a, nil
 }
 

@@ -9,9 +9,9 @@ import (
 
 func readOTPAuth(c *collector, r io.Reader) error {
 	return c.eachLine(r, MaxFile, func(number int, text string) {
-		account, _, p, counter, err := factor.ParseURI(text)
+		account, issuer, p, counter, err := factor.ParseURI(text)
 		if err != nil {
-			c.wrong(number, c.options.User, err)
+			c.wrong(number, c.userOf(factor.AccountOf(text)), err)
 			return
 		}
 		f := found{line: number, user: c.userOf(account), device: batch.Device{Method: p.Method, Secret: p.Secret, Digits: p.Digits,
@@ -19,6 +19,7 @@ func readOTPAuth(c *collector, r io.Reader) error {
 		if p.Method == factor.HOTP {
 			f.device = byCounter(f.device, counter)
 		}
+		f.named(issuer, account)
 		c.add(f)
 	})
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -55,29 +53,33 @@ func readPSKC(c *collector, r io.Reader) error {
 			return c.whole(err)
 		}
 	}
-	unused := map[string]bool{}
-	for serial := range c.options.Owners {
-		unused[serial] = true
-	}
+	seen := map[string]bool{} // serial numbers
 	for _, p := range packages {
-		c.addPackage(p, keys, unused)
+		c.addPackage(p, keys, seen)
 	}
-	c.file.Missing = slices.Sorted(maps.Keys(unused))
+	if c.options.Owners != nil {
+		c.file.Wrong = append(c.file.Wrong, c.options.Owners.wrong(seen, c.file.Name)...)
+	}
 	return nil
 }
 
-func (c *collector) addPackage(pkg *node, keys *keys, unused map[string]bool) {
+func (c *collector) addPackage(pkg *node, keys *keys, seen map[string]bool) {
 	serial, err := pkg.textOf("DeviceInfo", "SerialNo")
 	t := &token{pkg: pkg, keys: keys, f: found{line: pkg.line}}
 	if err == nil {
 		t.key, err = pkg.one("Key")
 	}
 	if err == nil && c.options.Owners != nil {
-		delete(unused, serial)
-		if t.f.user = c.options.Owners[serial]; t.f.user == "" {
+		seen[serial] = true
+		owner := c.options.Owners.bySerial[serial]
+		switch {
+		case owner == nil:
 			c.file.Unassigned++
 			return
+		case owner.twice:
+			return
 		}
+		t.f.user, t.f.at = owner.user, place{c.options.Owners.name, owner.line}
 	} else if err == nil {
 		t.f.user, err = t.owner(c.options.User)
 	}
@@ -137,12 +139,37 @@ func (t *token) read(serial string) error {
 	if err := t.policy(); err != nil {
 		return err
 	}
+	t.namesLeft()
 	if algorithm == pskcHOTP {
 		next, err := t.number("Counter", 0)
 		t.f.device = byCounter(t.f.device, next)
 		return err
 	}
 	return t.time()
+}
+
+// namesLeft says what the file tells about the token that nothing here can keep.
+func (t *token) namesLeft() {
+	info, err := t.pkg.one("DeviceInfo")
+	if err != nil {
+		return // textOf has refused the token already
+	}
+	var left []string
+	for _, told := range []struct {
+		in    *node
+		names []string
+	}{{info, []string{"Manufacturer", "Model", "IssueNo", "StartDate", "ExpiryDate"}}, {t.key, []string{"Issuer", "FriendlyName"}}} {
+		for _, name := range told.names {
+			for _, n := range told.in.all(name) { // in several languages
+				if text := strings.TrimSpace(n.text); text != "" {
+					left = append(left, fmt.Sprintf("%s %.40q", name, text))
+				}
+			}
+		}
+	}
+	if len(left) > 0 {
+		t.f.left = append(t.f.left, "not kept: "+strings.Join(left, ", "))
+	}
 }
 
 func (t *token) secret() ([]byte, error) {
@@ -256,39 +283,4 @@ func (t *token) number(name string, otherwise uint64) (uint64, error) {
 		return 0, fmt.Errorf("<%s>: %w", name, err)
 	}
 	return n, nil
-}
-
-// ReadOwners reads a list of tokens: a line "serial,user" for each. The first line may say just that.
-func ReadOwners(name string, r io.Reader) (map[string]string, error) {
-	owners := map[string]string{}
-	c := &collector{file: &File{Name: name}}
-	err := c.eachLine(r, MaxFile, func(number int, text string) {
-		serial, user, ok := strings.Cut(text, ",")
-		serial, user = strings.TrimSpace(serial), strings.TrimSpace(user)
-		if number == 1 && serial == "serial" && user == "user" {
-			return
-		}
-		err := checkUser(user)
-		switch {
-		case !ok || serial == "" || strings.Contains(user, ","):
-			err = errors.New("want a serial number, a comma and a user")
-		case err == nil && owners[serial] != "":
-			err = fmt.Errorf("the serial number %.40q is there twice", serial)
-		}
-		if err != nil {
-			c.wrong(number, "", err)
-			return
-		}
-		owners[serial] = user
-	})
-	if err == nil && len(c.file.Wrong) > 0 {
-		err = c.file.Wrong[0]
-	}
-	if err == nil && len(owners) == 0 {
-		err = c.whole(errors.New("there is no line in it"))
-	}
-	if err != nil {
-		return nil, err
-	}
-	return owners, nil
 }

@@ -50,13 +50,13 @@ func TestExamplesOfTheRFC(t *testing.T) {
 		want    string
 	}{
 		{2, Options{User: "alice", AllowShort: true}, "file:6: alice: secret of 4 bytes"},
-		{3, Options{}, "6 jsmith" + jsmith},
-		{5, Options{User: "alice"}, "6 alice" + jsmith + "alice: a PIN belongs to the token: nothing asks for it here\n" +
+		{3, Options{}, "6 jsmith" + jsmith + "jsmith: not kept: Manufacturer \"Manufacturer\", Issuer \"Issuer\"\n"},
+		{5, Options{User: "alice"}, "6 alice" + jsmith + "alice: a PIN belongs to the token: nothing asks for it here\nalice: not kept: Manufacturer \"Manufacturer\", Issuer \"Issuer\"\n" +
 			`file:37: alice: token "987654321": its algorithm is "` + pskcSpace + `:pin", neither hotp nor totp` + "\n"},
-		{6, Options{User: "alice", Unlock: opens(figure6Key)}, "21 alice" + jsmith},
-		{7, Options{User: "alice", Unlock: opens(figure7Password)}, "39 alice" + jsmith},
+		{6, Options{User: "alice", Unlock: opens(figure6Key)}, "21 alice" + jsmith + "alice: not kept: Manufacturer \"Manufacturer\", Issuer \"Issuer\"\n"},
+		{7, Options{User: "alice", Unlock: opens(figure7Password)}, "39 alice" + jsmith + "alice: not kept: Manufacturer \"TokenVendorAcme\", Issuer \"Example-Issuer\"\n"},
 		{10, Options{User: "alice"}, "5 alice 654321 " + rfcBase32 + " hotp 8 0 SHA1 counter 0\n" +
-			"alice: it was to be good from \"2006-05-01T00:00:00Z\" on: it is good at once\nfile:32: alice: the secret is that of line 5\n" +
+			"alice: it was to be good from \"2006-05-01T00:00:00Z\" on: it is good at once\nalice: not kept: Manufacturer \"TokenVendorAcme\", Issuer \"Issuer\"\nfile:32: alice: the secret is that of line 5\n" +
 			"file:59: alice: the secret is that of line 5\nfile:86: alice: the secret is that of line 5\n"},
 	} {
 		got := text(read(t, PSKC, figure(t, test.figure), test.options))
@@ -184,26 +184,6 @@ func TestXMLIsReadSafely(t *testing.T) {
 		file := read(t, PSKC, content, Options{})
 		if len(file.Users) > 0 || len(file.Wrong) != 1 || !strings.Contains(file.Wrong[0].Error(), test.want) {
 			t.Errorf("%s: got\n%swant %s", name, text(file), test.want)
-		}
-	}
-}
-
-func TestTokensAreAssignedByTheirSerialNumbers(t *testing.T) {
-	owners, err := ReadOwners("list", strings.NewReader("serial,user\n2, bob\r\n\n3,alice\n9,carol\n"))
-	must(t, err)
-	second := strings.ReplaceAll(pkg("eve", "2", "totp", "", ""), "MTIz", "MTIy")
-	file := read(t, PSKC, container(pkg("eve", "1", "totp", "", "")+second+pkg("eve", "3", "hotp", "", "")), Options{Owners: owners})
-	want := "1 bob 2 GEZDENBVGY3TQOJQGEZDGNBVGY3TQOJQ totp 6 30 SHA1\n1 alice 3 " + rfcBase32 + " hotp 6 0 SHA1 counter 0\n"
-	if got := text(file); got != want || file.Unassigned != 1 || fmt.Sprint(file.Missing) != "[9]" {
-		t.Errorf("%d unassigned, missing %v, and\n%s", file.Unassigned, file.Missing, got)
-	}
-	for content, want := range map[string]string{
-		"": "list: there is no line", "serial,user\n": "list: there is no line", "1 alice\n": "list:1: want a serial number", ",alice\n": "list:1: want",
-		"1,\n": "not said whose it is", "1,alice,x\n": "list:1: want", "1,a\n1,b\n": `list:2: the serial number "1" is there twice`, "1,../x\n": "cannot be the name",
-		"\xff,a\n": "not UTF-8",
-	} {
-		if owners, err := ReadOwners("list", strings.NewReader(content)); owners != nil || err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, %v", content, owners, err)
 		}
 	}
 }
