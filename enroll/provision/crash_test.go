@@ -57,7 +57,7 @@ func TestMustEndInTheSameStateKilledAtAnyPointAndRunAgain(t *testing.T) {
 	for round := range 10 {
 		dir := t.TempDir()
 		cmd := exec.Command("/proc/self/exe", "-test.run=^TestTheChildOfAKill$")
-		cmd.Env = append(os.Environ(), childVariable+"="+dir)
+		cmd.Env = append(os.Environ(), childVariable+"="+dir, "TMPDIR="+t.TempDir()) // it cannot clean up
 		must(t, cmd.Start())
 		for try := 0; try < 30000 && !there(dir+"/out"); try++ { // it has begun when the folder is there
 			time.Sleep(time.Millisecond)
