@@ -109,6 +109,31 @@ func TestWhatEndsAnEnrolmentCodeAndTheDraftBegunWithIt(t *testing.T) {
 	}
 }
 
+// What was handed out by mistake can be taken back, and only what counts still is something to take.
+func TestACodeOfWhoHasNoDeviceEndsByUnenrollAndReset(t *testing.T) {
+	for sentence, end := range map[string]func(u *Users) error{
+		"a reset":  func(u *Users) error { return u.Reset("alice") },
+		"unenroll": func(u *Users) error { return u.Unenroll("alice") },
+	} {
+		for _, was := range []bool{false, true} {
+			u, _ := scratch(t)
+			if was { // a state is left of him
+				enrolled(t, u, alice, usual())
+				must(t, u.Unenroll("alice"))
+			}
+			text := newCodeFor(t, u, alice)
+			must(t, end(u))
+			want(t, u.CheckCode(alice, text), ErrNoCode)
+			want(t, end(u), ErrNotEnrolled)
+			newCodeFor(t, u, alice)
+			u.Now = func() time.Time { return time.Now().Add(LongestCode) }
+			if err := end(u); !errors.Is(err, ErrNotEnrolled) {
+				t.Errorf("%s of a code that has ended by itself: %v", sentence, err)
+			}
+		}
+	}
+}
+
 // A commit that fails changes nothing, and so does not end the code by which the user could enrol himself.
 func TestACommitThatFailsLeavesTheCode(t *testing.T) {
 	u, _ := scratch(t)

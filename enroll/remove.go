@@ -9,19 +9,32 @@ import (
 	"twokey/state"
 )
 
-// Unenroll takes a user out altogether: devices, recovery codes, bypass codes, enrolment codes and unfinished enrolments. A user who is not enrolled is ErrNotEnrolled, unless a reset or something unreadable is
-// left of him, which goes too. The account need not exist any more.
+// Unenroll takes a user out altogether: devices, recovery codes, bypass codes, enrolment codes and unfinished enrolments. A user who is not enrolled is ErrNotEnrolled, unless an open enrolment
+// code, a reset or something unreadable is left of him, which goes too. The account need not exist any more.
 func (u *Users) Unenroll(user string) error { return u.end(user, false) }
 
 // Reset ends a user's devices, recovery codes, bypass codes, enrolment codes, unfinished enrolments and remembered sources. He stays bound to enrol again: until then he gets in nowhere
-// that he is not exempt.
+// that he is not exempt. Of who has no device an open enrolment code ends, and nothing else changes.
 func (u *Users) Reset(user string) error { return u.end(user, true) }
 
 func (u *Users) end(user string, mustEnroll bool) error {
 	// First: an enrolment that was begun before must not finish behind the end of the devices, and neither what crashed on the way.
-	if err := u.endUnfinished(user); err != nil {
+	hadCode := false
+	err := u.ending(user, func(n *unfinished) error {
+		hadCode = n != nil && n.code != nil && u.Now().Before(n.code.until)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
+	if err = u.endFactor(user, mustEnroll); hadCode && errors.Is(err, ErrNotEnrolled) {
+		return nil
+	}
+	return err
+}
+
+// endFactor ends what is there when the user is, or was, enrolled.
+func (u *Users) endFactor(user string, mustEnroll bool) error {
 	enrolled, err := u.Secrets.Enrolled(user)
 	if err != nil {
 		return err

@@ -187,6 +187,13 @@ func (e enrolmentCode) change() audit.Change {
 	return audit.Change{Field: "enrolment_code", New: "good until " + e.Until.Format(time.RFC3339)}
 }
 
+// codeEndedText and codeEnded say that a code does not count any more, to who has ended it and in the audit log.
+const codeEndedText = "The enrolment code of %s has ended."
+
+func codeEnded() audit.Change {
+	return audit.Change{Field: "enrolment_code", Old: "open", New: "ended"}
+}
+
 // nextLoginAsks is what to do with a code.
 const nextLoginAsks = "The next login, by ssh or at the console, asks for it and shows how to link a phone."
 

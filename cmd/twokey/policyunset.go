@@ -48,17 +48,30 @@ func (h *host) unset(entry policy.Entry, unenrollToo, allowMissing bool) error {
 		done:     "Taken off both lists: " + entrySentence(entry) + ". What counts for them now: twokey policy explain USER --service SERVICE",
 	}
 	t := taken{StillAsked: []string{}, StillRequired: namesOfRequired(without)}
-	if unenrollToo && len(enrolled) > 0 {
-		err = h.unsetAndUnenroll(u, e, w, enrolled, &t)
+	codes := withCode(without)
+	if gone := append(enrolled, codes...); unenrollToo && len(gone) > 0 {
+		err = h.unsetAndUnenroll(u, e, w, gone, &t)
 	} else if t.edited, err = h.carryOut(e, w); err == nil {
 		t.StillAsked = stillAsked(enrolled)
 		h.sayStillAsked(enrolled)
+		h.sayStillOpen(codes)
 	}
 	if err != nil && t.Unenrolled == nil {
 		return err
 	}
 	h.sayStillRequired(without)
 	return errors.Join(h.ui.object(t), err)
+}
+
+// withCode are those of people without a device who have an open enrolment code.
+func withCode(people []person) []person {
+	return slices.DeleteFunc(slices.Clone(people), func(p person) bool { return p.code == nil })
+}
+
+func (h *host) sayStillOpen(people []person) {
+	if len(people) > 0 {
+		h.ui.say("Their enrolment codes stay open, and twokey unenroll ends them: %s.", shortList(plainNames(people), 8))
+	}
 }
 
 // unsetAndUnenroll asks before anything is done, and not in two questions of which the second comes when the first is in force.

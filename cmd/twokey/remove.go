@@ -18,7 +18,7 @@ func unenrollCommand(ui *ui) *cli.Command {
 		Name:      "unenroll",
 		Usage:     "take users out altogether, list entries too",
 		ArgsUsage: "USER…",
-		Description: "Ends devices, recovery codes and remembered sources, and takes the names off require and exempt. The account need\n" +
+		Description: "Ends devices, recovery codes, enrolment codes and remembered sources, and takes the names off require and exempt. The account need\n" +
 			"not exist any more. A user who is required by his group or by default cannot log in afterwards: that is said.",
 		Flags:  []cli.Flag{groupFlag(), dryRunFlag()},
 		Action: func(c *cli.Context) error { return someAction(c, ui, openUsers, unenrollAll) },
@@ -71,6 +71,7 @@ func namesOf(people []person) string {
 type unenrolled struct {
 	User     string `json:"user"`
 	Removed  bool   `json:"removed"`     // had a second factor
+	Code     bool   `json:"code_ended"`  // had an enrolment code that was open
 	Unlisted bool   `json:"unlisted"`    // was named in require or exempt
 	Policy   string `json:"policy"`      // what holds then
 	Required string `json:"required_by"` // the rule that requires him all the same, or ""
@@ -119,14 +120,14 @@ func (h *host) unenrollEach(u *enroll.Users, people []person) ([]unenrolled, err
 // told prints what was done, or would be, and gives it back.
 func (h *host) told(done []unenrolled) []unenrolled {
 	for _, d := range done {
-		d.print(h.ui, h.dryRun)
+		h.sayUnenrolled(d)
 	}
 	return done
 }
 
 // planUnenroll finds out, before anything is done, whether a user can be taken off the lists, and what holds for him then.
 func (h *host) planUnenroll(p person, behind *configEdit) (result unenrolled, lists *configEdit, err error) {
-	result = unenrolled{User: p.name, Removed: p.enrolled || p.mustEnroll() || p.problem != nil}
+	result = unenrolled{User: p.name, Removed: p.hadFactor(), Code: p.code != nil}
 	off := policy.Unset{Users: []string{p.name}}
 	if behind == nil {
 		lists, err = h.planEdit(off)
@@ -137,7 +138,7 @@ func (h *host) planUnenroll(p person, behind *configEdit) (result unenrolled, li
 		return result, nil, err
 	}
 	result.Unlisted = !lists.empty()
-	if !result.Removed && !result.Unlisted {
+	if !result.Removed && !result.Unlisted && !result.Code {
 		return result, nil, enroll.ErrNotEnrolled
 	}
 	then := person{name: p.name, account: p.account, system: p.system}
@@ -157,8 +158,8 @@ func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
 			return result, err
 		}
 	}
-	if result.Removed {
-		if err := h.removeFactor(u, p.name); err != nil {
+	if result.Removed || result.Code {
+		if err := h.removeFactor(u, result); err != nil {
 			return result, err
 		}
 	}
@@ -194,11 +195,18 @@ func stillRequired(plan []unenrolled) string {
 }
 
 // removeFactor records what it has done before anything else can fail: a second factor that is gone must be in the log.
-func (h *host) removeFactor(u *enroll.Users, user string) error {
-	if err := u.Unenroll(user); err != nil {
+func (h *host) removeFactor(u *enroll.Users, r unenrolled) error {
+	if err := u.Unenroll(r.User); err != nil {
 		return err
 	}
-	return h.record("unenroll", user, audit.Change{Field: "second_factor", Old: "enrolled", New: "none"})
+	var changes []audit.Change
+	if r.Removed {
+		changes = append(changes, audit.Change{Field: "second_factor", Old: "enrolled", New: "none"})
+	}
+	if r.Code {
+		changes = append(changes, codeEnded())
+	}
+	return h.record("unenroll", r.User, changes...)
 }
 
 // unlist takes the entries off the lists, and when that fails says what has been done before.
@@ -226,14 +234,17 @@ func (p *person) requiredBy() (rule, reason string) {
 	return "", ""
 }
 
-func (r unenrolled) print(ui *ui, dryRun bool) {
-	user := visible(r.User)
-	without, unlisted := "%s has no second factor any more.", "%s is not named in require or exempt any more."
+func (h *host) sayUnenrolled(r unenrolled) {
+	ui, dryRun, user := h.ui, h.dryRun, visible(r.User)
+	without, unlisted, code := "%s has no second factor any more.", "%s is not named in require or exempt any more.", codeEndedText
 	if dryRun {
-		without, unlisted = "Would take the second factor away from %s.", "Would take %s off require and exempt."
+		without, unlisted, code = "Would take the second factor away from %s.", "Would take %s off require and exempt.", "Would end the enrolment code of %s."
 	}
 	if r.Removed {
 		ui.say(without, user)
+	}
+	if r.Code {
+		ui.say(code, user)
 	}
 	if r.Unlisted {
 		ui.say(unlisted, user)
@@ -245,6 +256,14 @@ func (r unenrolled) print(ui *ui, dryRun bool) {
 	case dryRun:
 		ui.say("%s would still be required (%s) and could not log in.", user, visible(r.reason))
 	default:
-		ui.say("%s is still required (%s) and cannot log in: twokey enroll %s, or twokey policy exempt %s", user, visible(r.reason), user, user)
+		ui.say("%s is still required (%s) and cannot log in: %s, or twokey policy exempt %s", user, visible(r.reason), h.howToEnrol(user), user)
 	}
+}
+
+// howToEnrol is the command by which somebody without a device gets one: it need not be the administrator who links it.
+func (h *host) howToEnrol(user string) string {
+	if h.asksForCodes() {
+		return "twokey enroll --code " + user
+	}
+	return "twokey enroll " + user
 }
