@@ -65,20 +65,48 @@ func drawRecovery(rand io.Reader) (string, error) {
 	return string(code[:]), nil
 }
 
-// recoveryTwins are the letters that are left out, and what they are taken for.
-var recoveryTwins = strings.NewReplacer("o", "0", "i", "1", "l", "1")
-
 // canonicalRecovery turns twelve characters without gaps into the canonical spelling xxxx-xxxx-xxxx. It is false for
 // anything that is no recovery code, also when there is no letter among the characters.
 func canonicalRecovery(s string) (string, bool) {
-	if len(s) != recoveryLength || !isASCII(s) {
+	if len(s) != recoveryLength {
 		return "", false
 	}
-	s = recoveryTwins.Replace(strings.ToLower(s))
-	if strings.Trim(s, recoveryAlphabet) != "" || isDigits(s) {
+	var code [recoveryLength + 2]byte
+	spelled, letters := code[:0], 0
+	for i := range recoveryLength {
+		c := recoveryCharacter(s[i])
+		switch {
+		case c == 0:
+			return "", false
+		case c > '9':
+			letters++
+		}
+		if i == 4 || i == 8 {
+			spelled = append(spelled, '-')
+		}
+		spelled = append(spelled, c)
+	}
+	if letters == 0 {
 		return "", false
 	}
-	return s[:4] + "-" + s[4:8] + "-" + s[8:], true
+	return string(spelled), true
+}
+
+// recoveryCharacter is the one of the alphabet that is meant, 0 for none: a small letter, and for one that is left out what it is taken for.
+func recoveryCharacter(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	switch c {
+	case 'o':
+		return '0'
+	case 'i', 'l':
+		return '1'
+	}
+	if strings.IndexByte(recoveryAlphabet, c) < 0 {
+		return 0
+	}
+	return c
 }
 
 // HashRecovery returns what is kept of a recovery code: see the package comment. It takes every spelling that ParseAnswer
