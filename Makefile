@@ -156,7 +156,8 @@ build/bench-login build/bench-load: build/bench-%: FORCE
 bench-apply:
 	scripts/install-needs test
 	$(MAKE) --no-print-directory twokey
-	bench/apply
+	bench/apply 100000 1000 ext4
+	bench/apply 100000 1000 tmpfs
 
 # Ten thousand users, killed ten times in the middle: longer than a test run.
 soak:

@@ -25,7 +25,7 @@ type sizes struct {
 	again      int // how often bench/apply, audit verify and the waiters are run
 }
 
-func full() sizes { return sizes{200, 100_000, 100, 15, 120, 100_000, 300, 1_000_000, 1000, 3} }
+func full() sizes { return sizes{200, 100_000, 100, 15, 120, 100_000, 1000, 1_000_000, 1000, 3} }
 
 // quick is for trying the program: its figures mean little.
 func quick() sizes { return sizes{20, 2000, 5, 3, 20, 2000, 50, 50_000, 1000, 1} }
