@@ -62,6 +62,6 @@ func (r Roles) IsZero() bool {
 
 // Bypass says what bypass codes may be.
 type Bypass struct {
-	Requesters Who           // who besides root may ask for one, for himself or for another
+	Requesters Who           // who may ask for one, for himself or for another; root too only if named
 	Longest    time.Duration // whole seconds, 5 m to 720 h: how long a code may work
 }

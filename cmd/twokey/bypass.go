@@ -22,10 +22,9 @@ func bypassCommand(ui *ui) *cli.Command {
 	return &cli.Command{Name: "bypass", Usage: "codes that let a user in without his device, for a while", Subcommands: []*cli.Command{
 		{Name: "create", Usage: "make a bypass code for a user", ArgsUsage: "USER",
 			Description: "For somebody whose phone is at home. The code is typed where a code is asked for, and works also while attempts are\n" +
-				"used up. Who asked for it must be one of bypass.requesters, who may ask for themselves and for others, or root.\n" +
-				"Everything but the code itself is in the audit log.",
+				"used up. Who asked for it must be one of bypass.requesters, who may ask for themselves and for others. Everything but the code itself is in the audit log.",
 			Flags: []cli.Flag{
-				&cli.StringFlag{Name: "for", Value: "1h", Usage: "how long it is good: `TIME`, at most bypass.longest"},
+				&cli.StringFlag{Name: "for", Value: "1h", Usage: "how long it is good: `TIME`, at most bypass.longest, which is meant where it is shorter"},
 				&cli.IntFlag{Name: "uses", Value: 1, Usage: fmt.Sprintf("it is good for `N` logins, 1 to %d", state.MaxBypassUses)},
 				&cli.StringFlag{Name: "reason", Usage: "`WHY`, for the audit log"},
 				&cli.StringFlag{Name: "requested-by", Usage: "the `USER` who asked for it"},
@@ -44,6 +43,7 @@ func bypassCommand(ui *ui) *cli.Command {
 // bypassWish is what bypass create is to make.
 type bypassWish struct {
 	good      time.Duration
+	usual     bool // good is not what --for said: the host may allow less
 	uses      int
 	reason    string
 	requester string
@@ -51,7 +51,8 @@ type bypassWish struct {
 }
 
 func bypassWishOf(c *cli.Context) (bypassWish, error) {
-	w := bypassWish{uses: c.Int("uses"), reason: c.String("reason"), requester: c.String("requested-by"), override: c.Bool("override")}
+	w := bypassWish{uses: c.Int("uses"), reason: c.String("reason"), requester: c.String("requested-by"), override: c.Bool("override"),
+		usual: !c.IsSet("for")}
 	var err error
 	if w.good, err = duration("for", c.String("for")); err != nil {
 		return bypassWish{}, err
@@ -109,7 +110,9 @@ func bypassCreateAction(c *cli.Context, ui *ui) error {
 		return err
 	}
 	p := found[0]
-	if longest := h.policy.Bypass.Longest; w.good > longest {
+	if longest := h.policy.Bypass.Longest; w.good > longest && w.usual {
+		w.good = longest
+	} else if w.good > longest {
 		return failed("a bypass code is good for %s at most here (bypass.longest), not %s", policy.Brief(longest), c.String("for")).
 			hint("add --for %s", policy.Brief(longest))
 	}

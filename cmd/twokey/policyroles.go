@@ -12,7 +12,7 @@ import (
 
 // listedBypass has the keys of the configuration.
 type listedBypass struct {
-	Requesters policy.Who `json:"requesters"` // besides root
+	Requesters policy.Who `json:"requesters"`
 	Longest    string     `json:"longest"`
 }
 
@@ -33,7 +33,7 @@ func canEnroll(p *policy.Config) []string {
 // roleRows are the rows of the table. Roles of nobody are left out.
 func roleRows(p *policy.Config) [][]string {
 	rows := [][]string{{"at login", atLoginSentence(p)}, {"bypass", "up to " + policy.Brief(p.Bypass.Longest) + ", asked for by " +
-		strings.Join(append(whoParts(p.Bypass.Requesters), "root"), " and ")}}
+		or(whoSentence(p.Bypass.Requesters.Users, p.Bypass.Requesters.Groups), "nobody (bypass.requesters)")}}
 	for _, role := range []struct {
 		name string
 		who  policy.Who
@@ -46,13 +46,6 @@ func roleRows(p *policy.Config) [][]string {
 		rows = append(rows, []string{"provisioner", key})
 	}
 	return rows
-}
-
-func whoParts(w policy.Who) []string {
-	if w.IsZero() {
-		return nil
-	}
-	return []string{whoSentence(w.Users, w.Groups)}
 }
 
 // atLoginSentence says who enrols where: "with-code: ... on login, sshd".
