@@ -37,6 +37,22 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// Who has typed the international form must not be told that it is another one.
+func TestCheckSaysWhatIsWrong(t *testing.T) {
+	const form = "not a telephone number in the international form, such as +442079460958"
+	for number, want := range map[string]string{
+		"02079460958":    form,
+		"+4402079460958": form, // with the 0 that is dialled inside the country only
+		"+999123456789":  "+999123456789 is not a telephone number: no country has a code like that",
+		"+2101234567":    "+2101234567 is not a telephone number: no country has a code like that",
+		"+4420794609580": "+4420794609580 is not a telephone number: no number of its country is like that",
+	} {
+		if err := Check(number); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", number, err, want)
+		}
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	for _, seed := range []string{"+442079460958", "+4402079460958", "+1202555012a", "+", "+999999999999999"} {
 		f.Add(seed)
