@@ -63,6 +63,7 @@ func deviceFlags() []cli.Flag {
 		&cli.StringFlag{Name: "issuer", Usage: "`TEXT` that the app shows above the code", DefaultText: "issuer in the configuration, or the host's name"},
 		&cli.StringFlag{Name: "label", Usage: "`TEXT` that the app shows below the code", DefaultText: "user@host"},
 		&cli.StringFlag{Name: "secret-file", Usage: "take the secret, in base32, from `FILE`; - is standard input"},
+		&cli.BoolFlag{Name: "allow-short", Usage: "with --secret-file: take a secret of 80 to 127 bits, of an old token"},
 		&cli.StringFlag{Name: "qr", Value: "terminal", Usage: "`WHERE` to draw the QR code: terminal, none, or a new FILE.png or FILE.svg"},
 		&cli.StringFlag{Name: "sheet", Usage: "write a page to print and hand over into the new `FILE.html`, and show nothing here"},
 		&cli.BoolFlag{Name: "confirm", Usage: "ask for a first code, or send a request, and write nothing unless the answer is right"},
@@ -121,6 +122,7 @@ type wish struct {
 	issuer     string
 	label      string
 	secretFile string
+	allowShort bool   // of the secret in the file
 	qr         string // terminal, none, or a file
 	sheet      string // a file
 	confirm    bool
@@ -135,7 +137,10 @@ type wish struct {
 func wishOf(c *cli.Context) (wish, error) {
 	w := wish{device: c.String("device"), method: factor.Method(c.String("method")), digits: c.Int("digits"), issuer: c.String("issuer"),
 		label: c.String("label"), secretFile: c.String("secret-file"), qr: c.String("qr"), sheet: c.String("sheet"),
-		confirm: c.Bool("confirm"), recovery: -1, phone: c.String("phone")}
+		confirm: c.Bool("confirm"), recovery: -1, phone: c.String("phone"), allowShort: c.Bool("allow-short")}
+	if w.allowShort && w.secretFile == "" {
+		return wish{}, badUsage("--allow-short is about a secret that there is already").hint("--secret-file FILE --allow-short")
+	}
 	if c.IsSet("recovery-codes") {
 		w.recovery = max(0, c.Int("recovery-codes"))
 		if w.recovery != c.Int("recovery-codes") || w.recovery > secrets.MaxRecoveryCodes {
@@ -257,7 +262,8 @@ func (w wish) request(c *policy.Config, user string, secret []byte) (enroll.Requ
 		return enroll.Request{}, err
 	}
 	r := enroll.Request{Device: w.device, Params: w.params(c.NewDevices, secret), Issuer: or(w.issuer, or(c.Issuer, host)),
-		Label: or(w.label, user+"@"+host), Recovery: w.recovery, Replace: w.replace, Add: w.add, Phone: w.phone, Provider: c.PushProvider()}
+		Label: or(w.label, user+"@"+host), Recovery: w.recovery, Replace: w.replace, Add: w.add, Phone: w.phone, Provider: c.PushProvider(),
+		AllowShort: w.allowShort}
 	if !w.until.IsZero() {
 		r.Until = w.until.End(time.Local)
 	}

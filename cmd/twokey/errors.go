@@ -11,6 +11,7 @@ import (
 	"twokey/audit"
 	"twokey/device"
 	"twokey/enroll"
+	"twokey/factor"
 	"twokey/internal/safefile"
 	"twokey/internal/slotfile"
 	"twokey/policy"
@@ -132,6 +133,8 @@ func hintForUser(err error, user string) string {
 	case errors.Is(err, enroll.ErrOtherUID), errors.Is(err, enroll.ErrOtherName), errors.Is(err, device.ErrRestored),
 		errors.Is(err, enroll.ErrNoState):
 		return fmt.Sprintf("if it is the same person: twokey adopt %s", user)
+	case errors.Is(err, factor.ErrShortSecret):
+		return allowShortHint
 	case errors.Is(err, enroll.ErrSameSecret):
 		return "leave --secret-file out for a new secret"
 	}
@@ -177,7 +180,7 @@ func hintForSecrets(err error, user string) string {
 // hintForFile advises on a file that safefile has refused.
 func hintForFile(err error, _ string) string {
 	var path *fs.PathError
-	if !errors.As(err, &path) {
+	if !errors.As(err, &path) || errors.As(err, new(*safefile.LimitError)) {
 		return ""
 	}
 	switch {

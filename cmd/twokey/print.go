@@ -323,10 +323,13 @@ func compactJSON(v any) (string, error) {
 	return strings.TrimSuffix(b.String(), "\n"), err
 }
 
-// faults prints what is wrong with rows of a list, one line each, with --json too.
+// faults prints what is wrong with rows of a list, one line each, with --json too, and what can be done about it.
 func (u *ui) faults(rows []error) {
 	for _, err := range rows {
 		fmt.Fprintf(u.err, "twokey: error: %s\n", oneLine(err))
+	}
+	for _, hint := range rowHints(rows) {
+		fmt.Fprintf(u.err, "twokey: hint: %s\n", visible(hint))
 	}
 }
 

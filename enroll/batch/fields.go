@@ -145,7 +145,9 @@ func secret(text string, allowShort bool) ([]byte, error) {
 		return nil, err
 	case len(raw) > factor.MaxSecret:
 		return nil, fmt.Errorf("secret of %d bytes, want at most %d", len(raw), factor.MaxSecret)
-	case len(raw) < factor.FloorOfSecret || len(raw) < factor.MinSecret && !allowShort:
+	case len(raw) < factor.FloorOfSecret:
+		return nil, fmt.Errorf("secret of %d bytes, want at least %d", len(raw), factor.MinSecret)
+	case len(raw) < factor.MinSecret && !allowShort:
 		return nil, fmt.Errorf("%w: %d bytes, want at least %d", factor.ErrShortSecret, len(raw), factor.MinSecret)
 	}
 	return raw, nil

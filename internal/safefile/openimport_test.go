@@ -3,6 +3,7 @@ package safefile
 import (
 	"io"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -18,6 +19,13 @@ func TestOpenImportRefusesALargeFileBeforeItIsRead(t *testing.T) {
 	}
 	if after := openDescriptors(t); after != before {
 		t.Errorf("%d descriptors open, before it were %d", after, before)
+	}
+	for limit, size := range map[int64]string{64 << 20: "64 MiB", 4096: "4 KiB", 100: "100 bytes"} {
+		must(t, os.Truncate(path+"/file", limit+1))
+		_, _, err := OpenImport(path+"/file", limit)
+		if err == nil || !strings.HasSuffix(err.Error(), "/file: too large, want at most "+size) {
+			t.Errorf("%v, want %s", err, size)
+		}
 	}
 	must(t, os.Truncate(path+"/file", 5))
 	f, file, err = OpenImport(path+"/file", 5)

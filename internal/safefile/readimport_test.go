@@ -1,6 +1,7 @@
 package safefile
 
 import (
+	"errors"
 	"io/fs"
 	"net"
 	"strings"
@@ -28,6 +29,9 @@ func TestReadImportReadsARegularFileWhoeverOwnsItAndHoweverItIsReached(t *testin
 	// /proc gives files without a size: the limit counts for what is read.
 	_, err = ReadImport("/proc/self/status", 10)
 	want(t, err, ErrSize)
+	if limit := new(LimitError); !errors.As(err, &limit) || limit.Limit != 10 {
+		t.Errorf("%v", err)
+	}
 }
 
 func TestReadImportMustNotBlockOnAFIFOOrADevice(t *testing.T) {
