@@ -100,6 +100,9 @@ func (j *Job) planNew(p *Plan) error {
 
 // wantNew is want for a device that there was not before.
 func (j *Job) wantNew(p *Plan, d batch.Device) error {
+	if err := d.CheckEnd(j.Now()); err != nil {
+		return err
+	}
 	if err := j.want(p, d); err != nil {
 		return err
 	}
@@ -260,6 +263,9 @@ func (j *Job) noteDevice(p *Plan, wish batch.Device, k knownDevice) error {
 		p.note("device "+k.Name, "another secret", is)
 	}
 	if until := timeText(now.request.Until); until != k.Until {
+		if err := wish.CheckEnd(j.Now()); err != nil {
+			return err
+		}
 		p.note("until of "+k.Name, k.Until, until)
 	}
 	if was == is && sameSecret && (wish.Secret != nil || k.Method == device.SMS) {

@@ -185,6 +185,25 @@ func TestWhatTheListGivesInFullIsChangedInPlace(t *testing.T) {
 	want(t, plans["alice"].Err, ErrSealed)
 }
 
+// A device whose time is over would have its owner asked for codes that are never right; but a list is applied after its days too.
+func TestADayThatIsOverIsRefusedUnlessItIsThatOfTheFile(t *testing.T) {
+	device := func(user, until string) string {
+		return "- user: " + user + "\n  devices:\n  - {name: phone, secret: " + given + ", until: " + until + "}\n"
+	}
+	b := newBench(t)
+	b.now = time.Date(2027, 1, 1, 12, 0, 0, 0, time.Local)
+	b.apply(device("alice", "2027-01-01"))
+	b.now = b.now.AddDate(0, 0, 1)
+	for users, over := range map[string]bool{device("alice", "2027-01-01"): false, device("alice", "2026-12-31"): true, device("bob", "2027-01-01"): true} {
+		plans, changed := b.apply(users)
+		for user, p := range plans {
+			if (p.Err != nil) != over || over && !strings.Contains(p.Err.Error(), "is over, today is 2027-01-02") || len(changed) > 0 {
+				t.Errorf("%s: %v, changed %q", user, p.Err, changed)
+			}
+		}
+	}
+}
+
 // The hashes of recovery codes cannot be read back: other codes than those on the user's page would be in force.
 func TestRecoveryCodesAreMadeAnewOnlyWhereTheUserIsNamed(t *testing.T) {
 	users := "- user: carol\n  recovery_codes: 3\n" + token
