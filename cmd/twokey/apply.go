@@ -23,7 +23,8 @@ func applyCommand(ui *ui) *cli.Command {
 		Name:  "apply",
 		Usage: "make many users what a file says: devices, phone numbers, requirements",
 		Description: "Reads a list of users, in YAML or CSV, and gives each what he lacks of it; a second time changes nothing. What the file does\n" +
-			"not name is left alone. A row that is wrong is reported with its line and stops no other. New secrets have to be seen by\n" +
+			"not name is left alone. Issuer, label and counter are for a device that is made: others in the list change nothing of one\n" +
+			"that is there. A row that is wrong is reported with its line and stops no other. New secrets have to be seen by\n" +
 			"somebody: --sheets writes a page for each user, --show-secrets prints them; else they have to stand in the file.\n" +
 			"CSV has a header with user and any of present, phone, recovery_codes, device, device_present, secret, method, digits,\n" +
 			"period, algorithm, counter, issuer, label and until. YAML has groups and their requirements too: twokey export\n" +

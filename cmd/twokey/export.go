@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -20,7 +19,8 @@ func exportCommand(ui *ui) *cli.Command {
 		ArgsUsage: "[USER…]",
 		Description: "Writes all users who are enrolled, or those that are named, with their devices and, in YAML, the plain entries of\n" +
 			"require and exempt; applied on this host it changes nothing. Secrets are in it only with --with-secrets, recovery codes,\n" +
-			"of which only hashes are kept, never. In CSV an apostrophe stands before what a spreadsheet would run: apply takes it away.",
+			"of which only hashes are kept, never. CSV has users and devices alone. In it an apostrophe stands before what a spreadsheet\n" +
+			"would run: apply takes it away.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "with-secrets", Usage: "with the secrets of the devices: whoever has the list has the second factors"},
 			&cli.BoolFlag{Name: "csv", Usage: "write CSV instead of YAML"},
@@ -49,21 +49,33 @@ func exportAction(c *cli.Context, ui *ui) error {
 	if _, terminal := ui.width(); withSecrets && terminal && c.String("output") == "" && !h.yes {
 		return badUsage("the secrets would stand on the terminal").hint("twokey export --with-secrets -o FILE; --yes shows them all the same")
 	}
-	list, problems := h.exportList(u, names, withSecrets, asCSV)
-	if list == nil {
-		return problems
+	list, leftOut, err := h.exportList(u, names, withSecrets)
+	if err != nil {
+		return err
 	}
-	return errors.Join(h.writeList(list, c.String("output"), asCSV), problems)
+	all := len(names) == 0
+	if asCSV {
+		h.warnOfCSV(list, all)
+	} else {
+		h.exportPolicy(list, all)
+	}
+	err = h.writeList(list, c.String("output"), asCSV)
+	switch {
+	case err != nil || len(leftOut) == 0:
+		return err
+	case len(leftOut) == 1:
+		return leftOut[0]
+	}
+	h.ui.faults(leftOut)
+	return failed("%s left out", rows(len(leftOut), "user was", "users were"))
 }
 
-// exportList is nil when not even a part can be had. Whoever cannot be read is left out and named.
-func (h *host) exportList(u *enroll.Users, names []string, withSecrets, asCSV bool) (*batch.File, error) {
-	list := &batch.File{}
+// exportList also says of whom nothing can be read.
+func (h *host) exportList(u *enroll.Users, names []string, withSecrets bool) (list *batch.File, leftOut []error, err error) {
 	all := len(names) == 0
 	if all {
-		var err error
 		if names, err = u.Secrets.Users(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if !all {
@@ -73,26 +85,41 @@ func (h *host) exportList(u *enroll.Users, names []string, withSecrets, asCSV bo
 				err = about(name, enroll.ErrNotEnrolled)
 			}
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
+	list = &batch.File{}
 	step, end := h.ui.progress("reading", len(names))
 	defer end()
-	var problems []error
 	for _, name := range names {
 		step(1)
 		user, err := batch.Export(u, name, withSecrets)
 		if err != nil {
-			problems = append(problems, about(name, err))
+			leftOut = append(leftOut, about(name, err))
 			continue
 		}
 		list.Users = append(list.Users, user)
 	}
-	if !asCSV {
-		h.exportPolicy(list, all)
+	return list, leftOut, nil
+}
+
+// warnOfCSV says what is lost for who applies the list on another host.
+func (h *host) warnOfCSV(list *batch.File, all bool) {
+	whole := &batch.File{Users: slices.Clone(list.Users)}
+	h.exportPolicy(whole, all)
+	var whose []string
+	for _, u := range whole.Users {
+		if u.Require != nil || u.Exempt != nil {
+			whose = append(whose, u.Name)
+		}
 	}
-	return list, errors.Join(problems...)
+	for _, g := range whole.Groups {
+		whose = append(whose, "group "+g.Name)
+	}
+	if len(whose) > 0 {
+		h.ui.warn("CSV has no requirements and exemptions: the list is without those of %s; without --csv they are in it", shortList(whose, 8))
+	}
 }
 
 // exportPolicy adds the entries that mean users and groups on every service, from everywhere. Others have no word in a list.

@@ -1,7 +1,9 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"twokey/device"
 	"twokey/enroll"
@@ -10,14 +12,17 @@ import (
 	"twokey/state"
 )
 
-// Export is what a user has, as a row. The secrets, and with them the counters of hotp, are in it only when they are asked for.
+// Export is what a user has, as a row; enroll.ErrNoState for one whose file came from elsewhere, before he was logged in or adopted. The secrets, and with them the counters of hotp, are in it only when they are asked for.
 func Export(u *enroll.Users, name string, withSecrets bool) (User, error) {
 	record, err := u.Secrets.Load(name)
 	if err != nil {
 		return User{}, err
 	}
 	st, err := u.State.Read(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return User{}, enroll.ErrNoState
+	case err != nil:
 		return User{}, fmt.Errorf("state: %w", err)
 	}
 	exported := User{Name: name}
