@@ -12,6 +12,7 @@ import (
 var (
 	errNothingWaits = errors.New("nothing waits for the account phase")
 	errStopped      = errors.New("the user has stopped the enrolment")
+	errCannotAsk    = fmt.Errorf("%w: this way of logging in cannot ask", errNoAnswer)
 	errTries        = errors.New("too many wrong answers in an enrolment")
 	errTime         = errors.New("the time for an enrolment is over")
 	errNoEnrolment  = errors.New("the policy does not let the user enrol here any more")
@@ -100,25 +101,31 @@ func (r *run) refuseAccount(reason error) Verdict {
 // notLinked denies, and tells the person how it goes on. He has given his password: what he is told is about his own account.
 func (r *run) notLinked(reason error) Verdict {
 	verdict := r.refuseAccount(reason)
-	text, told := policy.MsgEnrollFailed, true
-	switch {
-	case errors.Is(reason, errNoAnswer), errors.Is(reason, errGone), errors.Is(reason, errIsPassword), errors.Is(reason, errTooLong):
-		told = false
-	case errors.Is(reason, errStopped), errors.Is(reason, errTries):
-		text = policy.MsgEnrollStopped
-	case errors.Is(reason, errTime):
-		text = policy.MsgEnrollLate
-	case errors.Is(reason, errDenied):
-		text = policy.MsgEnrollPushDenied
-	case errors.Is(reason, errWrong):
-		text = policy.MsgEnrollPushWrong
-	case errors.Is(reason, ErrCodeEnded):
-		text = policy.MsgEnrollCodeEnded
-	case errors.Is(reason, ErrMeanwhile):
-		text = policy.MsgEnrollMeanwhile
+	if errors.Is(reason, errGone) {
+		return verdict
 	}
-	if told && r.conv.Info("\n"+r.policy.Text(text), true) != nil {
+	if r.conv.Info("\n"+r.policy.Text(afterFailure(reason)), true) != nil {
 		return verdict // it stands whether or not the person could be told
 	}
 	return verdict
+}
+
+// afterFailure is what is told of an enrolment that has come to nothing.
+func afterFailure(reason error) policy.Message {
+	for _, of := range []struct {
+		reason error
+		text   policy.Message
+	}{
+		{errCannotAsk, policy.MsgEnrollCannotAsk}, // before errNoAnswer, which it is too
+		{errTime, policy.MsgEnrollLate},
+		{errStopped, policy.MsgEnrollStopped}, {errTries, policy.MsgEnrollStopped}, {errNoAnswer, policy.MsgEnrollStopped},
+		{errIsPassword, policy.MsgEnrollStopped}, {errTooLong, policy.MsgEnrollStopped},
+		{errDenied, policy.MsgEnrollPushDenied}, {errWrong, policy.MsgEnrollPushWrong},
+		{ErrCodeEnded, policy.MsgEnrollCodeEnded}, {ErrMeanwhile, policy.MsgEnrollMeanwhile},
+	} {
+		if errors.Is(reason, of.reason) {
+			return of.text
+		}
+	}
+	return policy.MsgEnrollFailed
 }

@@ -24,6 +24,7 @@ func (r *run) authenticate() Verdict {
 		return r.decoyLine(subject)
 	}
 	action := r.actionFor(subject)
+	r.elsewhere = r.enrolsElsewhere(subject, action)
 	switch r.way {
 	case policy.Appended:
 		return r.appended(subject, action)
@@ -51,7 +52,6 @@ func (r *run) prompted(s subject, action policy.Action) Verdict {
 	if r.enrolsHere(s, action) {
 		return r.announce(s)
 	}
-	r.elsewhere = r.enrolsElsewhere(s, action)
 	if verdict, in := r.remembered(action); in {
 		return verdict
 	}

@@ -10,8 +10,7 @@ import (
 	"twokey/policy"
 )
 
-// sshd before 10.3 shows a text with the next question only, behind "(user@host) ", and sudo no text at all: what is to be read stands in
-// the questions, on a line of its own.
+// sshd before 10.3 shows a text with the next question only, behind "(user@host) ": what is to be read stands in the questions, on a line of its own.
 func TestWhatIsToBeReadStandsInTheQuestions(t *testing.T) {
 	w := newWorld(t)
 	announced(w)

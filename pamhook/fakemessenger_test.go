@@ -150,6 +150,8 @@ func (w *world) readAnswer(question string) ([]byte, wire.NoAnswer, error) {
 		next = later()
 	}
 	switch answer := next.(type) {
+	case error:
+		return nil, 0, answer
 	case wire.NoAnswer:
 		return nil, answer, nil
 	case func(string) string:

@@ -36,8 +36,7 @@ const clockFarOff = 2 * time.Minute
 const maxPicture = wire.MaxText - 4096
 
 // linking is the conversation in which somebody links a device to his account. What he has to read stands in the next question: OpenSSH
-// before 10.3 holds other texts back until then, and sudo does not show them at all (it passes PAM_SILENT; measured). OpenSSH's client puts
-// "(user@host) " before a question, so each text begins with a new line.
+// before 10.3 holds other texts back until then. OpenSSH's client puts "(user@host) " before a question, so each text begins with a new line.
 type linking struct {
 	run       *run
 	enrolment Enrolment
@@ -47,6 +46,7 @@ type linking struct {
 	number    place // of a device of SMS
 	draft     Draft
 	unread    []string // what stands before the next question
+	answered  bool     // a question was
 }
 
 // link has the device in force when it returns nil. Whatever it breaks off by, nothing is left but what was begun.
@@ -97,13 +97,27 @@ func (l *linking) ask(m policy.Message, echo bool, pairs ...string) (string, err
 	typed, reason, err := r.conv.Prompt(l.question(m, pairs...), echo)
 	defer clear(typed)
 	if err = noAnswer(reason, err); err != nil {
-		return "", err
+		return "", l.unanswered(err)
 	}
+	l.answered = true
 	answer := strings.TrimSpace(string(typed))
 	if strings.EqualFold(answer, "q") {
 		return "", errStopped
 	}
 	return answer, nil
+}
+
+// unanswered is what it means that a question has no answer. Of the services that we know sshd alone can be one that cannot ask, by its "password"
+// method; at the others somebody has ended the conversation.
+func (l *linking) unanswered(err error) error {
+	service := l.run.hello.Service
+	switch {
+	case errors.Is(err, wire.ErrLate):
+		return errTime
+	case l.answered || !errors.Is(err, errNoAnswer) || service != sshService && slices.Contains(policy.BuiltinEnroll(), service):
+		return err
+	}
+	return errCannotAsk
 }
 
 // filled is ask until something is typed: an empty line is no wrong code, and costs no try.
@@ -122,6 +136,10 @@ func (l *linking) code() error {
 	l.tell(policy.MsgEnrollBegin)
 	for range codeTries {
 		answer, err := l.filled(policy.MsgEnrollCodePrompt, false)
+		if errors.Is(err, errIsPassword) { // typed once more: a wrong code like any other
+			l.tell(policy.MsgEnrollCodeWrong)
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func TestMustLinkAPhoneOnlyWhenItsPushWasAllowed(t *testing.T) {
 		"no word of it":                 {sent(), slices.Repeat([]any{"", ""}, 20), nil, false, errTries.Error(), "Nothing was linked. You can log in again and go on.", pushRounds},
 		"allowed, and q":                {sent(report(0, ReportAllowed)), []any{"q"}, nil, false, errStopped.Error(), "Nothing was linked. You can log in again and go on.", 1},
 		"allowed, and the client gone":  {sent(report(0, ReportAllowed)), []any{wire.ClientGone}, nil, false, errGone.Error(), "", 1},
-		"allowed, and the password":     {sent(report(0, ReportAllowed)), []any{wire.AnswerIsPassword}, nil, false, errIsPassword.Error(), "", 1},
+		"allowed, and the password":     {sent(report(0, ReportAllowed)), []any{wire.AnswerIsPassword}, nil, false, errIsPassword.Error(), "Nothing was linked. You can log in again and go on.", 1},
 		"gone while it is waited":       {sent(report(50, ReportAllowed)), []any{""}, func(w *world) { w.waits = func() { w.gone = true } }, false, errGone.Error(), "", 1},
 		"gone while it is sent":         {[]comes{report(5, ReportSent)}, []any{""}, func(w *world) { w.waits = func() { w.gone = true } }, false, errGone.Error(), "", 1},
 		"allowed, then gone":            {sent(report(0, ReportAllowed)), []any{"", wire.ClientGone}, nil, false, errGone.Error(), "", 1},

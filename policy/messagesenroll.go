@@ -35,8 +35,9 @@ const (
 	MsgEnrollStopped      Message = "enroll_stopped"
 	MsgEnrollLate         Message = "enroll_late"
 	MsgEnrollFailed       Message = "enroll_failed"
-	MsgEnrollMeanwhile    Message = "enroll_meanwhile" // another login was quicker
-	MsgEnrollElsewhere    Message = "enroll_elsewhere" // at a service that cannot show a picture
+	MsgEnrollMeanwhile    Message = "enroll_meanwhile"  // another login was quicker
+	MsgEnrollElsewhere    Message = "enroll_elsewhere"  // at a service that cannot show a picture
+	MsgEnrollCannotAsk    Message = "enroll_cannot_ask" // where sshd asks by its method "password", which has no other questions
 
 	// What is asked where texts can be sent, or push.
 	MsgEnrollHolderSMS       Message = "enroll_holder_sms"          // what stands behind its number in the menu
@@ -78,6 +79,7 @@ func placeholdersOfEnrolment() map[Message][]string {
 		MsgEnrollRecovery: nil, MsgEnrollNotePrompt: nil,
 		MsgEnrollDonePhone: {"USER", "HOST"}, MsgEnrollDoneComputer: {"USER", "HOST"},
 		MsgEnrollAgain: nil, MsgEnrollStopped: nil, MsgEnrollLate: nil, MsgEnrollFailed: nil, MsgEnrollMeanwhile: nil, MsgEnrollElsewhere: nil,
+		MsgEnrollCannotAsk: nil,
 		MsgEnrollHolderSMS: nil, MsgEnrollHolderPush: nil, MsgEnrollHolderPhones: nil,
 		MsgEnrollNumber: nil, MsgEnrollNumberPrompt: nil, MsgEnrollNumberWrong: nil, MsgEnrollNumberCheck: {"NUMBER", "COUNTRY"}, MsgEnrollCheckPrompt: nil,
 		MsgEnrollTextSent: {"NUMBER"}, MsgEnrollTextPrompt: nil, MsgEnrollTextWrong: nil,
@@ -193,12 +195,16 @@ place. They are not shown again.`,
 		MsgEnrollDoneComputer: "This computer is now linked to %USER% on %HOST%.",
 		MsgEnrollAgain:        "Your device is linked, but this login could not go on. Log in again, with a\ncode.",
 		MsgEnrollStopped:      "Nothing was linked. You can log in again and go on.",
-		MsgEnrollLate:         "This took too long. Log in again within 15 minutes to go on.",
+		MsgEnrollLate:         "This took too long, and nothing was linked. Log in again to go on.",
 		MsgEnrollFailed:       "Something went wrong. Nothing was linked. Please tell %CONTACT%.",
 		MsgEnrollMeanwhile: `This account has changed meanwhile; what you see here was not linked. Log
 in again. If you do not know why it has changed, tell %CONTACT%.`,
 		MsgEnrollElsewhere: `This account needs a second factor and does not have one yet. This program
 cannot link one. Log in by ssh or at the console; it will be done there.`,
+		MsgEnrollCannotAsk: `This account needs a second factor and does not have one yet. This way of
+logging in cannot ask what is needed to link one. If your program lets you
+choose, take "keyboard-interactive" instead of "password" and log in again.
+At the console it can be done, too. Otherwise ask %CONTACT%.`,
 	}
 }
 
@@ -305,7 +311,7 @@ auf und verwahren Sie sie sicher. Sie werden nicht noch einmal gezeigt.`,
 		MsgEnrollDoneComputer: "Dieser Computer ist nun mit %USER% auf %HOST% verknüpft.",
 		MsgEnrollAgain:        "Ihr Gerät ist verknüpft, aber diese Anmeldung konnte nicht weitergehen.\nMelden Sie sich neu an, mit einem Code.",
 		MsgEnrollStopped:      "Es wurde nichts eingerichtet. Melden Sie sich wieder an, um weiterzumachen.",
-		MsgEnrollLate:         "Das hat zu lange gedauert. Melden Sie sich innerhalb von 15 Minuten\nwieder an, um weiterzumachen.",
+		MsgEnrollLate:         "Das hat zu lange gedauert, und es wurde nichts eingerichtet. Melden Sie sich\nwieder an, um weiterzumachen.",
 		MsgEnrollFailed:       "Etwas ging schief. Es wurde nichts eingerichtet.\nBitte verständigen Sie %CONTACT%.",
 		MsgEnrollMeanwhile: `Dieses Konto wurde inzwischen geändert; was Sie hier sehen, wurde nicht
 eingerichtet. Melden Sie sich neu an. Wenn Sie nicht wissen, warum es
@@ -313,5 +319,9 @@ geändert wurde, verständigen Sie %CONTACT%.`,
 		MsgEnrollElsewhere: `Dieses Konto braucht einen zweiten Faktor und hat noch keinen. Mit diesem
 Programm lässt er sich nicht einrichten. Melden Sie sich über ssh oder an
 der Konsole an; dort geht es.`,
+		MsgEnrollCannotAsk: `Dieses Konto braucht einen zweiten Faktor und hat noch keinen. Auf diesem
+Weg kann die Anmeldung nicht fragen, was dazu nötig ist. Wenn Ihr Programm
+die Wahl lässt, melden Sie sich mit "keyboard-interactive" statt "password"
+an. An der Konsole geht es auch. Fragen Sie sonst %CONTACT%.`,
 	}
 }

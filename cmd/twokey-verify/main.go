@@ -81,13 +81,8 @@ func talk(them peer, conn *wire.Conn, socket *os.File) error {
 	if err != nil {
 		return err
 	}
-	// A person who walks away must not leave a process behind: at the deadline the run ends without a verdict, which denies.
-	limit := timeFor(c.Hello())
-	h.End = time.Now().Add(limit)
-	if c.Hello().Phase == wire.PhaseAccount {
-		limit += margin
-	}
-	if err := socket.SetDeadline(time.Now().Add(limit)); err != nil {
+	h.End = time.Now().Add(timeFor(c.Hello()))
+	if err := limit(socket, c.Hello().Phase, h.End); err != nil {
 		return err
 	}
 	turn, err := them.queue(c.Hello())
@@ -102,23 +97,33 @@ func talk(them peer, conn *wire.Conn, socket *os.File) error {
 	return errors.Join(conn.Finish(verdict.Frame(), verdict.AccountAsks()), turn.Close())
 }
 
-// timeFor is how long a phase may take. login(1) counts from its own start, of which only it knows.
-func timeFor(h *wire.Hello) time.Duration {
-	longest := budget
-	if h.Phase == wire.PhaseAccount {
-		longest = accountBudget
+// limit ends the conversation: a person who walks away must not leave a process behind. Without a verdict that denies. At an enrolment there
+// is time to say so to who comes back.
+func limit(socket *os.File, phase wire.Phase, end time.Time) error {
+	write := end
+	if phase == wire.PhaseAccount {
+		write = end.Add(margin)
 	}
-	if h.Service != "login" {
-		return longest
+	return errors.Join(socket.SetReadDeadline(end), socket.SetWriteDeadline(write))
+}
+
+// timeFor is how long a phase may take. login(1) counts from its own start, of which only it knows; shadow's has stopped counting when the
+// account phase comes (measured, 4.13), and util-linux' ends by itself.
+func timeFor(h *wire.Hello) time.Duration {
+	switch {
+	case h.Phase == wire.PhaseAccount:
+		return accountBudget
+	case h.Service != "login":
+		return budget
 	}
 	timeout, err := logindefs.LoginTimeout()
 	if err != nil {
 		syslog.Send(syslog.Warning, "twokey", "how long login waits is not known: "+err.Error())
 	}
 	if timeout == 0 {
-		return longest
+		return budget
 	}
-	return min(longest, max(timeout-margin, margin))
+	return min(budget, max(timeout-margin, margin))
 }
 
 // accept reads who wants to log in.

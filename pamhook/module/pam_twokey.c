@@ -21,7 +21,10 @@
  * 13. grant no credentials and open no session while the account phase has still to ask: an application that leaves that phase out
  *     must not get a login out of authenticate alone;
  * 14. send nothing to a socket on which anybody but root listens, or which is not root's; and not start the helper where the caller
- *     could have started it: an application that is not root has the one on the socket or none.
+ *     could have started it: an application that is not root has the one on the socket or none;
+ * 15. show a text of the helper's in authenticate and open_session only where the application wants messages (not PAM_SILENT) and no
+ *     question has failed, so that all refusals look alike; in the account phase, which only who has succeeded reaches, also then;
+ * 16. deny when an answer could not be sent, whatever the helper has said.
  * It MUST NOT set PAM_USER, open a file, read the environment, have a constructor, global or static data that
  * changes, or threads (sshd forks between pam_start and pam_authenticate).
  */

@@ -96,7 +96,8 @@ static void give_up(struct login *l, enum no_answer reason)
 	l->total_end = now_ms() + SILENCE_MS;
 }
 
-static bool relay_question(struct login *l, const struct frame *f)
+/* When the helper has gone, at the end of its time and while somebody sat at a question, what it had to say is still there to be read. */
+static void relay_question(struct login *l, const struct frame *f)
 {
 	const char *text = (const char *)f->payload;
 	enum no_answer reason = l->hopeless;
@@ -117,7 +118,8 @@ static bool relay_question(struct login *l, const struct frame *f)
 		l->authtok = answer;
 	else
 		wipe(answer);
-	return sent;
+	if (!sent && l->hopeless == ANSWERED)
+		give_up(l, CONVERSATION_FAILED);
 }
 
 /* Something must be left for the modules behind us: an empty password is none. */
@@ -138,9 +140,19 @@ static bool relay_group(const struct login *l, const struct frame *f)
 	return send_frame(l, GROUP, &answer, 1);
 }
 
+/* The account phase is an enrolment's alone, behind a whole authentication. Its texts are for whoever was asked in it, also by sudo, which
+ * wants no messages (PAM_SILENT), and where a question has failed, as each does by sshd's "password" method. In the other phases such a text
+ * would say something to strangers. */
+static bool may_tell(const struct login *l)
+{
+	if (l->phase == ACCOUNT)
+		return l->hopeless == ANSWERED || l->hopeless == CONVERSATION_FAILED;
+	return !l->silent && l->hopeless == ANSWERED;
+}
+
 static bool relay_info(const struct login *l, const struct frame *f)
 {
-	if (!l->silent && l->hopeless == ANSWERED)
+	if (may_tell(l))
 		wipe(converse(l, f->payload[0] ? PAM_ERROR_MSG : PAM_TEXT_INFO, (const char *)f->payload + 1));
 	return true;
 }
@@ -176,7 +188,7 @@ enum io talk(struct login *l, struct frame *f)
 			l->authtok_asked = true;
 			/* fall through */
 		case PROMPT:
-			going = relay_question(l, f);
+			relay_question(l, f);
 			break;
 		case CUT_AUTHTOK:
 			if (!take_cut(l, f))

@@ -3,12 +3,15 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 )
 
 // Conn is the helper's end of the socket: it keeps the order of frames that the package comment demands. It is not for
-// concurrent use. After an error every further call fails with the same error.
+// concurrent use. After an error every further call fails with the same error; but after ErrLate, which says that the stream's time for
+// reading was over at a question, Info and a denying Finish still work.
 type Conn struct {
 	rw    io.ReadWriter
 	hello *Hello
@@ -16,6 +19,7 @@ type Conn struct {
 	asked bool // GET_AUTHTOK was sent
 	typed int  // bytes of its answer; 0: there is nothing to cut
 	done  bool
+	late  bool // the time for reading was over at a question: INFO and DENY can still be said
 	err   error
 }
 
@@ -138,10 +142,10 @@ func (c *Conn) Wait(seconds int) error {
 }
 
 // Finish sends the verdict; nothing can be sent after it. t is TypeAllow, TypeDeny or TypeIgnore; accountAsks belongs to
-// TypeAllow and announces that the account phase has something to ask. With FlagItemTooLong everything but TypeDeny fails with
-// ErrOrder.
+// TypeAllow and announces that the account phase has something to ask. With FlagItemTooLong, and after ErrLate, everything but TypeDeny fails
+// with ErrOrder.
 func (c *Conn) Finish(t Type, accountAsks bool) error {
-	if t != TypeDeny && c.hello.Flags&FlagItemTooLong != 0 {
+	if t != TypeDeny && (c.late || c.hello.Flags&FlagItemTooLong != 0) {
 		return c.fail(ErrOrder)
 	}
 	payload := append([]byte(nil), c.hello.Nonce[:]...)
@@ -164,10 +168,18 @@ func (c *Conn) Finish(t Type, accountAsks bool) error {
 }
 
 func (c *Conn) ask(f Frame) (Frame, error) {
+	if c.late && c.err == nil {
+		return Frame{}, ErrLate
+	}
 	if err := c.send(f); err != nil {
 		return Frame{}, err
 	}
 	answer, err := ReadFrame(c.rw)
+	var expired interface{ Timeout() bool }
+	if errors.As(err, &expired) && expired.Timeout() {
+		c.late = true
+		return Frame{}, fmt.Errorf("%w: %w", ErrLate, err)
+	}
 	if err != nil {
 		return Frame{}, c.fail(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 var errBroken = errors.New("broken")
@@ -186,5 +187,40 @@ func TestBrokenSocketIsRemembered(t *testing.T) {
 	}
 	if err := c.Finish(TypeAllow, false); !errors.Is(err, errBroken) {
 		t.Errorf("verdict: %v", err)
+	}
+}
+
+// late is the error of a socket whose deadline has passed.
+type late struct{}
+
+func (late) Error() string   { return "i/o timeout" }
+func (late) Timeout() bool   { return true }
+func (late) Temporary() bool { return true }
+
+// When the time is over at a question, what there is to say still goes out, and nothing that lets in.
+func TestAfterTheTimeForReadingItCanStillBeDenied(t *testing.T) {
+	ask := func(c *Conn) error { _, _, err := c.Prompt("Code: ", false); return err }
+	look := func(c *Conn) error { _, err := c.LookupGroup("wheel"); return err }
+	for name, first := range map[string]func(*Conn) error{"a question": ask, "a group": look} {
+		for _, verdict := range []Type{TypeDeny, TypeAllow, TypeIgnore} {
+			c, p := accepted(t, nil)
+			p.Reader = iotest.ErrReader(late{})
+			for _, ask := range []func(*Conn) error{first, ask, look} {
+				if err := ask(c); !errors.Is(err, ErrLate) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+			p.sent.Reset()
+			if err := c.Info("It is over.", true); err != nil {
+				t.Errorf("%s: a text: %v", name, err)
+			}
+			want := frames(Frame{TypeInfo, []byte("\x01It is over.")})
+			if verdict == TypeDeny {
+				want = append(want, frames(Frame{TypeDeny, make([]byte, NonceSize)})...)
+			}
+			if err := c.Finish(verdict, false); (err == nil) != (verdict == TypeDeny) || !bytes.Equal(p.sent.Bytes(), want) {
+				t.Errorf("%s, %#x: %v, sent %q", name, verdict, err, p.sent.Bytes())
+			}
+		}
 	}
 }

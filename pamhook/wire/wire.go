@@ -61,6 +61,8 @@
 // byte that says why there is none: 1 the conversation failed, 2 the answer was the password (PAM_AUTHTOK) again, which is never
 // so for GET_AUTHTOK, 3 it was the text that sshd gives in place of an answer for a user whom it refuses, 4 it was longer than
 // 1024 bytes, 5 the client has gone. After 1 or 5 nobody is asked any more, and the module denies whatever the verdict is.
+// A conversation cannot be interrupted: when the helper's time is over while a question is open, it says what it has to say by INFO, and
+// DENY, without an answer. The module, which cannot send it the answer any more, reads on and denies.
 // GROUP carries one byte: 0 no such group, 1 not a member, 2 a member, 3 the name service did not answer.
 //
 // # The helper's frames
@@ -242,4 +244,5 @@ var (
 	ErrOrder   = errors.New("wire: frame out of order")
 	ErrText    = errors.New("wire: text that may not be sent")
 	ErrFrames  = errors.New("wire: too many frames")
+	ErrLate    = errors.New("wire: the time is over, and a question is open")
 )

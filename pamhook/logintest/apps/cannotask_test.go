@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +128,28 @@ func TestAServiceThatWantsAnEarlierSuccess(t *testing.T) {
 			seen.mustWork(t, p)
 			s.mustHaveOpened(t, p, "remembered", "second factor given before")
 		})
+	}
+}
+
+// Who could enrol elsewhere is told so behind the right password, and nobody else.
+func TestAServiceThatWantsAnEarlierSuccessSaysWhereToEnrol(t *testing.T) {
+	t.Parallel()
+	s, people := newSite(t, "services: {cockpit: {ask: earlier}}\n"+requiredWithCode, 2)
+	s.enrolmentCode(people[0])
+	cockpit := s.served("cockpit")
+	const elsewhere = "Log in by ssh or at the console; it will be done there."
+	for what, c := range map[string]struct {
+		v    visitor
+		told bool
+	}{
+		"the right password":                  {s.visitor(people[0], ""), true},
+		"a wrong password":                    {visitor{user: people[0].Name, password: "wrong"}, false},
+		"the right one, and no code was made": {s.visitor(people[1], ""), false},
+	} {
+		seen := c.v.visit(t, cockpit)
+		if seen.in() || strings.Contains(fmt.Sprint(seen.rounds), elsewhere) != c.told || !c.told && !strings.Contains(fmt.Sprint(seen.rounds), "Login failed.") {
+			t.Errorf("%s: shown %v", what, seen.rounds)
+		}
 	}
 }
 

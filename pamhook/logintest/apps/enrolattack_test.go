@@ -108,17 +108,33 @@ func TestLoginsWithoutAQuestionAreNotAskedToEnrol(t *testing.T) {
 	s.mustHaveNothing(t, anna, "after logins that ask nothing")
 }
 
-// The password method of sshd answers every question with the password: it cannot enrol, and links nothing.
+// The password method of sshd can put no question: it links nothing, and says so to who has given the right password, once. Who has not sees
+// what anybody sees.
 func TestThePasswordMethodOfSSHLinksNothing(t *testing.T) {
 	t.Parallel()
-	s, people := newSite(t, "default: required\nenroll: {at_login: \"yes\"}", 1)
-	anna := people[0]
-	sshd := s.Sshd("PasswordAuthentication yes", "KbdInteractiveAuthentication no")
-	x := pamtest.OpenTerminal(t, sshd.Client("ssh", "-o", "NumberOfPasswordPrompts=1", anna.Name+"@127.0.0.1"))
-	x.Expect("assword: ")
-	x.Type(s.Password + "\n")
-	if status := x.Wait(); status != 255 {
-		t.Errorf("ssh ended with %d:\n%s", status, x.Screen())
+	const instead = `take "keyboard-interactive" instead of "password"`
+	for _, settings := range []string{"default: required\nenroll: {at_login: \"yes\"}", requiredWithCode} {
+		s, people := newSite(t, settings, 2)
+		anna, bert := people[0], s.enrol(people[1])
+		s.enrolmentCode(anna)
+		sshd := s.Sshd("PasswordAuthentication yes", "KbdInteractiveAuthentication no")
+		screen := func(program string, p *person, password string) string {
+			x := pamtest.OpenTerminal(t, sshd.Client(program, "-o", "NumberOfPasswordPrompts=1", p.Name+"@127.0.0.1"))
+			x.Expect("assword: ")
+			x.Type(password + "\n")
+			if status := x.Wait(); status != 255 {
+				t.Errorf("%s ended with %d:\n%s", program, status, x.Screen())
+			}
+			return strings.ReplaceAll(x.Screen(), p.Name, "NAME")
+		}
+		for _, program := range []string{"ssh", "sftp"} {
+			if got := screen(program, anna, s.Password); strings.Count(got, instead) != 1 {
+				t.Errorf("%s shows %q", program, got)
+			}
+			if got, other := screen(program, anna, "wrong"), screen(program, bert, "wrong"); got != other || strings.Contains(got, instead) {
+				t.Errorf("%s: a wrong password shows %q, and of somebody who has a device %q", program, got, other)
+			}
+		}
+		s.mustHaveNothing(t, anna, "after a password alone")
 	}
-	s.mustHaveNothing(t, anna, "after a password alone")
 }

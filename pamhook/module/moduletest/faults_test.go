@@ -73,7 +73,7 @@ var faults = map[string]fault{
 	"cuts twice":                                     {helper: "cut-twice", log: "broke the protocol", answers: []string{"hunter2123456"}},
 	"cuts with a shorter frame":                      {helper: "cut-one-byte", log: "broke the protocol", answers: []string{"hunter2123456"}},
 	"cuts, says ALLOW and ends with status 1":        {helper: "cut-exit-1", log: "(status 1)", answers: []string{"hunter2123456"}},
-	"asks and has gone when the answer comes":        {helper: "prompt-exit", log: "broke off", answers: []string{"@slow"}},
+	"asks and has gone when the answer comes":        {helper: "prompt-exit", log: "ended without a verdict", answers: []string{"@slow"}},
 	"cuts as much as an answer can be": {
 		helper: "cut-1024", log: "broke the protocol", answers: []string{strings.Repeat("7", 1024)},
 	},

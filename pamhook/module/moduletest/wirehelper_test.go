@@ -96,7 +96,7 @@ func TestModuleAndGoPackageUnderstandEachOther(t *testing.T) {
 		"wrong in authenticate":   {[]string{"1"}, []pam.Error{pam.ErrAuth}, []pamtest.Message{greeting, prompt, refusal}},
 		"wrong in account":        {[]string{"123456", ""}, []pam.Error{0, pam.ErrPermDenied}, []pamtest.Message{greeting, prompt, greeting, prompt, refusal}},
 		"no answer":               {nil, []pam.Error{pam.ErrAuth}, []pamtest.Message{greeting, prompt}},
-		"no answer at the second": {[]string{"123456"}, []pam.Error{0, pam.ErrPermDenied}, []pamtest.Message{greeting, prompt, greeting, prompt}},
+		"no answer at the second": {[]string{"123456"}, []pam.Error{0, pam.ErrPermDenied}, []pamtest.Message{greeting, prompt, greeting, prompt, refusal}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

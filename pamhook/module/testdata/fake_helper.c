@@ -369,6 +369,29 @@ static void talkative(void)
 	verdict(got.type == ANSWER ? ALLOW : DENY, 0);
 }
 
+/* Says why not. */
+static void told(void)
+{
+	ask("Code: ");
+	text(INFO, 1, "It is over.");
+	verdict(DENY, 0);
+}
+
+/* Does not wait for the answer: its time is over. */
+static void late(void)
+{
+	text(PROMPT, 0, "Code: ");
+	text(INFO, 1, "It is over.");
+	verdict(DENY, 0);
+}
+
+/* Lets in without the answer, and goes. */
+static void late_allow(void)
+{
+	text(PROMPT, 0, "Code: ");
+	verdict(ALLOW, 0);
+}
+
 /* Looks up the groups that are typed, until an empty line. */
 static void groups(void)
 {
@@ -408,6 +431,31 @@ static void account_dies(void)
 		killed();
 }
 
+/* Announces the account phase, in which it does what the functions above do. */
+static void account_told(void)
+{
+	if (phase() == 1)
+		allow_account();
+	else
+		told();
+}
+
+static void account_late(void)
+{
+	if (phase() == 1)
+		allow_account();
+	else
+		late();
+}
+
+static void account_late_allow(void)
+{
+	if (phase() == 1)
+		allow_account();
+	else
+		late_allow();
+}
+
 static int first_run(void)
 {
 	struct stat st;
@@ -441,7 +489,8 @@ static const struct behaviour behaviours[] = {
 	{"echo-hello", echo_hello}, {"escape-sequence", escape_sequence}, {"prompt", prompt}, {"prompt-allow", prompt_allow},
 	{"prompt-exit", prompt_exit}, {"prompt-wait", prompt_wait}, {"prompt-twice", prompt_twice}, {"talkative", talkative}, {"groups", groups},
 	{"account", account}, {"account-ignore", account_ignore}, {"account-once", account_once},
-	{"account-first", account_first}, {"account-dies", account_dies}, {NULL, NULL},
+	{"account-first", account_first}, {"account-dies", account_dies}, {"told", told}, {"late", late}, {"late-allow", late_allow},
+	{"account-told", account_told}, {"account-late", account_late}, {"account-late-allow", account_late_allow}, {NULL, NULL},
 };
 
 static int act(const struct behaviour *b, const char *name)
