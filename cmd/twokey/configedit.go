@@ -197,6 +197,9 @@ func (h *host) putInForce(e *configEdit) error {
 		h.ui.warn("%s", oneLine(inForce.Problem))
 	}
 	e.lastSeen = inForce.Before
+	if err := inForce.Watch(h.config, time.Now()); err != nil {
+		h.ui.warn("what ends before the next login may not be recorded: %s", oneLine(err))
+	}
 	return nil
 }
 

@@ -205,7 +205,7 @@ func (s *setup) keepPolicy() error {
 	if err != nil {
 		return err
 	}
-	return inForce.Problem
+	return errors.Join(inForce.Problem, inForce.Watch(s.config, time.Now()))
 }
 
 // hostKey makes a key, but not where users' files are encrypted to one that has been lost: a new key would make a backup of the old

@@ -29,6 +29,27 @@ func expiredName(config string) string {
 	return strings.Replace(compiledName(config), "policy", "expired", 1)
 }
 
+// Watch is for who puts a policy in force before anybody logs in by it: from now on logins find what has ended since today, in the host's
+// zone, unless they look already. Else an entry that ends before the first login by it would have ended unseen.
+func (p *Policy) Watch(config string, now time.Time) error {
+	if !p.HasUntil() {
+		return nil
+	}
+	f, err := openExpired(p.Paths.Data, expiredName(config))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	locked, err := lockExpired(f)
+	if err != nil || !locked {
+		return err
+	}
+	if _, known := readExpired(f); known {
+		return nil
+	}
+	return writeExpired(f, policy.DateOf(now))
+}
+
 // look sets Expired.
 func (p *Policy) look(name string, today policy.Date) {
 	if !p.HasUntil() {
@@ -62,21 +83,32 @@ func lastLook(data, name string, today policy.Date) (policy.Date, error) {
 		return today, err
 	}
 	defer f.Close()
-	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
-	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
-		return today, nil
-	}
-	if err != nil {
+	locked, err := lockExpired(f)
+	if err != nil || !locked {
 		return today, err
 	}
 	last, known := readExpired(f)
 	if known && last == today {
 		return today, nil
 	}
-	if _, err := f.WriteAt(fmt.Appendf(nil, expiredFormat, today), 0); err != nil || !known {
+	if err := writeExpired(f, today); err != nil || !known {
 		return today, err
 	}
 	return last, nil
+}
+
+// lockExpired is false when somebody else has the file.
+func lockExpired(f *os.File) (bool, error) {
+	err := unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func writeExpired(f *os.File, day policy.Date) error {
+	_, err := f.WriteAt(fmt.Appendf(nil, expiredFormat, day), 0)
+	return err
 }
 
 // openExpired opens the file, or makes one in which no day is yet.

@@ -76,6 +76,32 @@ func TestTheFirstLookNamesNothing(t *testing.T) {
 	}
 }
 
+// An exemption for a weekend, on a host to which nobody comes before Monday.
+func TestWhatEndsBeforeTheFirstLoginIsNamedToIt(t *testing.T) {
+	on := func(day int) time.Time { return time.Date(2026, 11, day, 12, 0, 0, 0, time.Local) }
+	s := newScratch(t)
+	name := s.usual + "/" + expiredName(s.config)
+	p := s.keeps(in(s.usual, "require: [{users: [alice]}]"))
+	must(t, p.Watch(s.config, on(19)))
+	if _, err := os.Stat(name); !os.IsNotExist(err) {
+		t.Errorf("nothing ends, and yet: %v", err)
+	}
+	p = s.keeps(in(s.usual, ending))
+	must(t, p.Watch(s.config, on(20)))
+	must(t, p.Watch(s.config, on(21))) // a second edit changes nothing of it
+	for _, want := range []string{"require[0] 20, require[1] 22, exempt[0] 21", ""} {
+		p.look(expiredName(s.config), policy.DateOf(on(24)))
+		if got := expiredText(p); got != want || p.Problem != nil {
+			t.Errorf("%q, want %q, %v", got, want, p.Problem)
+		}
+	}
+	must(t, os.Remove(name))
+	must(t, os.Mkdir(name, 0o700))
+	if err := p.Watch(s.config, on(24)); err == nil {
+		t.Error("a folder in its place is no error")
+	}
+}
+
 func TestAPolicyInWhichNothingEndsIsNotLookedAt(t *testing.T) {
 	s := newScratch(t)
 	s.keeps(in(s.usual, "require: [{users: [alice], by: 2026-11-20}]"))

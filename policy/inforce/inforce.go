@@ -24,7 +24,8 @@
 //
 //	twokey-expired 1 2026-11-22
 //
-// written in place under a lock on the file (fcntl(2), F_OFD_SETLK). It is there as soon as the policy has had an entry with a last day.
+// written in place under a lock on the file (fcntl(2), F_OFD_SETLK). It is there as soon as the policy has had an entry with a last day: a
+// command that puts one in force writes the day of that ([Policy.Watch]), or else the next login its own.
 // Whoever finds it locked leaves the look to the holder. What has ended between that day and today is given to the login that puts today
 // there; a crash between that and its record loses the record.
 package inforce
