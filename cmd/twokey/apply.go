@@ -6,10 +6,12 @@ import (
 	"os"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"twokey/device"
 	"twokey/enroll"
 	"twokey/enroll/batch"
 	"twokey/factor"
@@ -102,15 +104,22 @@ type application struct {
 	job       *batch.Job
 	file      *batch.File
 	directory *sysuser.Directory
-	users     []batch.User // of the file and of its groups, those whom the flags mean
+	users     []batch.User     // of the file and of its groups, those whom the flags mean
+	members   map[int][]string // of groups that have a device, by their lines
 	plans     []*batch.Plan
-	lists     *configEdit // what the policy becomes
-	wrong     []error     // rows that cannot be done, or were not
-	left      int         // users who would change, beyond --limit
+	lists     *configEdit     // what the policy becomes
+	wrong     []error         // rows that cannot be done, or were not
+	unmet     []error         // rows that the policy cannot do
+	waiting   []string        // groups that nobody requires yet
+	left      int             // users who would change, beyond --limit
+	undone    map[string]bool // users who are left, or of whom a row is wrong
 	sheetDir  *safefile.Dir
-	list      *listPrinter // of what is told of each user
-	told      int          // of the plans
-	changed   int          // users, of those who were told of
+	step      func(int)            // of the bar
+	telling   sync.Mutex           // of paged and printed, and of printing while users are made
+	paged     map[*batch.Plan]bool // who may have a page that does not count yet
+	printed   map[*batch.Plan]bool // whose secrets were printed, and do not count yet
+	list      *listPrinter         // with --json, of secrets and then of users
+	changed   int                  // users, of those who were told of
 }
 
 // A hundred thousand users take about 80 MB, which are looked through for each collection of garbage: so it is collected when there is
@@ -120,12 +129,24 @@ const (
 	memory  = 180 << 20
 )
 
+func newApplication(h *host, w applyWish) *application {
+	return &application{host: h, applyWish: w, list: openSecrets(h.ui, w.show), members: map[int][]string{}, undone: map[string]bool{},
+		paged: map[*batch.Plan]bool{}, printed: map[*batch.Plan]bool{}}
+}
+
+// looksOnly reports whether nothing is to be changed.
+func (a *application) looksOnly() bool { return a.check || a.dryRun }
+
 // applyFile reads, plans, asks, does, and says.
-func (h *host) applyFile(u *enroll.Users, w applyWish) error {
+func (h *host) applyFile(u *enroll.Users, w applyWish) (err error) {
 	debug.SetGCPercent(garbage)
 	debug.SetMemoryLimit(memory)
-	a := &application{host: h, applyWish: w, list: h.ui.openList("users")}
+	a := newApplication(h, w)
 	if err := a.read(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.closeSheets()) }()
+	if err := a.openSheets(); err != nil {
 		return err
 	}
 	if err := a.prepare(u); err != nil {
@@ -134,8 +155,8 @@ func (h *host) applyFile(u *enroll.Users, w applyWish) error {
 	if err := a.plan(); err != nil {
 		return err
 	}
-	if a.check || a.dryRun {
-		return refusedAfter(a.tellPlan(), a.unseen())
+	if a.looksOnly() {
+		return a.tellPlan()
 	}
 	if err := a.mayRun(); err != nil {
 		return err
@@ -242,6 +263,7 @@ func (a *application) chooseUsers() error {
 			a.wrong = append(a.wrong, a.row(g.Line, g.Name, err))
 			continue
 		}
+		a.members[g.Line] = members
 		for _, name := range members {
 			if !named[name] {
 				a.users = append(a.users, batch.User{Line: g.Line, Name: name, Devices: []batch.Device{*g.Device}})
@@ -255,6 +277,7 @@ func (a *application) chooseUsers() error {
 	return a.onlyGroup()
 }
 
+// onlyGroup leaves out whom --group does not mean. A name that nobody has is in no group, and wrong in every wave.
 func (a *application) onlyGroup() error {
 	exists, err := sysuser.GroupExists(a.group)
 	if err != nil || !exists {
@@ -264,6 +287,9 @@ func (a *application) onlyGroup() error {
 	for _, u := range a.users {
 		account, err := a.directory.Lookup(u.Name)
 		if errors.Is(err, sysuser.ErrUnknown) {
+			if !u.Absent {
+				members = append(members, u)
+			}
 			continue
 		}
 		if err != nil {
@@ -296,11 +322,15 @@ func (a *application) plan() error {
 		cores.Each(len(some), func(i int) { plans[i] = a.job.Plan(&some[i]) })
 		step(len(some))
 		for _, p := range plans {
+			if p.Err == nil {
+				p.Err = a.unseen(p)
+			}
 			switch {
 			case p.Err != nil:
-				a.wrong = append(a.wrong, a.row(p.User.Line, p.User.Name, p.Err))
+				a.fail(p)
 			case a.limit > 0 && changing == a.limit && !p.Idle():
 				a.left++
+				a.undone[p.User.Name] = true
 				continue
 			case !p.Idle():
 				changing++
@@ -308,7 +338,19 @@ func (a *application) plan() error {
 			a.plans = append(a.plans, p)
 		}
 	}
-	return a.planPolicy()
+	source, err := safefile.ReadFile(a.config, safefile.Public)
+	if err != nil {
+		return err
+	}
+	return a.planPolicy(source)
+}
+
+// fail puts the row of a user among the wrong ones. Who does not exist keeps no group waiting.
+func (a *application) fail(p *batch.Plan) {
+	a.wrong = append(a.wrong, a.row(p.User.Line, p.User.Name, p.Err))
+	if p.Account.Name != "" {
+		a.undone[p.User.Name] = true
+	}
 }
 
 // lookedAtTogether is how many users are looked at on all processors before the bar moves.
@@ -316,12 +358,7 @@ const lookedAtTogether = 500
 
 // mayRun refuses what must not be begun, and asks where something ends.
 func (a *application) mayRun() error {
-	if a.whole && len(a.wrong) > 0 {
-		a.sortWrong()
-		a.ui.faults(a.wrong)
-		return failed("%s wrong, and with --all-or-nothing nothing was changed", rows(len(a.wrong), "row is", "rows are"))
-	}
-	if err := a.unseen(); err != nil {
+	if err := a.wholly(); err != nil {
 		return err
 	}
 	var ending []string
@@ -341,32 +378,50 @@ func (a *application) mayRun() error {
 	return nil
 }
 
+// wholly refuses to begin with --all-or-nothing where a row is wrong.
+func (a *application) wholly() error {
+	wrong := a.faults()
+	if !a.whole || len(wrong) == 0 {
+		return nil
+	}
+	a.ui.faults(wrong)
+	return withAdvice(failed("%s wrong, and with --all-or-nothing nothing was changed", rows(len(wrong), "row is", "rows are")), wrong)
+}
+
+// What is not made because nobody would see it.
+var (
+	errUnseen      = errors.New("nobody would see the new secret")
+	errUnseenCodes = errors.New("the new recovery codes would be on no page")
+)
+
 // unseen refuses to make what nobody would see.
-func (a *application) unseen() error {
-	for _, p := range a.plans {
-		switch {
-		case p.Err != nil:
-		case p.Secret && !a.seen():
-			return a.unseenSecret(p)
-		case p.Loose && !a.show:
-			return failed("%v", a.row(p.User.Line, p.User.Name, errors.New("the new recovery codes would be on no page; nothing was changed"))).
-				hint("add --show-secrets")
-		}
+func (a *application) unseen(p *batch.Plan) error {
+	switch {
+	case p.Secret && !a.seen():
+		return errUnseen
+	case p.Secret && !a.show && (p.Loose || onlySent(p.User)):
+		return errUnseenCodes
 	}
 	return nil
 }
 
-func (a *application) unseenSecret(p *batch.Plan) error {
-	return failed("%v", a.row(p.User.Line, p.User.Name, errors.New("nobody would see the new secret; nothing was changed"))).
-		hint("add --sheets DIR for a page for each user, or --show-secrets; or give the secret in the file")
+// onlySent reports whether all devices of a row are such as codes or requests are sent to, which have no page.
+func onlySent(u *batch.User) bool {
+	return len(u.Devices) > 0 && !slices.ContainsFunc(u.Devices, func(d batch.Device) bool { return !d.Absent && !device.IsOutOfBand(string(d.Method)) })
 }
 
-// refusedAfter is the end of a plan that has been told, and for which the real run would be refused.
-func refusedAfter(told, refusal error) error {
-	if refusal != nil && errors.Is(told, errSilent) {
-		return refusal
+// withAdvice adds the way out for rows that were not done because nobody would have seen what is new.
+func withAdvice(err *advised, wrong []error) error {
+	is := func(target error) bool {
+		return slices.ContainsFunc(wrong, func(row error) bool { return errors.Is(row, target) })
 	}
-	return errors.Join(refusal, told)
+	switch {
+	case is(errUnseen):
+		return err.hint("add --sheets DIR for a page for each user, or --show-secrets; or give the secret in the file")
+	case is(errUnseenCodes):
+		return err.hint("add --show-secrets")
+	}
+	return err
 }
 
 func rows(n int, one, several string) string {
@@ -374,53 +429,4 @@ func rows(n int, one, several string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, several)
-}
-
-// run does what was planned: first the devices, then what the policy demands of their owners.
-func (a *application) run() error {
-	if err := a.openSheets(); err != nil {
-		return err
-	}
-	return errors.Join(a.runPlans(), a.closeSheets())
-}
-
-// runPlans tells of what was done also when it ends before its time: somebody has to see the secrets that are in force.
-func (a *application) runPlans() error {
-	var todo []*batch.Plan
-	for _, p := range a.plans {
-		if p.Err == nil && !p.Idle() {
-			todo = append(todo, p)
-		}
-	}
-	step, end := a.ui.progress("changing", a.worthABar(len(todo)))
-	err := a.job.Run(todo, batch.Steps{Made: a.writeSheets, Ran: func(some []*batch.Plan) error {
-		step(len(some))
-		return a.ran(some)
-	}})
-	end()
-	if err != nil {
-		return err
-	}
-	policy, err := a.applyPolicy()
-	return errors.Join(a.tellDone(policy), err)
-}
-
-// worthABar leaves the bar out where lines are printed all the time.
-func (a *application) worthABar(n int) int {
-	if a.diff || a.show {
-		return 0
-	}
-	return n
-}
-
-// ran records what was done, and tells it.
-func (a *application) ran(some []*batch.Plan) error {
-	err := a.recordPlans(some)
-	for _, p := range some {
-		if p.Err != nil {
-			a.wrong = append(a.wrong, a.row(p.User.Line, p.User.Name, p.Err))
-		}
-		err = errors.Join(err, a.removeSheets(p))
-	}
-	return errors.Join(err, a.tellUsers(some[len(some)-1]))
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"twokey/enroll/batch"
-	"twokey/internal/safefile"
 	"twokey/internal/sysuser"
 	"twokey/policy"
 )
@@ -17,18 +16,16 @@ type demand struct {
 	change policy.Change
 }
 
-// planPolicy finds out what the policy becomes by the file. A demand that cannot be met stops no other.
-func (a *application) planPolicy() error {
-	source, err := safefile.ReadFile(a.config, safefile.Public)
-	if err != nil {
-		return err
-	}
+// planPolicy finds out what the policy becomes by the file. A demand that cannot be met stops no other, and of a user whose row is wrong
+// nothing is demanded. Where rows have become wrong in the meantime it is called again, with the policy that it was asked about first.
+func (a *application) planPolicy(source []byte) (err error) {
+	a.unmet, a.waiting = nil, nil
 	var met []policy.Change
 	after := source
 	for _, d := range a.demands() {
 		edited, err := policy.Edit(after, d.change)
 		if err != nil {
-			a.wrong = append(a.wrong, a.row(d.line, d.name, err))
+			a.unmet = append(a.unmet, a.row(d.line, d.name, err))
 			continue
 		}
 		after, met = edited, append(met, d.change)
@@ -37,7 +34,7 @@ func (a *application) planPolicy() error {
 		return err
 	}
 	if err := a.lists.allowed(); err != nil {
-		a.wrong = append(a.wrong, err)
+		a.unmet = append(a.unmet, err)
 		a.lists, err = planIn(a.config, source, nil)
 		return err
 	}
@@ -61,12 +58,21 @@ func (a *application) demands() []demand {
 			err = errors.New("there is no such group on this host")
 		}
 		if err != nil {
-			a.wrong = append(a.wrong, a.row(g.Line, g.Name, err))
+			a.unmet = append(a.unmet, a.row(g.Line, g.Name, err))
+			continue
+		}
+		if g.Require != nil && a.waitsFor(a.members[g.Line]) {
+			a.waiting = append(a.waiting, g.Name)
 			continue
 		}
 		all = append(all, demandsOf(g.Line, entry, g.Require, g.Exempt)...)
 	}
 	return append(all, a.userDemands()...)
+}
+
+// waitsFor reports whether one of the members of a group that has a device is still to get it: he would be locked out.
+func (a *application) waitsFor(members []string) bool {
+	return slices.ContainsFunc(members, func(name string) bool { return a.undone[name] })
 }
 
 func (a *application) userDemands() []demand {
@@ -177,9 +183,13 @@ func (a *application) isNamed(user string) bool {
 	return slices.ContainsFunc(slices.Concat(a.policy.Require, a.policy.Exempt), func(e policy.Entry) bool { return slices.Contains(e.Users, user) })
 }
 
-// applyPolicy puts the new policy in force. Entries of a user whose device could not be made stay as they were planned: he is required
-// all the same.
+// applyPolicy puts the new policy in force, without what was demanded of users whose rows were not done.
 func (a *application) applyPolicy() (*edited, error) {
+	if slices.ContainsFunc(a.plans, func(p *batch.Plan) bool { return p.Err != nil }) {
+		if err := a.planPolicy(a.lists.before); err != nil {
+			return nil, err
+		}
+	}
 	if a.lists.empty() {
 		return nil, nil
 	}
@@ -187,4 +197,35 @@ func (a *application) applyPolicy() (*edited, error) {
 		return nil, err
 	}
 	return &edited{Changed: true, Diff: a.lists.diff()}, nil
+}
+
+// entryChanges says of a user what an edit of the policy changes of the entries that name him; nil is no edit.
+func entryChanges(e *configEdit) func(user string) []fieldChange {
+	if e == nil || e.empty() || e.is == nil {
+		return func(string) []fieldChange { return nil }
+	}
+	requireWas, requireIs := namedUsers(e.was.Require), namedUsers(e.is.Require)
+	exemptWas, exemptIs := namedUsers(e.was.Exempt), namedUsers(e.is.Exempt)
+	return func(user string) []fieldChange {
+		all := []fieldChange{{"require", requireWas[user], requireIs[user]}, {"exempt", exemptWas[user], exemptIs[user]}}
+		return slices.DeleteFunc(all, func(c fieldChange) bool { return c.Old == c.New })
+	}
+}
+
+// namedUsers says of each user whom entries name when and where they do.
+func namedUsers(entries []policy.Entry) map[string]string {
+	named := map[string]string{}
+	for _, e := range entries {
+		users := e.Users
+		e.Users, e.Groups = nil, nil
+		text := or(entryText(e), "always")
+		for _, user := range users {
+			if before := named[user]; before != "" {
+				named[user] = before + "; " + text
+			} else {
+				named[user] = text
+			}
+		}
+	}
+	return named
 }

@@ -55,8 +55,8 @@ type elsewhere struct {
 // applyElsewhere is applyAction with --recipient. It needs neither root nor a configuration.
 func applyElsewhere(c *cli.Context, ui *ui, w applyWish) error {
 	ui.json = c.Bool("json")
-	a := &application{host: &host{ui: ui, yes: c.Bool("yes"), dryRun: c.Bool(dryRun)}, applyWish: w, list: ui.openList("users"),
-		lists: &configEdit{}}
+	a := newApplication(&host{ui: ui, yes: c.Bool("yes"), dryRun: c.Bool(dryRun)}, w)
+	a.lists = &configEdit{}
 	e := &elsewhere{application: a, folder: c.String("out"), renewed: c.StringSlice("renew"), issuer: c.String("issuer")}
 	switch {
 	case e.folder == "" || c.String("signer") == "":
@@ -64,6 +64,8 @@ func applyElsewhere(c *cli.Context, ui *ui, w applyWish) error {
 			hint("twokey apply -f users.yaml --recipient age1… --out DIR --signer FILE; twokey key new-signer makes FILE")
 	case w.group != "":
 		return badUsage("--group is for users of this host")
+	case w.sheets != "" && filepath.Clean(w.sheets) == filepath.Clean(e.folder):
+		return badUsage("--sheets and --out want two folders: the pages are the secrets, and must not be copied with the files")
 	}
 	var err error
 	if e.hosts, err = provision.ParseHosts(c.StringSlice("recipient")); err != nil {
@@ -88,22 +90,30 @@ func openSigner(path string) (*secrets.SigningKey, error) {
 }
 
 func (e *elsewhere) apply() (err error) {
+	defer func() { err = errors.Join(err, e.closeSheets()) }()
+	if err := e.openSheets(); err != nil {
+		return err
+	}
+	if !e.looksOnly() {
+		out, err := e.lockFolder(e.folder)
+		if err != nil {
+			return err
+		}
+		defer out.Close()
+	}
 	if err := e.open(); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, e.to.Close()) }()
 	e.planAll()
 	e.tellGone()
-	if e.check || e.dryRun {
-		return refusedAfter(e.advise(e.tellPlan()), e.unseen())
+	if e.looksOnly() {
+		return e.advise(e.tellPlan())
 	}
 	if err := e.mayMake(); err != nil {
 		return err
 	}
-	if err := e.openSheets(); err != nil {
-		return err
-	}
-	return errors.Join(e.advise(e.makeAll()), e.closeSheets())
+	return e.advise(e.makeAll())
 }
 
 // advise adds the way out for users whose files cannot be changed.
@@ -148,9 +158,12 @@ func (e *elsewhere) planAll() {
 	changing := 0
 	for i := range e.file.Users {
 		p := e.to.Plan(&e.file.Users[i])
+		if p.Err == nil {
+			p.Err = e.unseen(p.Plan)
+		}
 		switch {
 		case p.Err != nil:
-			e.wrong = append(e.wrong, e.row(p.User.Line, p.User.Name, p.Err))
+			e.fail(p.Plan)
 		case e.limit > 0 && changing == e.limit && !p.Idle():
 			e.left++
 			continue
@@ -185,12 +198,7 @@ func (e *elsewhere) tellGone() {
 
 // mayMake refuses what must not be begun, and asks where something ends.
 func (e *elsewhere) mayMake() error {
-	if e.whole && len(e.wrong) > 0 {
-		e.sortWrong()
-		e.ui.faults(e.wrong)
-		return failed("%s wrong, and with --all-or-nothing nothing was changed", rows(len(e.wrong), "row is", "rows are"))
-	}
-	if err := e.unseen(); err != nil {
+	if err := e.wholly(); err != nil {
 		return err
 	}
 	var ending []string
@@ -205,56 +213,41 @@ func (e *elsewhere) mayMake() error {
 	return e.ui.confirm(e.yes, "Devices of %d of the users end: %s. Go on?", len(ending), shortList(ending, 8))
 }
 
-// unseen refuses to make secrets that nobody would see.
-func (e *elsewhere) unseen() error {
-	for _, p := range e.todo {
-		if p.Secret && !e.seen() {
-			return e.unseenSecret(p.Plan)
-		}
-	}
-	return nil
-}
-
-// makeAll tells of what was made also when it ends before its time: somebody has to see the secrets.
+// makeAll tells of what was made also when it ends before its time. A kill before the manifest is written leaves files that the next run
+// makes anew, with new secrets: so they are shown between the two.
 func (e *elsewhere) makeAll() error {
-	step, end := e.ui.progress("writing", e.worthABar(len(e.todo)))
+	var end func()
+	e.step, end = e.ui.progress("writing", e.worthABar(len(e.todo)))
 	err := e.to.Run(e.todo, e.page, func(some []*provision.Plan) error {
-		step(len(some))
-		var err error
-		for _, p := range some {
-			if p.Err != nil {
-				e.wrong = append(e.wrong, e.row(p.User.Line, p.User.Name, p.Err))
-			}
-			err = errors.Join(err, e.removeSheets(p.Plan))
+		plans := make([]*batch.Plan, len(some))
+		for i, p := range some {
+			plans[i] = p.Plan
 		}
-		return errors.Join(err, e.tellUsers(some[len(some)-1].Plan))
+		e.showSecrets(plans)
+		var stopped error
+		for _, p := range plans {
+			if e.takeBack(p); errors.Is(p.Err, errStopped) {
+				stopped = p.Err
+			} else if p.Err != nil {
+				e.fail(p)
+			}
+		}
+		return stopped
 	})
 	end()
-	if err != nil {
-		return err
-	}
-	return e.tellDone(nil)
+	return errors.Join(err, e.tellDone(nil))
 }
 
 // page writes a user's page beside his files, several at once.
 func (e *elsewhere) page(p *provision.Plan, set *safefile.Set) error {
+	defer e.step(1)
 	if e.sheetDir == nil {
 		return nil
 	}
-	for i, d := range p.Drafts {
-		data := sheet.Data{User: p.User.Name, Host: e.where(), Device: d.Device, URI: d.URI}
-		if i == 0 {
-			data.RecoveryCodes = p.Codes
-		}
-		page, err := sheet.Page(data)
-		if err != nil {
-			return err
-		}
-		if err := set.Replace(e.sheetDir, sheetName(p.User.Name, d.Device.Name), page, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+	e.telling.Lock()
+	e.paged[p.Plan] = true
+	e.telling.Unlock()
+	return e.putPages(p.Plan, set, sheet.Data{Host: e.where()})
 }
 
 // where names the hosts on which a device is good.

@@ -11,12 +11,16 @@ import (
 	"twokey/internal/safefile"
 )
 
-// openSheets makes the folder for the pages, if there are to be any.
+// openSheets makes the folder for the pages, if there are to be any, and keeps others from it, before anybody is looked at: who is new must
+// still be new when his page is written.
+//
+// Attack, or two people on one morning: a second run into the same folder writes its pages over those of the first, finds everybody enrolled
+// by then, and takes the pages away.
 func (a *application) openSheets() (err error) {
-	if a.sheets == "" {
+	if a.sheets == "" || a.looksOnly() {
 		return nil
 	}
-	if a.sheetDir, err = safefile.MakeDir(a.sheets, 0o700); err != nil {
+	if a.sheetDir, err = a.lockFolder(a.sheets); err != nil {
 		return err
 	}
 	var about unix.Stat_t
@@ -29,6 +33,26 @@ func (a *application) openSheets() (err error) {
 	return nil
 }
 
+// lockFolder makes a folder, unless it is there, and keeps other runs from it until it is closed (flock(2)).
+func (a *application) lockFolder(path string) (*safefile.Dir, error) {
+	dir, err := safefile.MakeDir(path, 0o700)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.Flock(dir.Fd(), unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		err = failed("another apply is at work in %s; nothing was changed", path).hint("wait until it has ended, and try again")
+	case errors.Is(err, unix.EBADF): // NFS locks only what can be written, which a folder cannot
+		a.ui.warn("the file system of %s cannot keep another apply from it: see that none runs at the same time", path)
+		return dir, nil
+	}
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return dir, nil
+}
+
 func (a *application) closeSheets() error {
 	if a.sheetDir == nil {
 		return nil
@@ -36,13 +60,18 @@ func (a *application) closeSheets() error {
 	return a.sheetDir.Close()
 }
 
-// writeSheets writes the pages, before what is on them is in force. What a kill has ended in between is done again with other secrets
-// on the same pages; but a secret that is in force and that nobody saw would lock its owner out.
+// writeSheets writes the pages, before what is on them is in force.
 func (a *application) writeSheets(some []*batch.Plan) {
 	if a.sheetDir == nil {
 		return
 	}
+	a.telling.Lock()
+	for _, p := range some {
+		a.paged[p] = p.Err == nil
+	}
+	a.telling.Unlock()
 	errs, failure := safefile.WriteAll(len(some), func(i int, set *safefile.Set) error {
+		defer a.step(1)
 		if some[i].Err != nil {
 			return nil
 		}
@@ -63,12 +92,18 @@ func (a *application) sheetsOf(p *batch.Plan, set *safefile.Set) error {
 	if err != nil {
 		return err
 	}
-	for i, d := range p.Drafts {
-		data := sheet.Data{User: p.User.Name, FullName: account.FullName, Host: a.job.Usual.Host, Device: d.Device, URI: d.URI,
-			Contact: whomToAsk(a.policy), HelpURL: a.policy.HelpURL, Language: a.policy.Language}
-		if i == 0 {
-			data.RecoveryCodes = p.Codes
+	return a.putPages(p, set, sheet.Data{FullName: account.FullName, Host: a.job.Usual.Host,
+		Contact: whomToAsk(a.policy), HelpURL: a.policy.HelpURL, Language: a.policy.Language})
+}
+
+// putPages makes a page of each device that has a secret: what is sent to a phone has none. Recovery codes stand on the first.
+func (a *application) putPages(p *batch.Plan, set *safefile.Set, data sheet.Data) error {
+	data.User, data.RecoveryCodes = p.User.Name, p.Codes
+	for _, d := range p.Drafts {
+		if d.URI == "" {
+			continue
 		}
+		data.Device, data.URI = d.Device, d.URI
 		page, err := sheet.Page(data)
 		if err != nil {
 			return err
@@ -76,15 +111,13 @@ func (a *application) sheetsOf(p *batch.Plan, set *safefile.Set) error {
 		if err := set.Replace(a.sheetDir, sheetName(p.User.Name, d.Device.Name), page, 0o600); err != nil {
 			return err
 		}
+		data.RecoveryCodes = nil
 	}
 	return nil
 }
 
 // removeSheets takes the pages away of devices that did not come into force.
 func (a *application) removeSheets(p *batch.Plan) error {
-	if a.sheetDir == nil || p.Err == nil || len(p.Done) > 0 {
-		return nil
-	}
 	var all error
 	for _, d := range p.Drafts {
 		if err := a.sheetDir.Remove(sheetName(p.User.Name, d.Device.Name)); !errors.Is(err, fs.ErrNotExist) {

@@ -3,24 +3,18 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
-	"twokey/audit"
 	"twokey/enroll/batch"
-	"twokey/factor"
 )
 
-// applied is what apply --json prints behind the list "users", of appliedUser: a hundred thousand users with their secrets are printed
-// while they are made, and kept nowhere.
+// applied is what apply --json prints behind the list "users", of appliedUser.
 type applied struct {
 	Changed bool       `json:"changed"`                  // something was, or with --check would be
 	Policy  *edited    `json:"policy,omitempty"`         // where it is another one
 	Left    int        `json:"left,omitempty"`           // users who are to change, beyond --limit
 	Without int        `json:"without_device,omitempty"` // people whom the file requires, who have no device when it is done
+	Waiting []string   `json:"waiting,omitempty"`        // groups that nobody requires yet, since some of their members are to be done first
 	Wrong   []wrongRow `json:"wrong"`                    // rows that were not done
 }
 
@@ -28,7 +22,6 @@ type appliedUser struct {
 	User    string        `json:"user"`
 	Changed bool          `json:"changed"`
 	Diff    []fieldChange `json:"diff"`
-	*newSecrets
 }
 
 type fieldChange struct {
@@ -37,80 +30,61 @@ type fieldChange struct {
 	New   string `json:"new"`
 }
 
-// newSecrets are what was made for a user, with --show-secrets.
-type newSecrets struct {
-	Devices []madeDevice `json:"devices"`
-	Codes   []string     `json:"recovery_codes"`
-}
-
-type madeDevice struct {
-	Device    string `json:"device"`
-	Method    string `json:"method"`
-	Secret    string `json:"secret"`
-	URI       string `json:"uri"`
-	Digits    int    `json:"digits"`
-	Period    int    `json:"period"`
-	Algorithm string `json:"algorithm"`
-}
-
 type wrongRow struct {
 	User  string `json:"user"` // or group; "": it cannot be told
 	Line  int    `json:"line"`
 	Error string `json:"error"`
 }
 
-// tellUsers tells of the plans up to this one, and of those without anything to do that stand between them; nil: of the rest.
-func (a *application) tellUsers(last *batch.Plan) error {
-	var users []any
-	for a.told < len(a.plans) {
-		p := a.plans[a.told]
-		a.told++
-		u := a.outcome(p)
-		if u.Changed {
-			a.changed++
-		}
-		if users = append(users, u); !a.ui.json && u.Changed {
-			a.sayUser(u)
-		}
-		if p == last {
-			break
-		}
+// toldTogether is how many users are printed in one piece.
+const toldTogether = 500
+
+// tellUsers tells of all that were planned, when it is known what the policy has become.
+func (a *application) tellUsers(lists *configEdit) error {
+	if a.show {
+		a.list.next("users")
 	}
-	if err := a.list.add(users); err != nil {
-		return err
+	entries := entryChanges(lists)
+	for some := range slices.Chunk(a.plans, toldTogether) {
+		var users []any
+		for _, p := range some {
+			u := a.outcome(p, entries)
+			if u.Changed {
+				a.changed++
+			}
+			if users = append(users, u); a.diff && u.Changed {
+				a.sayUser(u)
+			}
+		}
+		if err := a.list.add(users); err != nil {
+			return err
+		}
 	}
 	return a.ui.failed
 }
 
-// outcome is what was, or with --check would be, changed about a user.
-func (a *application) outcome(p *batch.Plan) appliedUser {
+// outcome is what was, or with --check would be, changed about a user, and in the lists of the policy on his account.
+func (a *application) outcome(p *batch.Plan, entries func(user string) []fieldChange) appliedUser {
 	u := appliedUser{User: p.User.Name, Diff: []fieldChange{}}
 	changes := p.Done
-	if (a.check || a.dryRun) && p.Err == nil {
+	if a.looksOnly() && p.Err == nil {
 		changes = p.Changes
 	}
 	for _, c := range changes {
-		u.Changed = true
 		u.Diff = append(u.Diff, fieldChange(c))
 	}
-	if a.show && len(p.Done) > 0 && len(p.Drafts)+len(p.Codes) > 0 {
-		u.newSecrets = &newSecrets{Devices: []madeDevice{}, Codes: append([]string{}, p.Codes...)}
-		for _, made := range p.Drafts {
-			d := made.Device
-			u.Devices = append(u.Devices, madeDevice{d.Name, d.Method, factor.EncodeSecret(d.Secret), made.URI, d.Digits, d.Period, d.Algorithm})
-		}
+	if p.User.Require != nil || p.User.Exempt != nil || p.User.Absent {
+		u.Diff = append(u.Diff, entries(p.User.Name)...)
 	}
+	u.Changed = len(u.Diff) > 0
 	return u
 }
 
-// sayUser says with --diff what was changed, and with --show-secrets what was made.
+// sayUser says with --diff what was changed.
 func (a *application) sayUser(u appliedUser) {
-	if a.diff {
-		a.ui.say("%s", visible(u.User))
-	}
+	a.ui.say("%s", visible(u.User))
 	for _, c := range u.Diff {
 		switch {
-		case !a.diff:
 		case c.Old == "":
 			a.ui.say("  + %s: %s", visible(c.Field), visible(c.New))
 		case c.New == "":
@@ -119,20 +93,11 @@ func (a *application) sayUser(u appliedUser) {
 			a.ui.say("  ~ %s: %s -> %s", visible(c.Field), visible(c.Old), visible(c.New))
 		}
 	}
-	if u.newSecrets == nil {
-		return
-	}
-	for _, d := range u.Devices {
-		a.ui.say("%s, device %s\n  Key      %s\n  Address  %s", visible(u.User), visible(d.Device), factor.GroupSecret(d.Secret), d.URI)
-	}
-	if len(u.Codes) > 0 {
-		a.ui.say("%s, recovery codes\n  %s", visible(u.User), strings.Join(u.Codes, "\n  "))
-	}
 }
 
 // tellPlan says what would be done.
 func (a *application) tellPlan() error {
-	if err := a.tellUsers(nil); err != nil {
+	if err := a.tellUsers(a.lists); err != nil {
 		return err
 	}
 	r := applied{}
@@ -142,8 +107,8 @@ func (a *application) tellPlan() error {
 	if err := a.tellRest(r, "would change"); err != nil {
 		return err
 	}
-	if len(a.wrong) > 0 {
-		return failed("%s wrong", rows(len(a.wrong), "row is", "rows are"))
+	if wrong := a.faults(); len(wrong) > 0 {
+		return withAdvice(failed("%s wrong", rows(len(wrong), "row is", "rows are")), wrong)
 	}
 	if (a.changed > 0 || r.Policy != nil) && a.check {
 		return errSilent
@@ -153,7 +118,11 @@ func (a *application) tellPlan() error {
 
 // tellDone says what was done. Of what could not be done the errors are told all the same.
 func (a *application) tellDone(policy *edited) error {
-	if err := a.tellUsers(nil); err != nil {
+	var lists *configEdit
+	if policy != nil {
+		lists = a.lists
+	}
+	if err := a.tellUsers(lists); err != nil {
 		return err
 	}
 	without, err := a.withoutDevice()
@@ -163,14 +132,14 @@ func (a *application) tellDone(policy *edited) error {
 	if err := a.tellRest(applied{Policy: policy, Without: without}, "changed"); err != nil {
 		return err
 	}
-	if len(a.wrong) > 0 {
-		return failed("%s not done", rows(len(a.wrong), "row was", "rows were"))
+	if wrong := a.faults(); len(wrong) > 0 {
+		return withAdvice(failed("%s not done", rows(len(wrong), "row was", "rows were")), wrong)
 	}
 	return nil
 }
 
 func (a *application) tellRest(r applied, verb string) error {
-	r.Changed, r.Left, r.Wrong = a.changed > 0 || r.Policy != nil, a.left, []wrongRow{}
+	r.Changed, r.Left, r.Waiting, r.Wrong = a.changed > 0 || r.Policy != nil, a.left, a.waiting, []wrongRow{}
 	if r.Policy != nil {
 		a.ui.lines(r.Policy.Diff)
 	}
@@ -179,12 +148,15 @@ func (a *application) tellRest(r applied, verb string) error {
 		a.ui.say("%s required and without a device: twokey enroll --code makes codes with which people enrol at a login.",
 			rows(r.Without, "person is", "people are"))
 	}
+	for _, group := range a.waiting {
+		a.ui.say("Nobody is required by the row of %s yet: some of its members are still to be done.", visible(group))
+	}
 	if a.sheetDir != nil && a.changed > 0 {
 		a.ui.say("The pages in %s are the secrets: delete them when they have been handed over.", visible(a.sheets))
 	}
-	a.sortWrong()
-	a.ui.faults(a.wrong)
-	for _, err := range a.wrong {
+	wrong := a.faults()
+	a.ui.faults(wrong)
+	for _, err := range wrong {
 		row := wrongRow{Error: oneLine(err)}
 		var known *batch.RowError
 		if errors.As(err, &known) {
@@ -195,8 +167,8 @@ func (a *application) tellRest(r applied, verb string) error {
 	return a.list.end(r)
 }
 
-// sortWrong brings what was found out at different times into the order of the file.
-func (a *application) sortWrong() {
+// faults are all rows that cannot be done or were not, found out at different times, in the order of the file.
+func (a *application) faults() []error {
 	line := func(err error) int {
 		var row *batch.RowError
 		if errors.As(err, &row) {
@@ -204,7 +176,9 @@ func (a *application) sortWrong() {
 		}
 		return 0
 	}
-	slices.SortStableFunc(a.wrong, func(x, y error) int { return cmp.Compare(line(x), line(y)) })
+	all := slices.Concat(a.wrong, a.unmet)
+	slices.SortStableFunc(all, func(x, y error) int { return cmp.Compare(line(x), line(y)) })
+	return all
 }
 
 func leftText(n int) string {
@@ -212,44 +186,4 @@ func leftText(n int) string {
 		return ""
 	}
 	return ", and " + rows(n, "more is", "more are") + " left for the next time"
-}
-
-// recordPlans writes an audit record for each user about whom something was changed, together.
-func (a *application) recordPlans(some []*batch.Plan) error {
-	base := a.newRecord("apply", "")
-	var all []audit.Record
-	for _, p := range some {
-		if len(p.Done) == 0 {
-			continue
-		}
-		r := base
-		r.Time, r.Target, r.Changes = time.Now(), p.User.Name, loggedChanges(p.Done)
-		if p.Account.Name != "" {
-			r.TargetID = strconv.FormatUint(uint64(p.Account.UID), 10)
-		}
-		if p.Err != nil {
-			r.Reason = "only in part: " + oneLine(p.Err)
-		}
-		all = append(all, r)
-	}
-	if err := audit.AppendAll(a.path(a.policy.Paths.Audit), all); err != nil {
-		return fmt.Errorf("%s changed, but the audit log could not be written: %w", rows(len(all), "user was", "users were"), err)
-	}
-	return nil
-}
-
-// loggedChanges are changes as the log keeps them: of telephone numbers the last digits, since the log is for more eyes than the users' files.
-func loggedChanges(changes []audit.Change) []audit.Change {
-	shown := slices.Clone(changes)
-	for i, c := range shown {
-		if c.Field != batch.PhoneField {
-			continue
-		}
-		for _, number := range []*string{&shown[i].Old, &shown[i].New} {
-			if *number != "" {
-				*number = lastDigits(*number)
-			}
-		}
-	}
-	return shown
 }

@@ -90,7 +90,7 @@ func (h *host) noLog(err error) error {
 func lastOf(path string, n int, user string) ([]audit.Entry, error) {
 	var kept []audit.Entry
 	err := audit.Read(path, func(e audit.Entry) error {
-		if r := e.Record; r != nil && (r.User == user || r.Target == user || r.SudoUser == user) {
+		if r := e.Record; r != nil && (r.User == user || r.Target == user || r.SudoUser == user || beginsWith(r, user)) {
 			kept = append(kept[max(0, len(kept)+1-n):], e)
 		}
 		return nil

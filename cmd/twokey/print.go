@@ -15,6 +15,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"twokey/enroll/qr"
@@ -79,6 +80,16 @@ func (u *ui) pass(m *selfMessage) {
 	default:
 		fmt.Fprint(u.err, text)
 	}
+}
+
+// flush has what was printed outlive the program and the power, where standard output is a file, and returns the first failure of printing.
+func (u *ui) flush() error {
+	if f, ok := u.out.(*os.File); ok {
+		if err := f.Sync(); !errors.Is(err, unix.EINVAL) { // a pipe or a terminal has nothing to be synchronised
+			u.keep(err)
+		}
+	}
+	return u.failed
 }
 
 // aside prints lines on standard error that are neither an error nor what the command is for.
@@ -267,14 +278,17 @@ func (u *ui) confirm(yes bool, question string, args ...any) error {
 	return failed("not confirmed, nothing was changed")
 }
 
-// listPrinter prints, with --json, one object whose first field is a list that is too long to be kept.
+// listPrinter prints, with --json, one object whose first fields are lists that are too long to be kept.
 type listPrinter struct {
-	ui    *ui
-	field string
-	begun bool
+	ui     *ui
+	field  string
+	before string // what stands before the field
+	begun  bool
 }
 
-func (u *ui) openList(field string) *listPrinter { return &listPrinter{ui: u, field: field} }
+func (u *ui) openList(field string) *listPrinter {
+	return &listPrinter{ui: u, field: field, before: "{\n  "}
+}
 
 // add prints items, each on a line of its own.
 func (l *listPrinter) add(items []any) error {
@@ -285,7 +299,7 @@ func (l *listPrinter) add(items []any) error {
 	for _, item := range items {
 		between := ",\n    "
 		if !l.begun {
-			between = "{\n  \"" + l.field + "\": [\n    "
+			between = l.before + "\"" + l.field + "\": [\n    "
 		}
 		l.begun = true
 		text, err := compactJSON(item)
@@ -298,6 +312,19 @@ func (l *listPrinter) add(items []any) error {
 	return nil
 }
 
+// closing ends the list; another field has to follow.
+func (l *listPrinter) closing() string {
+	if l.begun {
+		return "\n  ],\n  "
+	}
+	return l.before + "\"" + l.field + "\": [],\n  "
+}
+
+// next ends the list and begins another one.
+func (l *listPrinter) next(field string) {
+	*l = listPrinter{ui: l.ui, field: field, before: l.closing()}
+}
+
 // end prints the other fields, of which there is at least one that is never left out.
 func (l *listPrinter) end(rest any) error {
 	if !l.ui.json {
@@ -307,11 +334,7 @@ func (l *listPrinter) end(rest any) error {
 	if err != nil {
 		return err
 	}
-	before := "\n  ],\n  "
-	if !l.begun {
-		before = "{\n  \"" + l.field + "\": [],\n  "
-	}
-	l.ui.print(before + strings.TrimPrefix(strings.TrimSuffix(text, "}"), "{") + "\n}\n")
+	l.ui.print(l.closing() + strings.TrimPrefix(strings.TrimSuffix(text, "}"), "{") + "\n}\n")
 	return nil
 }
 
@@ -333,16 +356,17 @@ func (u *ui) faults(rows []error) {
 	}
 }
 
-// progress draws a bar on standard error where that is a terminal, for work on so many things; done is called with how many more of
-// them are done, end at the end.
+// progress draws a bar on standard error where that is a terminal, for work of so many steps; done is called with how many more of
+// them are done, by several goroutines if need be, end at the end.
 func (u *ui) progress(what string, total int) (done func(int), end func()) {
 	f, ok := u.err.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) || total < worthABar {
 		return func(int) {}, func() {}
 	}
-	bar := progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
+	bar := progressbar.NewOptions(total, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(true))
-	// A bar that cannot be drawn is no reason to stop.
+	// A bar that cannot be drawn is no reason to stop. It is there before the first step, which may take a minute.
+	_ = bar.RenderBlank()
 	return func(n int) { _ = bar.Add(n) }, func() { _ = bar.Finish() }
 }
 

@@ -295,7 +295,7 @@ class Task:
 
     def without_flags(self, answer: Answer) -> str:
         """The reason in the words of the module, where the program speaks of flags and of the list that it was given."""
-        reason = answer.reason().replace('add --sheets DIR', 'give sheets').replace('--show-secrets', 'return_secrets')
+        reason = without_options(answer.reason())
         for number, user in enumerate(self.users):
             reason = reason.replace('standard input:%d: ' % self.line(number), 'users[%d]: ' % number)
         return reason
@@ -308,14 +308,17 @@ class Task:
     def take(self, answer: Answer) -> None:
         """Takes over what was done, and what was not. Of what the program says only what is named here gets out."""
         keys = ['user', 'changed', 'diff'] + ['devices', 'recovery_codes'] * self.module.params['return_secrets']
+        made = {user['user']: user for user in answer.data.get('secrets', [])}
         for user in answer.data['users']:
-            self.add(user, keys)
+            self.add({**(made.get(user['user'], {}) if user['changed'] else {}), **user}, keys)
         self.result['changed'] |= answer.data['changed']
         self.result['left'] = answer.data.get('left', 0)
         if answer.data.get('policy'):
             self.diff.append(answer.data['policy']['diff'])
         for wrong in answer.data['wrong']:
             self.not_done(wrong)
+        if answer.data['wrong']:
+            self.problems[-1] += ''.join(' (%s)' % without_options(hint) for hint in answer.hints)
         if answer.status not in (DONE, NO) and not self.problems:
             self.problems.append(answer.reason())
 
@@ -361,6 +364,11 @@ class Task:
         if self.problems:
             self.module.fail_json(msg='; '.join(self.problems), wrong=self.wrong, **self.result)
         self.module.exit_json(**self.result)
+
+
+def without_options(text: str) -> str:
+    """A sentence of the program in the words of the module."""
+    return text.replace('add --sheets DIR', 'give sheets').replace('--show-secrets', 'return_secrets')
 
 
 def given(options: dict[str, Any], *keys: str) -> dict[str, Any]:
