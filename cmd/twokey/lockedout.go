@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"time"
 
 	"twokey/policy"
@@ -13,9 +14,22 @@ func (h *host) warnLockedOut(e *configEdit) {
 	if err != nil {
 		h.ui.warn("who is refused for want of a device could not be found out: %s", oneLine(err))
 	}
-	if len(names) > 0 {
-		h.ui.warn("without a device, and so refused from the next login on: %s", shortList(names, 8))
+	if len(names) == 0 {
+		return
 	}
+	codes := ""
+	if e.is.AtLogin == policy.AtLoginWithCode {
+		codes = "; an enrolment code for each: twokey enroll --code " + someOf(names, 8)
+	}
+	h.ui.warn("without a device, and so refused from the next login on: %s%s", shortList(names, 8), codes)
+}
+
+// someOf are names as arguments; of more than so many a word that stands for them.
+func someOf(names []string, most int) string {
+	if len(names) > most {
+		return "USER..."
+	}
+	return strings.Join(names, " ")
 }
 
 func (h *host) lockedOut(was, is *policy.Config) (names []string, err error) {

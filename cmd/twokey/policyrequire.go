@@ -35,7 +35,8 @@ func (h *host) require(e *configEdit, w wording, r required) error {
 	return errors.Join(h.tellCodes(codes, nextLoginAsks), h.ui.object(requiredNow{result, codes}), err)
 }
 
-// lockedOutBy makes codes for the users who are named and for the members of the groups, and names those who are left without.
+// lockedOutBy makes codes for the users who are named, for the members of the groups, and, where services alone are, for everybody; it names
+// those who are left without.
 func (h *host) lockedOutBy(r required) ([]enrolmentCode, error) {
 	u, err := h.users()
 	if err != nil {
@@ -49,8 +50,11 @@ func (h *host) lockedOutBy(r required) ([]enrolmentCode, error) {
 		h.ui.warn("required and without a device, and let in to the end of %s: %s", r.entry.By, shortList(plainNames(later), 8))
 	}
 	quiet := h.policy.Observe || h.policy.SwitchedOff(time.Now())
-	everybody := len(r.entry.Users)+len(r.entry.Groups) == 0 // who is on the services that it names
-	if !r.codes || everybody || quiet || h.dryRun || !h.asksForCodes() {
+	notYet := len(later) > 0 || policy.DateOf(time.Now()).Before(r.entry.Starts)
+	if r.codes && h.asksForCodes() && notYet {
+		h.ui.say("No enrolment codes are made before somebody needs a device: then twokey enroll --code makes them.")
+	}
+	if !r.codes || quiet || h.dryRun || !h.asksForCodes() {
 		h.warnRefused(now, quiet)
 		return nil, nil
 	}
