@@ -85,14 +85,16 @@ func plans(j *Job, f *File) []*Plan {
 }
 
 // apply makes users what a file says, and returns the plans, whose errors it leaves to the caller.
-func apply(j *Job, f *File) ([]*Plan, error) {
+func apply(j *Job, f *File) ([]*Plan, error) { return applyTelling(j, f, func([]*Plan) {}) }
+
+func applyTelling(j *Job, f *File, made func([]*Plan)) ([]*Plan, error) {
 	var todo, all []*Plan
 	for _, p := range plans(j, f) {
 		if all = append(all, p); p.Err == nil && !p.Idle() {
 			todo = append(todo, p)
 		}
 	}
-	return all, j.Run(todo, Steps{Made: func([]*Plan) {}, Ran: func([]*Plan) error { return nil }})
+	return all, j.Run(todo, Steps{Made: made, Ran: func([]*Plan) error { return nil }})
 }
 
 // applied is apply of a text that must be right.
@@ -137,6 +139,22 @@ func manyUsers(n int) string {
 	return b.String()
 }
 
+// tellTo writes the names of those who get something new and the first of their codes into a file, as whoever shows them does.
+func tellTo(path string) (func([]*Plan), error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	return func(some []*Plan) {
+		var b strings.Builder
+		for _, p := range some {
+			if p.Err == nil && len(p.Codes) > 0 {
+				fmt.Fprintln(&b, p.User.Name, p.Codes[0])
+			}
+		}
+		if _, err := f.WriteString(b.String()); err != nil {
+			panic(err)
+		}
+	}, err
+}
+
 func applyForChild(users, data string) error {
 	n, err := strconv.Atoi(users)
 	if err != nil {
@@ -150,8 +168,12 @@ func applyForChild(users, data string) error {
 	if err != nil {
 		return err
 	}
+	made, err := tellTo(data + "/told")
+	if err != nil {
+		return err
+	}
 	fmt.Println("begun")
-	all, err := apply(j, f)
+	all, err := applyTelling(j, f, made)
 	for _, p := range all {
 		err = errors.Join(err, p.Err)
 	}

@@ -9,8 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"twokey/factor"
 )
 
 // "make soak" gives larger numbers.
@@ -61,6 +64,30 @@ func whole(t *testing.T, j *Job) (enrolled int) {
 	return enrolled
 }
 
+// told fails unless of each user who is there a code was told that is good.
+func told(t *testing.T, j *Job, data string) {
+	t.Helper()
+	text, err := os.ReadFile(data + "/told")
+	must(t, err)
+	codes := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		if name, code, found := strings.Cut(strings.TrimSuffix(line, "\n"), " "); found {
+			codes[name] = append(codes[name], code)
+		}
+	}
+	users, err := j.Users.Secrets.Users()
+	must(t, err)
+	for _, user := range users {
+		set := record(t, j, user).Recovery
+		if !slices.ContainsFunc(codes[user], func(code string) bool {
+			_, found := factor.MatchRecovery(set.Key, set.Hashes, code)
+			return found
+		}) {
+			t.Fatalf("%s is enrolled with codes that nobody has seen: %q", user, codes[user])
+		}
+	}
+}
+
 func TestKilledAtAnyMomentAndRunAgainItEndsInTheSameState(t *testing.T) {
 	undisturbed := newJob(t)
 	begun := time.Now()
@@ -75,7 +102,7 @@ func TestKilledAtAnyMomentAndRunAgainItEndsInTheSameState(t *testing.T) {
 	inTheMiddle := 0
 	for range *soakKills {
 		cmd := applying(t, *soakUsers, data)
-		time.Sleep(rand.N(took / 2))
+		time.Sleep(rand.N(took))
 		must(t, cmd.Process.Kill())
 		var exit *exec.ExitError
 		if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
@@ -84,8 +111,10 @@ func TestKilledAtAnyMomentAndRunAgainItEndsInTheSameState(t *testing.T) {
 		if n := whole(t, j); n > 0 && n < want {
 			inTheMiddle++
 		}
+		told(t, j, data)
 	}
 	must(t, applying(t, *soakUsers, data).Wait())
+	told(t, j, data)
 	if n := whole(t, j); n != want {
 		t.Errorf("%d users are enrolled, want %d", n, want)
 	}
