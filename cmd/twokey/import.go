@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -155,7 +156,7 @@ func (m *moving) prepare() (err error) {
 	if err != nil {
 		return err
 	}
-	m.job = &batch.Job{Users: u, By: m.actor.signature(), AllowShort: m.allowShort, Lookup: ownSpelling(m.directory),
+	m.job = &batch.Job{Users: u, By: m.actor.signature(), AllowShort: m.allowShort, Expired: true, Lookup: ownSpelling(m.directory),
 		Usual: batch.Usual{Issuer: or(m.policy.Issuer, name), Host: name,
 			Params: factor.Params{Method: factor.TOTP, Digits: factor.DefaultDigits, Period: factor.DefaultPeriod, Algorithm: factor.SHA1}}}
 	return nil
@@ -178,7 +179,11 @@ func (m *moving) planAll() {
 
 // fail keeps why a user is not taken over, with the file and the line where he stands.
 func (m *moving) fail(u *mover) {
-	m.wrong = append(m.wrong, &batch.RowError{File: u.File, Line: u.Line, Name: u.Name, Err: u.fault})
+	line := u.Line
+	if m.assign == "" { // else he stands in another file than his devices
+		line = batch.LineOf(u.fault, line)
+	}
+	m.wrong = append(m.wrong, &batch.RowError{File: u.File, Line: line, Name: u.Name, Err: u.fault})
 }
 
 func (m *moving) planOne(u *mover) error {
@@ -200,7 +205,18 @@ func (m *moving) planOne(u *mover) error {
 		return enroll.ErrDeviceName
 	}
 	u.plan = p
+	m.noteExpired(u)
 	return nil
+}
+
+// noteExpired names devices that come with a day that is over. They are taken over as they are: whose they are is not without a device.
+func (m *moving) noteExpired(u *mover) {
+	for i := range u.Devices {
+		d := &u.Devices[i]
+		if over := d.CheckEnd(time.Now()); over != nil {
+			u.Left = append(u.Left, fmt.Sprintf("%v: its codes are refused. To have them taken: twokey device edit %s '%s' --until never", over, u.Name, d.Name))
+		}
+	}
 }
 
 // leaveOutThere takes the devices out that the user has here already. Beside others, new ones need --add: who has both the old device and

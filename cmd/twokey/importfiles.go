@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"twokey/audit"
+	"twokey/enroll/batch"
 	"twokey/enroll/importer"
 	"twokey/internal/safefile"
 	"twokey/internal/sysuser"
@@ -76,6 +77,8 @@ func (m *moving) open(path string) (*os.File, error) {
 	switch {
 	case errors.Is(err, safefile.ErrType):
 		return nil, failed("%s is not a regular file", path).hint("to read from a pipe: -")
+	case errors.Is(err, safefile.ErrSize):
+		return nil, failed("%s: %v", path, batch.ErrSize)
 	case err != nil:
 		return nil, err
 	}

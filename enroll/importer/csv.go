@@ -27,14 +27,14 @@ func readCSV(c *collector, r io.Reader) error {
 	in := bufio.NewReaderSize(r, maxLine)
 	first, err := in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
-		return c.whole(fmt.Errorf("line 1: %w", errLine))
+		return c.whole(&atLine{1, errLine})
 	}
 	if err != nil && err != io.EOF {
 		return c.whole(err)
 	}
 	header, err := translate(string(first))
 	if err != nil {
-		return c.whole(fmt.Errorf("line 1: %w", err))
+		return c.whole(&atLine{1, err})
 	}
 	file, err := batch.Parse(c.file.Name, io.MultiReader(strings.NewReader(header+"\n"), in), batch.Options{AllowShort: c.options.AllowShort})
 	if err != nil {

@@ -29,13 +29,14 @@ type google struct {
 	secret  []byte
 	line    int // of the secret
 	options map[string]string
-	order   []string // of options
-	scratch int      // codes
-	err     error    // of the first line that is wrong
+	lines   map[string]int // of the options
+	order   []string       // of options
+	scratch int            // codes
+	err     error          // of the first line that is wrong
 }
 
 func readGoogle(c *collector, r io.Reader) error {
-	g := &google{options: map[string]string{}}
+	g := &google{options: map[string]string{}, lines: map[string]int{}}
 	err := c.eachLine(r, MaxHome, func(number int, text string) {
 		if g.err == nil {
 			if g.err = g.take(number, text); g.err != nil {
@@ -68,7 +69,7 @@ func (g *google) take(number int, text string) (err error) {
 		if _, twice := g.options[name]; twice {
 			return fmt.Errorf("the option %.40q is there twice", name)
 		}
-		g.options[name] = value
+		g.options[name], g.lines[name] = value, number
 		g.order = append(g.order, name)
 		return nil
 	case len(text) == scratchDigits && strings.Trim(text, "0123456789") == "":
@@ -91,14 +92,14 @@ func (g *google) device() (found, error) {
 	if counts {
 		n, err := plainNumber(counter)
 		if err != nil {
-			return f, fmt.Errorf("%s: %w", optHOTP, err)
+			return f, &atLine{g.lines[optHOTP], fmt.Errorf("%s: %w", optHOTP, err)}
 		}
 		f.device = byCounter(f.device, n)
 	}
 	if step, given := g.options[optStep]; given && byTime {
 		n, err := plainNumber(step)
 		if err != nil || n < factor.MinPeriod || n > factor.MaxPeriod {
-			return f, fmt.Errorf("%s: want %d to %d seconds", optStep, factor.MinPeriod, factor.MaxPeriod)
+			return f, &atLine{g.lines[optStep], fmt.Errorf("%s: want %d to %d seconds", optStep, factor.MinPeriod, factor.MaxPeriod)}
 		}
 		f.device.Period = int(n)
 	}

@@ -138,12 +138,23 @@ type place struct {
 	line int
 }
 
+// wrong keeps a row out that begins in a line.
 func (c *collector) wrong(line int, user string, err error) {
+	var at *atLine
+	if errors.As(err, &at) {
+		line = at.line
+	}
 	c.file.Wrong = append(c.file.Wrong, &batch.RowError{File: c.file.Name, Line: line, Name: user, Err: err})
 }
 
-// whole is an error about the file as a whole.
-func (c *collector) whole(err error) error { return fmt.Errorf("%s: %w", c.file.Name, err) }
+// whole is an error about the file as a whole, with the line where there is one.
+func (c *collector) whole(err error) error {
+	var at *atLine
+	if errors.As(err, &at) {
+		return fmt.Errorf("%s:%d: %w", c.file.Name, at.line, err)
+	}
+	return fmt.Errorf("%s: %w", c.file.Name, err)
+}
 
 // add takes a device in, or what is wrong with it.
 func (c *collector) add(f found) {

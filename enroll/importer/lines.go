@@ -14,6 +14,26 @@ var (
 	errUTF8 = errors.New("not UTF-8")
 )
 
+// atLine is an error about a line of the file that is read.
+type atLine struct {
+	line int
+	err  error
+}
+
+// Error is without the line, which stands before it with the name of the file.
+func (a *atLine) Error() string { return a.err.Error() }
+
+// Unwrap gives the error.
+func (a *atLine) Unwrap() error { return a.err }
+
+// tooLarge is ErrSize with the limit in bytes, which is one of whole KiB.
+func tooLarge(limit int) error {
+	if limit >= 1<<20 {
+		return fmt.Errorf("%w, want at most %d MiB", ErrSize, limit>>20)
+	}
+	return fmt.Errorf("%w, want at most %d KiB", ErrSize, limit>>10)
+}
+
 // eachLine calls a function for each line that is not empty, with its number. Spaces at the ends are dropped, and line ends of either kind.
 func (c *collector) eachLine(r io.Reader, limit int, line func(number int, text string)) error {
 	in := bufio.NewReaderSize(r, maxLine)
@@ -23,13 +43,13 @@ func (c *collector) eachLine(r io.Reader, limit int, line func(number int, text 
 		size += len(b)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull):
-			return c.whole(fmt.Errorf("line %d: %w", number, errLine))
+			return c.whole(&atLine{number, errLine})
 		case err != nil && err != io.EOF:
 			return c.whole(err)
 		case size > limit:
-			return c.whole(fmt.Errorf("%w, want at most %d KiB", ErrSize, limit>>10))
+			return c.whole(&atLine{number, tooLarge(limit)})
 		case !utf8.Valid(b):
-			return c.whole(fmt.Errorf("line %d: %w", number, errUTF8))
+			return c.whole(&atLine{number, errUTF8})
 		}
 		text := string(b)
 		if number == 1 {
@@ -37,7 +57,7 @@ func (c *collector) eachLine(r io.Reader, limit int, line func(number int, text 
 		}
 		if text = strings.TrimSpace(text); text != "" {
 			if rows++; rows > maxRows {
-				return c.whole(fmt.Errorf("more than %d lines", maxRows))
+				return c.whole(&atLine{number, fmt.Errorf("more than %d lines", maxRows)})
 			}
 			line(number, text)
 		}

@@ -28,7 +28,7 @@ type token struct {
 func readPSKC(c *collector, r io.Reader) error {
 	content, err := io.ReadAll(io.LimitReader(r, maxXML+1))
 	if err == nil && len(content) > maxXML {
-		err = fmt.Errorf("%w, want at most %d MiB", ErrSize, maxXML>>20)
+		err = tooLarge(maxXML)
 	}
 	if err != nil {
 		return c.whole(err)
@@ -38,7 +38,7 @@ func readPSKC(c *collector, r io.Reader) error {
 		return c.whole(err)
 	}
 	if top.name != "KeyContainer" || top.space != pskcSpace || top.attrs["Version"] != "1.0" {
-		return c.whole(errors.New("not a key container of RFC 6030, version 1.0"))
+		return c.whole(&atLine{top.line, errors.New("not a key container of RFC 6030, version 1.0")})
 	}
 	keys, err := newKeys(top, c.options.Unlock)
 	if err != nil {

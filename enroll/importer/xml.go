@@ -38,26 +38,26 @@ func parseXML(r io.Reader) (*node, error) {
 		}
 		line, _ := d.InputPos()
 		if err != nil {
-			return nil, fmt.Errorf("line %d: not XML: %w", line, err)
+			return nil, &atLine{line, fmt.Errorf("not XML: %w", err)}
 		}
 		last := open[len(open)-1]
 		switch t := token.(type) {
 		case xml.Directive:
-			return nil, fmt.Errorf("line %d: a document type is not taken", line)
+			return nil, &atLine{line, errors.New("a document type is not taken")}
 		case xml.StartElement:
 			n := newNode(t, line)
 			last.children = append(last.children, n)
 			if open = append(open, n); len(open) > maxDepth {
-				return nil, fmt.Errorf("line %d: nested more than %d deep", line, maxDepth)
+				return nil, &atLine{line, fmt.Errorf("nested more than %d deep", maxDepth)}
 			}
 			if elements++; elements > maxElements {
-				return nil, fmt.Errorf("line %d: more than %d elements", line, maxElements)
+				return nil, &atLine{line, fmt.Errorf("more than %d elements", maxElements)}
 			}
 		case xml.EndElement:
 			open = open[:len(open)-1]
 		case xml.CharData:
 			if len(last.text)+len(t) > maxText {
-				return nil, fmt.Errorf("line %d: more than %d KiB of text", line, maxText>>10)
+				return nil, &atLine{line, fmt.Errorf("more than %d KiB of text", maxText>>10)}
 			}
 			last.text += string(t)
 		}
