@@ -33,28 +33,33 @@ func TestTheModules(t *testing.T) {
 	s.write("secret", fileSecret+"\n")
 	s.write("given.yml", "given: "+givenSecret+"\n")
 	s.write("wrong.csv", "user\nbob\nnosuchuser\ndeploy\n")
+	s.write("fails", "#!/bin/sh\ncase \"$*\" in *--yes*help_url*) echo 'twokey: error: no space left' >&2; exit 1;; esac\nexec twokey \"$@\"\n")
+	s.must(os.Chmod(filepath.Join(s.work, "fails"), 0o700))
 	s.do(0, "twokey init && mkdir mirror && mount --bind /var/lib/twokey mirror")
 	flags := []string{"-e", "@given.yml", "-e", "folder=" + s.work, "-vvv", "--diff"}
 
 	before := s.files()
 	checked := s.do(0, play(t, "users.yml", append(flags, "--check")...))
-	if changes(t, checked) != "5" {
+	if changes(t, checked) != "6" {
 		t.Errorf("in check mode %s tasks would change something", changes(t, checked))
 	}
 	if after := s.files(); after != before {
 		t.Errorf("check mode has written something:\n%s\n%s", before, after)
 	}
 	first := s.do(0, play(t, "users.yml", flags...))
-	if changes(t, first) != "6" {
+	if changes(t, first) != "7" {
 		t.Errorf("the first run has changed something in %s tasks", changes(t, first))
 	}
 	for name, output := range map[string]string{"check mode": checked, "the first run": first} {
-		for _, want := range []string{`\+ device: token \(hotp, 8 digits, SHA1\)`, `\+ phone: \+442079460958`, `\+  - \{users: \[alice\], by: 2099-12-31\}`,
+		for _, want := range []string{`\+ device: token \(hotp, 8 digits, SHA1\)`, `\+ device: texts \(sms\)`, `\+ device: asked \(push\)`, `\+ phone: \+442079460958`, `\+  - \{users: \[alice\], by: 2099-12-31\}`,
 			`\+  - \{groups: \[staff\], services: \[sshd, login\], starts: 2020-01-01\}`, `\+methods: \[totp, recovery\]`} {
 			if !regexp.MustCompile(want).MatchString(output) {
 				t.Errorf("%s does not show %s", name, want)
 			}
 		}
+	}
+	if list := s.do(0, "twokey export carol"); !strings.Contains(list, "provider: ntfy") {
+		t.Errorf("carol's phone has no provider:\n%s", list)
 	}
 	secrets := s.secrets()
 	before = s.files()

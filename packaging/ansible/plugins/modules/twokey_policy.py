@@ -68,6 +68,8 @@ options:
       - Settings and their values, as C(twokey config get) lists them; one below another with a dot, such as C(enroll.at_login).
       - Lists and tables are written as such. An empty value takes the setting out, so that its default counts.
       - Texts that are also words of YAML need quotation marks, such as C("yes").
+      - When one of them is wrong none is written. Each has to be right beside what the file has already, so what belongs together is
+        written as one table, such as I(sms) with its I(provider).
     type: dict
   config:
     description: The configuration file.
@@ -166,21 +168,23 @@ class Edits:
         self.diffs: list[dict[str, str]] = []
         self.warnings: list[str] = []
 
-    def make(self, command: list[str]) -> None:
-        """Looks what a command would change, and does it unless in check mode."""
-        would = self.ask(with_flags(command, '--json', '--dry-run'))
-        answer = self.ask(with_flags(command, '--json', '--dry-run'))
-        if answer.data['changed']:
+    def make(self, commands: list[list[str]]) -> None:
+        """Looks what each command would change, and does them unless in check mode. When one is wrong nothing is done."""
+        looked = [(command, self.ask(with_flags(command, '--json', '--dry-run'))) for command in commands]
+        if any(answer.data['changed'] for _, answer in looked):
             self.refuse_managed()
-            if not self.module.check_mode:
+        for command, answer in looked:
+            if answer.data['changed'] and not self.module.check_mode:
                 answer = self.ask(with_flags(command, '--json', '--yes'))
-            self.diffs.append({'prepared': answer.data['diff']})
-        self.warnings += answer.warnings
+            if answer.data['changed']:
+                self.diffs.append({'prepared': answer.data['diff']})
+            self.warnings += answer.warnings
 
     def ask(self, command: list[str]) -> Answer:
         answer = self.program.run(*command)
         if answer.status != DONE:
-            self.module.fail_json(msg=answer.reason(), changed=bool(self.diffs) and not self.module.check_mode)
+            part = 'only in part, as the difference shows: ' if self.diffs else ''
+            self.module.fail_json(msg=part + answer.reason(), changed=bool(self.diffs), diff=self.diffs)
         return answer
 
     def refuse_managed(self) -> None:
@@ -210,9 +214,10 @@ def main() -> None:
     if p['state'] and p['until'] and is_over(p['until']):
         edits.warnings.append('until: %s is over, so nothing was done: the task can go' % p['until'])
     elif p['state']:
-        edits.make(command_of(p))
-    for key, value in (p['settings'] or {}).items():
-        edits.make(command_of_setting(str(key), value))
+        edits.make([command_of(p)])
+    settings = {str(key): value for key, value in (p['settings'] or {}).items()}
+    # Behind managed_by nothing could be written any more.
+    edits.make([command_of_setting(key, settings[key]) for key in sorted(settings, key=lambda key: key == 'managed_by')])
     for warning in edits.warnings:
         module.warn(warning)
     module.exit_json(changed=bool(edits.diffs), diff=edits.diffs)

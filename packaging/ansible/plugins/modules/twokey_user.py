@@ -58,7 +58,15 @@ options:
     suboptions:
       name: {description: The name of the device., type: str, default: phone}
       state: {description: Whether it must be there., type: str, choices: [present, absent], default: present}
-      method: {description: The kind of codes., type: str, choices: [totp, hotp]}
+      method:
+        description:
+          - The kind of codes, or how they are sent. Of C(sms) and C(push) a user has one each, and no secret; C(sms) needs I(phone).
+        type: str
+        choices: [totp, hotp, sms, push]
+      provider:
+        description: With whom the phone of C(push) is linked. Without it, the provider of the host.
+        type: str
+        choices: [ntfy, duo]
       digits: {description: How many a code has., type: int}
       period: {description: "Seconds for which a code is shown, totp.", type: int}
       algorithm: {description: "SHA1, SHA256 or SHA512.", type: str}
@@ -180,7 +188,8 @@ MAX_SECRET_FILE = 4096  # bytes
 DEVICE = {
     'name': {'type': 'str', 'default': 'phone'},
     'state': {'type': 'str', 'choices': ['present', 'absent'], 'default': 'present'},
-    'method': {'type': 'str', 'choices': ['totp', 'hotp']},
+    'method': {'type': 'str', 'choices': ['totp', 'hotp', 'sms', 'push']},
+    'provider': {'type': 'str', 'choices': ['ntfy', 'duo']},
     'digits': {'type': 'int'},
     'period': {'type': 'int'},
     'algorithm': {'type': 'str'},
