@@ -73,18 +73,25 @@ func (r *run) linked(l *linking) Verdict {
 	rec.Changes = []audit.Change{{Field: "device", New: fmt.Sprintf("%s (%s)", shown.Device.Name, shown.Device.Method)},
 		{Field: "recovery_codes", New: fmt.Sprint(len(shown.Recovery))}}
 	left := l.leaveSuccess()
-	verdict, text := r.passAccount(rec), l.holder.done
+	verdict, text := r.passAccount(rec), doneWith(shown.Device.Name)
 	if left != nil {
 		verdict = r.refuseAccount(left)
 	}
-	if left != nil || r.unwritten != nil {
+	switch {
+	case left != nil || r.unwritten != nil:
 		text = policy.MsgEnrollAgain
+	case r.toldInSession():
+		return verdict
 	}
 	if r.conv.Info("\n"+l.text(text), text == policy.MsgEnrollAgain) != nil {
 		return verdict // it is true whether or not the person could be told
 	}
 	return verdict
 }
+
+// toldInSession reports whether the end of an enrolment is told when the session opens. Behind its last question sshd shows a text of the
+// account phase twice, before the session and in it (measured, OpenSSH 9.2).
+func (r *run) toldInSession() bool { return r.hello.Service == sshService }
 
 // passAccount lets on from the account phase, if that is in the audit log.
 func (r *run) passAccount(rec audit.Record) Verdict {

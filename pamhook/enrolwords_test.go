@@ -14,6 +14,7 @@ import (
 func TestWhatIsToBeReadStandsInTheQuestions(t *testing.T) {
 	w := newWorld(t)
 	announced(w)
+	w.hello.Service, w.enrol.announced[0].Service = "su", "su"
 	w.script = []string{"wrong", enrolCode, "4", "nonsense", "2", "", "000000", "t", "w", w.goodScript()[3], ""}
 	if got := w.frame(); got != allows {
 		t.Fatalf("%#x, %q", got, w.reasons())

@@ -242,6 +242,7 @@ func session(d policy.Decision, asked bool) func(*world) {
 		if asked {
 			w.change(func(st *state.State) {
 				h := w.host()
+				st.Devices[0].Used = w.now
 				st.AddSuccess(state.Success{Process: h.Application, Service: "sshd", Method: "totp", Device: "phone", Source: atHome, Time: w.now}, w.now)
 			})
 		}

@@ -20,32 +20,41 @@ type holder struct {
 	label  policy.Message // in the menu; "": it stands in the text above it
 	text   policy.Message // what is needed for it; "": nothing
 	device string         // its name
-	done   policy.Message // the end
 	link   func(*linking) error
+}
+
+// The names of the devices that logins link.
+const phoneName, computerName = "phone", "computer"
+
+// doneWith is the end of an enrolment of the device with this name.
+func doneWith(device string) policy.Message {
+	if device == computerName {
+		return policy.MsgEnrollDoneComputer
+	}
+	return policy.MsgEnrollDonePhone
 }
 
 // apps are what can show codes, in the order of the text that lists them.
 func apps() []holder {
-	const phone, computer = "phone", "computer"
 	return []holder{
-		{"", policy.MsgEnrollIPhone, phone, policy.MsgEnrollDonePhone, (*linking).byApp},
-		{"", policy.MsgEnrollAndroid, phone, policy.MsgEnrollDonePhone, (*linking).byApp},
-		{"", policy.MsgEnrollComputer, computer, policy.MsgEnrollDoneComputer, (*linking).byApp},
-		{"", policy.MsgEnrollToken, "", "", (*linking).byNothing},
-		{"", policy.MsgEnrollPlainPhone, "", "", (*linking).byNothing},
+		{"", policy.MsgEnrollIPhone, phoneName, (*linking).byApp},
+		{"", policy.MsgEnrollAndroid, phoneName, (*linking).byApp},
+		{"", policy.MsgEnrollComputer, computerName, (*linking).byApp},
+		{"", policy.MsgEnrollToken, "", (*linking).byNothing},
+		{"", policy.MsgEnrollPlainPhone, "", (*linking).byNothing},
 	}
 }
 
 // menu is what can be chosen, and the text above it. What is sent to phones is there where it would let this user in here, and apps where
 // their codes would, or nothing else could; a phone without apps can have texts.
 func (l *linking) menu() (policy.Message, []holder) {
-	sms := holder{policy.MsgEnrollHolderSMS, policy.MsgEnrollNumber, "phone", policy.MsgEnrollDonePhone, (*linking).byText}
-	push := holder{policy.MsgEnrollHolderPush, "", "phone", policy.MsgEnrollDonePhone, (*linking).byPush}
+	sms := holder{policy.MsgEnrollHolderSMS, policy.MsgEnrollNumber, phoneName, (*linking).byText}
+	push := holder{policy.MsgEnrollHolderPush, "", phoneName, (*linking).byPush}
 	all, text := apps(), policy.MsgEnrollHolder
 	var phones []holder
 	if l.sends(device.SMS) {
 		phones = append(phones, sms)
-		all[len(all)-1] = holder{"", sms.text, sms.device, sms.done, sms.link}
+		all[len(all)-1] = holder{"", sms.text, sms.device, sms.link}
 	}
 	if l.sends(device.Push) {
 		phones = append(phones, push)

@@ -92,7 +92,7 @@ func TestANumberIsLinkedWhenItsCodeHasComeBack(t *testing.T) {
 			t.Errorf("%q was not shown:\n%s", want, w.saw())
 		}
 	}
-	if end := []string{"\nThis phone is now linked to bob on web1."}; !slices.Equal(w.infos, end) {
+	if len(w.infos) > 0 { // the session tells the end
 		t.Errorf("told %q", w.infos)
 	}
 	if len(w.phone.texts) != 1 || w.phone.texts[0].Number != number || w.phone.texts[0].User != "bob" || w.phone.closed != 1 {

@@ -51,11 +51,11 @@ func TestMustLinkAPhoneOnlyWhenItsPushWasAllowed(t *testing.T) {
 		told   string // the end
 		pushes int
 	}{
-		"allowed before Enter":          {sent(report(0, ReportAllowed)), []any{"", ""}, nil, true, "enrolled at login", "This phone is now linked to bob on web1.", 1},
-		"allowed long after Enter":      {sent(report(55, ReportAllowed)), []any{"", ""}, nil, true, "enrolled at login", "This phone is now linked to bob on web1.", 1},
-		"Enter long after it":           {sent(report(5, ReportAllowed)), []any{func(string) string { w.now = w.now.Add(3 * time.Minute); return "" }, ""}, nil, true, "enrolled at login", "This phone is now linked to bob on web1.", 1},
-		"something typed":               {sent(report(0, ReportAllowed)), []any{"123456", ""}, nil, true, "enrolled at login", "This phone is now linked to bob on web1.", 1},
-		"forged, and then allowed":      {sent(report(1, ReportForged), report(5, ReportAllowed)), []any{"", ""}, nil, true, "an answer to a push came from somebody who does not have it", "This phone is now linked to bob on web1.", 1},
+		"allowed before Enter":          {sent(report(0, ReportAllowed)), []any{"", ""}, nil, true, "enrolled at login", "", 1},
+		"allowed long after Enter":      {sent(report(55, ReportAllowed)), []any{"", ""}, nil, true, "enrolled at login", "", 1},
+		"Enter long after it":           {sent(report(5, ReportAllowed)), []any{func(string) string { w.now = w.now.Add(3 * time.Minute); return "" }, ""}, nil, true, "enrolled at login", "", 1},
+		"something typed":               {sent(report(0, ReportAllowed)), []any{"123456", ""}, nil, true, "enrolled at login", "", 1},
+		"forged, and then allowed":      {sent(report(1, ReportForged), report(5, ReportAllowed)), []any{"", ""}, nil, true, "an answer to a push came from somebody who does not have it", "", 1},
 		"forged":                        {sent(report(1, ReportForged)), []any{"", wire.ClientGone}, nil, false, "an answer to a push came from somebody who does not have it", "", 1},
 		"denied":                        {sent(report(3, ReportDenied)), []any{"", ""}, nil, false, errDenied.Error(), "The request was denied on the phone. Nothing was linked.", 1},
 		"another number":                {sent(report(3, ReportWrong)), []any{"", ""}, nil, false, errWrong.Error(), "Another number was pressed on the phone. Nothing was linked. You can log in\nagain and go on.", 1},

@@ -19,11 +19,19 @@ func (r *run) notices(s subject) {
 	if !s.known || s.problem != nil || r.way == policy.NotALogin || r.hello.Flags&wire.FlagSilent != 0 || r.switchedOff() {
 		return
 	}
-	for _, text := range slices.Concat(r.ofNoDevice(s), r.ofEntries(s), r.ofDevices()) {
+	for _, text := range slices.Concat(r.ofLinking(), r.ofNoDevice(s), r.ofEntries(s), r.ofDevices()) {
 		if r.conv.Info(text, false) != nil {
 			return // whatever broke, the verdict will meet it too
 		}
 	}
+}
+
+// ofLinking tells who has just linked a device that he has, where he does not know yet.
+func (r *run) ofLinking() []string {
+	if r.linkedNow == "" || !r.toldInSession() {
+		return nil
+	}
+	return []string{r.policy.Text(doneWith(r.linkedNow), "HOST", r.host.Name, "USER", r.hello.Name)}
 }
 
 // ofNoDevice reminds who has no device until he has one.
@@ -73,7 +81,8 @@ func (r *run) ofEnds(st *state.State) (texts []string) {
 // taken.
 //
 // Attack: who has added a device of his own logs in by "ssh HOST true", where sshd shows nothing, so that the owner is never told. Of sshd
-// nobody learns whether it has shown something, so there a new device is told in three sessions; elsewhere in one.
+// nobody learns whether it has shown something, so there a new device is told in three sessions; elsewhere in one. The session of the very login
+// that has linked it is none of them.
 func (r *run) ofDevices() (texts []string) {
 	states, err := r.host.State(r.policy)
 	if err != nil {
@@ -84,7 +93,7 @@ func (r *run) ofDevices() (texts []string) {
 		return nil
 	}
 	ends := r.ofEnds(waiting)
-	if len(r.take(waiting)) == 0 {
+	if r.linkedNow != "" || len(r.take(waiting)) == 0 {
 		return ends
 	}
 	err = states.Update(r.hello.Name, func(tx *state.Tx) error {

@@ -213,6 +213,7 @@ type run struct {
 	unasked   bool      // a provider lets the user in without asking his phone
 	enrolling bool      // this login is to give the user a device: nothing is forgiven
 	elsewhere bool      // another service could
+	linkedNow string    // the name of the device that the login of this session has linked; "": none
 	clockBack bool      // times in the user's state lie in the future
 	forgiven  error     // what could not be written to the state, and was let pass
 	unwritten error     // a record that is not in the audit log

@@ -86,6 +86,17 @@ func (r *run) openRecorded(s subject, rec audit.Record) Verdict {
 	return allow(nil, r.unwritten)
 }
 
+// linkedBy is the name of the device that the login of this success has linked; "": it has linked none. Whatever else is a success has used
+// its device, in the same write.
+func linkedBy(success state.Success, st *state.State) string {
+	for _, d := range st.Devices {
+		if d.Name == success.Device && d.Method == success.Method && d.Used.IsZero() {
+			return d.Name
+		}
+	}
+	return ""
+}
+
 // takeSuccess uses up what authenticate left in the user's state; errLate when it is too old, and errEnded when it was taken back. What was used stays as a mark, without a
 // method: when open_within is over no session may open as if nobody had ever been asked, neither at a second try nor for a process that
 // lives on.
@@ -104,6 +115,7 @@ func (r *run) takeSuccess(s subject) (success state.Success, found bool, err err
 		age = now.Sub(success.Time)
 		// A number and a start time can come again when the machine has started anew: then the time may lie in the future.
 		if found = found && age >= -clockSlack; found {
+			r.linkedNow = linkedBy(success, tx.State)
 			mark := success
 			if mark.Device = ""; mark.Method != state.Ended {
 				mark.Method = ""

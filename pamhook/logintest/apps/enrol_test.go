@@ -140,6 +140,20 @@ func link(t *testing.T, x *pamtest.Terminal) (secret string, recovery []string) 
 
 const requiredWithCode = "default: required\nenroll: {at_login: with-code}"
 
+// What is told of a new device: the end of its enrolment, and at the next sessions who has added it.
+const (
+	isLinked = "This phone is now linked to "
+	wasAdded = `Device "phone" was added on `
+)
+
+// mustTellTheEndOnce fails the test unless the login that has linked a phone says so once, and does not ask whether it was its user.
+func mustTellTheEndOnce(t *testing.T, x *pamtest.Terminal, p *person) {
+	t.Helper()
+	if screen := x.Screen(); strings.Count(screen, isLinked+p.Name) != 1 || strings.Contains(screen, wasAdded) {
+		t.Errorf("the end is not told once, or there is more:\n%s", screen)
+	}
+}
+
 // The whole way over ssh: a required user without a device logs in with his password and an enrolment code, reads the picture off his
 // screen, and is in; the next login asks for the app's code.
 func TestAUserEnrolsAtHisLoginOverSSH(t *testing.T) {
@@ -154,9 +168,7 @@ func TestAUserEnrolsAtHisLoginOverSSH(t *testing.T) {
 	enrolUpToTheCode(x, code, "2")
 	secret, recovery := link(t, x)
 	x.Expect("$ ")
-	if want := "This phone is now linked to " + anna.Name; !strings.Contains(x.Screen(), want) {
-		t.Errorf("the screen does not say %q:\n%s", want, x.Screen())
-	}
+	mustTellTheEndOnce(t, x, anna)
 	x.Type("echo inside-$((6*7)); exit\n")
 	x.Expect("inside-42")
 	x.Wait()
@@ -169,6 +181,13 @@ func TestAUserEnrolsAtHisLoginOverSSH(t *testing.T) {
 	if !next.in() {
 		t.Errorf("the app's next code was refused: %v", s.records(anna))
 	}
+	x = s.atTerminal(sshd, recovery[2], "ssh", anna.Name+"@127.0.0.1")
+	x.Expect("$ ")
+	if screen := x.Screen(); strings.Count(screen, wasAdded) != 1 || strings.Contains(screen, isLinked) {
+		t.Errorf("the next shell shows:\n%s", screen)
+	}
+	x.Type("exit\n")
+	x.Wait()
 	if v := s.visitor(anna, recovery[3]).visit(t, sshd); !v.in() {
 		t.Errorf("a recovery code was refused: %v", s.records(anna))
 	}

@@ -36,6 +36,7 @@ func TestAUserEnrolsAtTheMachine(t *testing.T) {
 			if got := p.outcome(x); got != inside {
 				t.Fatalf("not let in after the enrolment:\n%s", x.Screen())
 			}
+			mustTellTheEndOnce(t, x, anna)
 
 			x = p.start(t, s, anna, bert)
 			x.Type(s.Password + "\n")
