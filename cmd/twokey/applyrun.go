@@ -11,11 +11,14 @@ import (
 // before its time.
 func (a *application) run() error {
 	err := a.runPlans()
-	if err != nil {
-		return errors.Join(err, a.tellDone(nil))
+	var policy *edited
+	if err == nil {
+		policy, err = a.applyPolicy()
 	}
-	policy, err := a.applyPolicy()
-	return errors.Join(a.tellDone(policy), err)
+	if err != nil {
+		a.lists = &configEdit{} // nobody is required by it
+	}
+	return errors.Join(err, a.tellDone(policy))
 }
 
 func (a *application) runPlans() error {

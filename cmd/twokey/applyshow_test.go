@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -49,6 +50,40 @@ func TestSecretsAreShownBeforeTheyCount(t *testing.T) {
 				t.Errorf("%s, %q: nothing was changed", what, flags)
 			}
 			succeed(t, append([]string{root, "unenroll", "--yes"}, systemUsers...)...)
+		}
+	}
+}
+
+func TestWhatApplyPrintsIsOneDocument(t *testing.T) {
+	root, _ := newRoot(t)
+	list := listFile(t, 1)
+	for _, c := range []struct {
+		flags         string
+		secrets, made int
+	}{
+		{"--show-secrets --dry-run", 0, len(systemUsers)},
+		{"--show-secrets", len(systemUsers), len(systemUsers)},
+		{"--show-secrets", 0, 0},
+		{"--check", 0, 0},
+	} {
+		out := succeed(t, append([]string{root, "apply", "-f", list, "--json"}, strings.Fields(c.flags)...)...)
+		var document struct {
+			Secrets []newSecrets
+			Users   []appliedUser
+			Changed bool
+		}
+		if err := json.Unmarshal([]byte(out), &document); err != nil {
+			t.Fatalf("%s: %v: %s", c.flags, err, out)
+		}
+		changed := 0
+		for _, u := range document.Users {
+			if u.Changed {
+				changed++
+			}
+		}
+		if len(document.Secrets) != c.secrets || len(document.Users) != len(systemUsers) || changed != c.made || document.Changed != (c.made > 0) ||
+			strings.Contains(out, `"secrets"`) != strings.Contains(c.flags, "secrets") {
+			t.Errorf("%s: %s", c.flags, out)
 		}
 	}
 }
