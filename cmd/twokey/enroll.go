@@ -96,6 +96,9 @@ func enrollMe(c *cli.Context, ui *ui, w wish) error {
 	if err != nil {
 		return err
 	}
+	if w.qr == byClient && ui.in.far() == nil {
+		return badUsage("--qr: want terminal, none, or a file that ends in .png or .svg, not %q", w.qr)
+	}
 	h, err := openInForce(c, ui)
 	if err != nil {
 		return err
@@ -208,10 +211,10 @@ func (w wish) check(json bool) error {
 	if _, err := factor.URI(or(w.label, "user@host"), w.issuer, p, 0); err != nil {
 		return badUsage("%v", err)
 	}
-	switch picture := filepath.Ext(w.qr); {
+	switch {
 	case strings.Contains(w.issuer, ":"):
 		return badUsage("--issuer: a colon would be the end of it for authenticator apps")
-	case w.qr != "terminal" && w.qr != "none" && picture != ".png" && picture != ".svg":
+	case w.intoFile() && !isPicture(w.qr):
 		return badUsage("--qr: want terminal, none, or a file that ends in .png or .svg, not %q", w.qr)
 	case w.sheet != "" && filepath.Ext(w.sheet) != ".html":
 		return badUsage("--sheet: want a file that ends in .html, not %q", w.sheet)
@@ -235,7 +238,7 @@ func (w wish) checkPhone() error {
 func (w wish) onPaper() bool { return w.sheet != "" && w.qr == "none" }
 
 // intoFile reports whether the QR code goes into a file.
-func (w wish) intoFile() bool { return w.qr != "terminal" && w.qr != "none" }
+func (w wish) intoFile() bool { return !slices.Contains([]string{"terminal", "none", byClient}, w.qr) }
 
 // params joins the wish and the configuration.
 func (w wish) params(usual policy.NewDevices, secret []byte) factor.Params {

@@ -173,9 +173,6 @@ func (e *enrolment) checkWidth() error {
 		return nil
 	}
 	narrow := failed("the QR code needs a terminal of %d columns, this one has %d; nothing was changed", needs, columns)
-	if e.actor.himself() {
-		return narrow.hint("make it wider, or add --qr none for the key alone")
-	}
 	return narrow.hint("make it wider, or add --qr %s.png for a picture, or --qr none for the key alone", e.account.Name)
 }
 

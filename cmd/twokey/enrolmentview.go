@@ -161,6 +161,8 @@ func (e *enrolment) show() {
 		e.ui.say("Scan this with an authenticator app, or type the key in:\n")
 		e.ui.picture(e.ui.drawn(e.code))
 		e.ui.say("")
+	case e.qr == byClient:
+		e.ui.address(e.address())
 	case e.intoFile():
 		e.ui.say("The QR code is in %s. It is the secret: delete it when it has been scanned.\n", e.qr)
 	}

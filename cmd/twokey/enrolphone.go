@@ -113,6 +113,8 @@ func (e *enrolment) showSubscription() {
 	case e.qr == "terminal":
 		e.ui.say("Install the app ntfy on the phone (App Store, Google Play, F-Droid). Then scan\nthis with its camera, or subscribe to the topic by hand:\n")
 		e.ui.picture(e.ui.drawn(e.code))
+	case e.qr == byClient:
+		e.ui.address(e.address())
 	case e.intoFile():
 		e.ui.say("The QR code is in %s. Who has it can read the requests: delete it when it has been scanned.", e.qr)
 	}

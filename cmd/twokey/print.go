@@ -214,6 +214,13 @@ func (u *ui) picture(text string) {
 	}
 }
 
+// address has the client, at the other end of the socket, draw a QR code into a file of his.
+func (u *ui) address(text string) {
+	if far := u.in.far(); far != nil {
+		u.keep(far.send(selfAddress, text))
+	}
+}
+
 // inSigns reports whether a QR code is drawn with number signs, since the terminal cannot show half blocks.
 func (u *ui) inSigns() bool {
 	_, terminal := u.width()

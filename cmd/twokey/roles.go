@@ -40,7 +40,7 @@ const (
 //
 // Attack: twokey enroll --secret-file /etc/shadow, --qr /etc/cron.d/x.svg, --config /home/alice/twokey.yaml, over the socket.
 func permissions() map[string]permission {
-	device := []string{"device", "method", "qr=terminal,none", "confirm", dryRun}
+	device := []string{"device", "method", "qr=terminal,none," + byClient, "confirm", dryRun}
 	return map[string]permission{
 		"enroll":        {roles: []role{bySelf}, flags: append(device, "phone", "recovery-codes", "replace"), users: firstName, bare: true},
 		"device list":   {roles: []role{bySelf}, users: firstName, bare: true, reads: true},

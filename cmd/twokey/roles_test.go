@@ -157,6 +157,7 @@ func TestTheHelpdeskHelps(t *testing.T) {
 		out  string
 	}{
 		{[]string{"list"}, h.people["bob"].Name},
+		{[]string{"list", "--expired"}, ""},
 		{[]string{"show", "bob~"}, "phone"},
 		{[]string{"unlock", "bob~"}, "all attempts back"},
 		{[]string{"bypass", "create", "bob~", "--reason", "phone at home", "--requested-by", "bob~"}, "-"},

@@ -25,8 +25,20 @@ func (r *relayed) Error() string { return fmt.Sprintf("done by socket, exit stat
 // command here.
 func relay(c *cli.Context, ui *ui) error {
 	permission, listed := permissions()[nameOf(c)]
-	if !listed || permission.checkFlags(c, ui.typed) != nil {
+	if !listed {
 		return needRoot(nameOf(c), ui.typed)
+	}
+	file, err := ownPicture(c, permission, ui)
+	if err != nil {
+		return err
+	}
+	err = relayWith(c, ui, permission, file)
+	return errors.Join(err, file.end(err))
+}
+
+func relayWith(c *cli.Context, ui *ui, p permission, file *ownFile) error {
+	if err := p.checkFlags(c, ui.typed); err != nil {
+		return err
 	}
 	conn, err := dialSelf(selfSocket)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED) {
@@ -35,7 +47,7 @@ func relay(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	status, err := ui.speak(conn)
+	status, err := ui.speak(conn, file)
 	if err := errors.Join(err, conn.Close()); err != nil {
 		return err
 	}
@@ -74,10 +86,11 @@ func peerOf(conn *net.UnixConn) (uid uint32, err error) {
 	return peer.Uid, nil
 }
 
-// speak says what is wished, shows what comes, and answers questions, until the other side tells the exit status.
-func (u *ui) speak(conn io.ReadWriter) (status int, err error) {
+// speak says what is wished, shows what comes, and answers questions, until the other side tells the exit status. File is where the QR code
+// is drawn, nil for nowhere.
+func (u *ui) speak(conn io.ReadWriter, file *ownFile) (status int, err error) {
 	columns, _ := u.width()
-	wish := selfRequest{selfVersion, u.typed, min(columns, selfMaxColumns), u.in.terminal(), u.utf8()}
+	wish := selfRequest{selfVersion, file.argv(u.typed), min(columns, selfMaxColumns), u.in.terminal(), u.utf8()}
 	if err := tell(conn, wish); err != nil {
 		return 0, err
 	}
@@ -93,6 +106,10 @@ func (u *ui) speak(conn io.ReadWriter) (status int, err error) {
 		switch m.Kind {
 		case selfExit:
 			return m.Status, nil
+		case selfAddress:
+			if err := file.draw(u, m.Text); err != nil {
+				return 0, err
+			}
 		case pamShown, pamHidden:
 			if err := tell(conn, u.replyTo(m)); err != nil {
 				return 0, err

@@ -11,6 +11,7 @@ import (
 	"twokey/audit"
 	"twokey/device"
 	"twokey/enroll"
+	"twokey/enroll/qr"
 	"twokey/policy"
 	"twokey/state"
 )
@@ -46,6 +47,9 @@ func passGate(c *cli.Context, ui *ui) error {
 	}
 	h.actor.role = role
 	g := &gate{host: h, users: u, wish: name, permission: p, as: role, replace: c.Bool("replace")}
+	if err := g.fits(c); err != nil {
+		return err
+	}
 	if err := g.pass(); err != nil {
 		return err
 	}
@@ -67,6 +71,30 @@ type gate struct {
 	byCode bool
 	serial uint64
 	code   string // the enrolment code
+}
+
+// fits refuses a terminal on which no QR code would fit before a code is spent on it.
+func (g *gate) fits(c *cli.Context) error {
+	if g.wish != "enroll" && g.wish != "device add" {
+		return nil
+	}
+	w, err := wishOf(c)
+	if err != nil || w.outOfBand() {
+		return err
+	}
+	e := &enrolment{host: g.host, wish: w, account: g.actor.account, users: g.users}
+	e.recovery = 0
+	request, err := e.request(g.policy, e.account.Name, nil)
+	if err != nil {
+		return err
+	}
+	if e.draft, err = g.users.Draft(e.who(), request); err != nil {
+		return err
+	}
+	if e.code, err = qr.Encode(e.draft.URI); err != nil {
+		return err
+	}
+	return e.checkWidth()
 }
 
 func (g *gate) pass() (err error) {

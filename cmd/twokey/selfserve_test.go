@@ -233,6 +233,18 @@ func TestWithoutTheSocketItIsSaidHowToEnableIt(t *testing.T) {
 	}
 }
 
+// It is the flag that is root's, and not the command.
+func TestAFlagThatIsNotForUsersIsNamed(t *testing.T) {
+	t.Parallel()
+	h := newSelfHost(t, "", "alice")
+	for argv, what := range map[string]string{"enroll --until 2999-12-31": "--until", "enroll --sheet x.html": "--sheet", "list --root /x": "--root", "device add --digits 8": "--digits"} {
+		_, complaint, status := h.as("alice", "", strings.Fields(argv)...)
+		if want := "twokey: error: " + what + " needs root\ntwokey: hint: sudo twokey " + argv + "\n"; status != exitNeedRoot || complaint != want {
+			t.Errorf("%s: status %d, %s", argv, status, complaint)
+		}
+	}
+}
+
 // The client's own rules.
 
 // Attack: whoever owns the socket asks for the password in root's place.
@@ -306,7 +318,7 @@ func TestTheClientShowsNoControlCharacters(t *testing.T) {
 	}()
 	var out, complaint strings.Builder
 	u := &ui{in: newInput(strings.NewReader("secret\n")), out: &out, err: &complaint, typed: []string{"enroll"}}
-	status, err := u.speak(ours)
+	status, err := u.speak(ours, nil)
 	if err != nil || status != 3 {
 		t.Errorf("%d, %v", status, err)
 	}
@@ -330,7 +342,7 @@ func TestTheClientSaysSoWhenTheServerEndsInTheMiddle(t *testing.T) {
 		}
 	}()
 	u := &ui{in: newInput(strings.NewReader("")), out: &strings.Builder{}, err: &strings.Builder{}, typed: []string{"enroll"}}
-	if _, err := u.speak(ours); err == nil || exitStatus(err) != exitFailed || !strings.Contains(err.Error(), "ended in the middle") {
+	if _, err := u.speak(ours, nil); err == nil || exitStatus(err) != exitFailed || !strings.Contains(err.Error(), "ended in the middle") {
 		t.Error(err)
 	}
 }

@@ -29,7 +29,8 @@ import (
 // somebody sits at its standard input; utf8, whether its terminal shows letters beyond ASCII.
 //
 // A message of the server is text for standard output ("out") or standard error ("err"); a picture in half blocks ("picture"), which the
-// client colours itself; a question whose answer is shown ("shown") or not ("hidden"); or the exit status ("exit", 0 to 255), behind which
+// client colours itself; an address ("address") that the client draws into the picture which it was told to write, and which stands as "file"
+// behind --qr in argv; a question whose answer is shown ("shown") or not ("hidden"); or the exit status ("exit", 0 to 255), behind which
 // nothing comes. Text has at most 8192 bytes; what is longer comes in parts.
 //
 // An answer ("answer") has at most 4096 bytes and is one line; the other two kinds have no text: there is none ("none"), since standard
@@ -52,6 +53,7 @@ const (
 	selfOut     = "out"
 	selfErr     = "err"
 	selfPicture = "picture"
+	selfAddress = "address"
 	selfExit    = "exit"
 
 	selfAnswered    = "answer"
@@ -96,7 +98,7 @@ func (r selfRequest) check() error {
 }
 
 func (m selfMessage) check() error {
-	kinds := []string{selfOut, selfErr, selfPicture, pamShown, pamHidden, selfExit}
+	kinds := []string{selfOut, selfErr, selfPicture, selfAddress, pamShown, pamHidden, selfExit}
 	switch {
 	case !slices.Contains(kinds, m.Kind), len(m.Text) > selfMaxText, m.Status < 0, m.Status > 255:
 		return fmt.Errorf("%w: a message of the kind %q", errSelf, m.Kind)
