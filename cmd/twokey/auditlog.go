@@ -233,7 +233,7 @@ func auditVerifyCommand(ui *ui) *cli.Command {
 		Usage: "is the log as it was written",
 		Description: "Exit status 3 when it is not, with the first bad record. Without the verification key, which twokey init has shown\n" +
 			"once, chain and head are checked; with it also every seal, so that what an intruder changed who was root is found.",
-		Flags:  []cli.Flag{&cli.StringFlag{Name: "key", Usage: "the `FILE` with the verification key; - for standard input"}},
+		Flags:  []cli.Flag{&cli.StringFlag{Name: "key", Usage: "the `FILE` with the verification key; - asks for it, or reads it from standard input"}},
 		Action: func(c *cli.Context) error { return auditVerifyAction(c, ui) },
 	}
 }
@@ -323,7 +323,7 @@ func (u *ui) verified(r audit.Report) error {
 		u.say("The log is as it was written: %s, every seal is right.", records(r.Records))
 	default:
 		u.say("The log fits together: %s, chain and head are right.", records(r.Records))
-		u.say("Whether root has rewritten it only the verification key can tell%s", forRoot(u.actor(), ": twokey audit verify --key FILE", "."))
+		u.say("Whether root has rewritten it only the verification key can tell%s", forRoot(u.actor(), ": twokey audit verify --key FILE", ": twokey audit verify --key - asks for it"))
 	}
 	for _, note := range r.Notes {
 		u.say("Note: %s", visible(note))

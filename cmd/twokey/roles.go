@@ -60,7 +60,7 @@ func permissions() map[string]permission {
 		"bypass revoke": {roles: []role{byHelpdesk}, flags: []string{dryRun}, users: firstName},
 
 		"audit tail":   {roles: []role{byAuditor}, flags: []string{"n", "user"}, reads: true},
-		"audit verify": {roles: []role{byAuditor}, reads: true},
+		"audit verify": {roles: []role{byAuditor}, flags: []string{"key=-"}, reads: true},
 	}
 }
 
@@ -88,13 +88,14 @@ func (p permission) checkFlags(c *cli.Context, typed []string) error {
 	for _, f := range p.flags {
 		name, values, limited := strings.Cut(f, "=")
 		if limited && c.IsSet(name) && !slices.Contains(strings.Split(values, ","), c.String(name)) {
-			return notOverSocket("--"+name+" "+c.String(name), typed)
+			return notOverSocket("--"+name+" "+c.String(name), typed).
+				hint("%s; without root: --%s %s", asRoot(typed), name, strings.ReplaceAll(values, ",", ", "))
 		}
 	}
 	return nil
 }
 
-func notOverSocket(what string, typed []string) error {
+func notOverSocket(what string, typed []string) *advised {
 	return (&advised{text: what + " needs root", status: exitNeedRoot}).hint("%s", asRoot(typed))
 }
 

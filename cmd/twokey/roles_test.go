@@ -2,6 +2,7 @@ package main
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func checkTableFlags(t *testing.T, name string, p permission, command *cli.Comma
 		}
 	}
 	for _, flag := range filesAndSettings {
-		if p.takes(flag) {
+		if p.takes(flag) && !(flag == "key" && slices.Contains(p.flags, "key=-")) { // which is asked for, and no file
 			t.Errorf("%s takes --%s over the socket", name, flag)
 		}
 	}
@@ -185,6 +186,45 @@ func TestTheHelpdeskHelps(t *testing.T) {
 	if out, complaint, status := h.as("adam", h.proof("adam", 0), "audit", "tail", "-n", "10001"); status != exitUsage || out != "" ||
 		!strings.Contains(complaint, "at most 10000 without root") {
 		t.Errorf("the auditor who wants all: status %d, %s, %s", status, out, complaint)
+	}
+}
+
+// The key comes as an answer, which is hidden; root opens no file for it.
+func TestTheAuditorChecksTheSeals(t *testing.T) {
+	t.Parallel()
+	h := helpdesk(t)
+	logged, err := filepath.Glob(filepath.Dir(h.Log()) + "/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range logged {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := audit.Create(h.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for answer, sealed := range map[string]bool{key.Text(): true, strings.Replace(key.Text(), "KEY-1-", "KEY-1-AAAA", 1): false} {
+		h.enrol("adam")
+		out, complaint, status := h.as("adam", h.proof("adam", 0)+answer+"\n", "audit", "verify", "--key", "-")
+		if (status == exitDone) != sealed || strings.Contains(out, "every seal is right") != sealed {
+			t.Errorf("status %d, %s, %s", status, out, complaint)
+		}
+	}
+	h.enrol("adam")
+	if out, _, status := h.as("adam", h.proof("adam", 0), "audit", "verify"); status != exitDone || !strings.Contains(out, "can tell: twokey audit verify --key - asks for it") {
+		t.Errorf("without the key: status %d, %s", status, out)
+	}
+	for _, argv := range [][]string{{"--key", "/etc/shadow"}, {"--key=-", "--key", "/etc/shadow"}, {"-key=/etc/shadow"}} {
+		_, complaint, status := h.as("adam", "", append([]string{"audit", "verify"}, argv...)...)
+		if status != exitNeedRoot || !strings.Contains(complaint, "error: --key /etc/shadow needs root\n") || !strings.HasSuffix(complaint, "; without root: --key -\n") {
+			t.Errorf("%v: status %d, %s", argv, status, complaint)
+		}
+		if got := h.raw("adam", h.request(append([]string{"audit", "verify"}, argv...)...)); strings.Contains(got, `"kind":"hidden"`) || !strings.Contains(got, `"status":4}`) {
+			t.Errorf("%v: %s", argv, got)
+		}
 	}
 }
 
