@@ -64,8 +64,9 @@ type Shown struct {
 	Device      secrets.Device
 	Address     string   // otpauth, or ntfy, by which the phone subscribes; "": there is none
 	Topic       string   // of ntfy
-	Picture     string   // QR code of the address, in half blocks
-	WidePicture string   // the same in # signs
+	Picture     string   // QR code of the address, in half blocks, for light letters on a dark ground
+	Inverse     string   // the same for dark letters on a light one
+	WidePicture string   // the same as Picture in # signs
 	Recovery    []string // codes; none: he gets none
 }
 

@@ -257,7 +257,7 @@ func TestHowOftenSomebodyMayAnswerWrongly(t *testing.T) {
 		"empty lines for ever":                      {append([]string{enrolCode, "2", ""}, slices.Repeat([]string{""}, emptyTries*appRounds)...), false},
 		"no enrolment code for ever":                {slices.Repeat([]string{""}, 100), false},
 		"five wrong ones":                           {[]string{enrolCode, "2", "", wrong, wrong, wrong, wrong, wrong, code, ""}, false},
-		"the key as text, the wide picture":         {[]string{enrolCode, "2", "", "t", "w", "T", code, ""}, true},
+		"the key as text, the other pictures":       {[]string{enrolCode, "2", "", "t", "w", "T", "i", "I", code, ""}, true},
 		"pictures for ever":                         {append([]string{enrolCode, "2", ""}, slices.Repeat([]string{"w"}, appRounds+1)...), false},
 	} {
 		w.reset()

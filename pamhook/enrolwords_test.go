@@ -15,7 +15,7 @@ func TestWhatIsToBeReadStandsInTheQuestions(t *testing.T) {
 	w := newWorld(t)
 	announced(w)
 	w.hello.Service, w.enrol.announced[0].Service = "su", "su"
-	w.script = []string{"wrong", enrolCode, "4", "nonsense", "2", "", "000000", "t", "w", w.goodScript()[3], ""}
+	w.script = []string{"wrong", enrolCode, "4", "nonsense", "2", "", "000000", "t", "w", "i", w.goodScript()[3], ""}
 	if got := w.frame(); got != allows {
 		t.Fatalf("%#x, %q", got, w.reasons())
 	}
@@ -28,7 +28,7 @@ func TestWhatIsToBeReadStandsInTheQuestions(t *testing.T) {
 		t.Errorf("besides questions %q was told", w.infos)
 	}
 	all := strings.Join(w.prompts, "\n")
-	for _, want := range []string{"GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", "otpauth://totp/web1:bob@web1?secret=", "█▀▄█", "##  ##", recovery[0] + "    " + recovery[1],
+	for _, want := range []string{"GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", "otpauth://totp/web1:bob@web1?secret=", "█▀▄█", " ▄▀ \n▄▀ █", "##  ##", recovery[0] + "    " + recovery[1],
 		"4 columns wide and 4 lines high", "8 columns wide"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("%q was not shown", want)

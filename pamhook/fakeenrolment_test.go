@@ -160,10 +160,10 @@ func (d *fakeDraft) Shown() Shown {
 		return Shown{Device: d.device, Recovery: recovery}
 	case device.Push:
 		return Shown{Device: d.device, Address: "ntfy://ntfy.example.org/tk-topic", Topic: "tk-topic", Recovery: recovery,
-			Picture: cmp.Or(d.w.enrol.picture, "▀▀▄▄\n▄▄▀▀\n"), WidePicture: "######  \n##  ####\n"}
+			Picture: cmp.Or(d.w.enrol.picture, "▀▀▄▄\n▄▄▀▀\n"), Inverse: "▄▄▀▀\n▀▀▄▄\n", WidePicture: "######  \n##  ####\n"}
 	}
 	return Shown{Device: d.device, Address: "otpauth://totp/web1:bob@web1?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=web1",
-		Picture: cmp.Or(d.w.enrol.picture, "█▀▄█\n▀▄█ \n"), WidePicture: "##  ##  \n  ######\n", Recovery: recovery}
+		Picture: cmp.Or(d.w.enrol.picture, "█▀▄█\n▀▄█ \n"), Inverse: " ▄▀ \n▄▀ █\n", WidePicture: "##  ##  \n  ######\n", Recovery: recovery}
 }
 
 func (d *fakeDraft) Challenge(digits int, until time.Time) (string, error) {

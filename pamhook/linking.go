@@ -190,8 +190,8 @@ func (l *linking) confirm() error {
 			return err
 		case strings.EqualFold(answer, "t"):
 			l.show(policy.MsgEnrollText, "")
-		case strings.EqualFold(answer, "w"):
-			l.show(policy.MsgEnrollShow, l.draft.Shown().WidePicture)
+		case l.otherPicture(answer) != "":
+			l.show(policy.MsgEnrollShow, l.otherPicture(answer))
 		case l.draft.Confirm(answer, l.run.policy.Discrepancy):
 			return nil
 		default:
@@ -202,6 +202,18 @@ func (l *linking) confirm() error {
 		}
 	}
 	return errTries
+}
+
+// otherPicture is the picture that was asked for in place of the one that is shown first; "": none was. On a light screen that is a negative,
+// which half of the readers cannot read, and a login cannot know the screen. In # signs a negative of it cannot be read either way.
+func (l *linking) otherPicture(answer string) string {
+	switch {
+	case strings.EqualFold(answer, "i"):
+		return l.draft.Shown().Inverse
+	case strings.EqualFold(answer, "w"):
+		return l.draft.Shown().WidePicture
+	}
+	return ""
 }
 
 // show says how the secret comes into the app. The picture is last, so that a screen on which not all has room shows it.

@@ -71,10 +71,10 @@ func (l *linking) subscribe() error {
 		switch {
 		case err != nil:
 			return err
-		case !strings.EqualFold(answer, "w"):
+		case l.otherPicture(answer) == "":
 			return nil
 		}
-		l.showTopic(l.draft.Shown().WidePicture)
+		l.showTopic(l.otherPicture(answer))
 	}
 	return errTries
 }

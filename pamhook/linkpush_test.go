@@ -16,7 +16,7 @@ func TestAPhoneIsLinkedWhenItsPushWasAllowed(t *testing.T) {
 	w.reset()
 	byPush(w)
 	asked := ""
-	w.types(enrolCode, "7", "", "w", "", func(question string) string { asked = question; return "" }, "")
+	w.types(enrolCode, "7", "", "w", "i", "", func(question string) string { asked = question; return "" }, "")
 	if got := w.frame(); got != allows {
 		t.Fatalf("%#x, %q\n%s", got, w.reasons(), w.saw())
 	}

@@ -163,7 +163,8 @@ computer, or ask %CONTACT% for a hardware token.`,
 		MsgEnrollReadyPrompt: "Press Enter when it is installed (or q to stop): ",
 
 		MsgEnrollShow: `Add an account in the app (often a "+") and scan the picture below.
-The window has to be %WIDTH% columns wide and %LINES% lines high.
+The window has to be %WIDTH% columns wide and %LINES% lines high. If its letters
+are dark on a light ground, type i. If it shows no picture, type w or t.
 
 No camera? Type in this key. It is "time based":
   %KEY%
@@ -176,7 +177,7 @@ Connection lost? From the same place you get this picture for 15 minutes.`,
   Type     time based (TOTP)
 Or copy this address into the app:
   %ADDRESS%`,
-		MsgEnrollAppPrompt: "Code from the app (t: key as text, w: wide picture, q: stop): ",
+		MsgEnrollAppPrompt: "Code from the app (t: key as text, i: inverted, w: wide, q: stop): ",
 		MsgEnrollWrong:     "This code is not right. Type the one that the app shows now.",
 		MsgEnrollFast: `This code is not right: the clock of your device is %SECONDS% seconds ahead.
 Let it set date and time by itself, then type the next code.`,
@@ -275,6 +276,7 @@ Hardware-Token.`,
 
 		MsgEnrollShow: `Fügen Sie in der App ein Konto hinzu (oft ein "+") und scannen Sie das Bild
 unten. Das Fenster muss %WIDTH% Spalten breit und %LINES% Zeilen hoch sein.
+Bei dunkler Schrift auf hellem Grund tippen Sie i, ohne Bild w oder t.
 
 Keine Kamera? Tippen Sie diesen Schlüssel ein. Er ist "zeitbasiert":
   %KEY%
@@ -288,7 +290,7 @@ Verbindung abgebrochen? Vom selben Ort kommt dieses Bild 15 Minuten lang.`,
   Art        zeitbasiert (TOTP)
 Oder kopieren Sie diese Adresse in die App:
   %ADDRESS%`,
-		MsgEnrollAppPrompt: "Code aus der App (t: Schlüssel als Text, w: breites Bild, q: Ende): ",
+		MsgEnrollAppPrompt: "Code aus der App (t: Schlüssel, i: umgekehrt, w: breit, q: Ende): ",
 		MsgEnrollWrong:     "Dieser Code stimmt nicht. Geben Sie den ein, den die App jetzt zeigt.",
 		MsgEnrollFast: `Dieser Code stimmt nicht: Die Uhr Ihres Geräts geht %SECONDS% Sekunden vor.
 Lassen Sie es Datum und Uhrzeit selbst stellen und geben Sie dann den

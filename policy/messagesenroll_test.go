@@ -53,13 +53,14 @@ func TestTheAppsAreNamedWithTheirStoresAndMakers(t *testing.T) {
 	}
 }
 
-// The answers that a text offers are those that are understood: 1 to 5, t, w and q, in every language.
+// The answers that a text offers are those that are understood: 1 to 5, t, i, w and q, in every language.
 func TestTheTextsOfAnEnrolmentOfferWhatIsUnderstood(t *testing.T) {
 	for _, language := range Languages() {
 		c := &Config{Language: language}
 		for m, want := range map[Message][]string{
 			MsgEnrollHolder: {"\n  1  ", "\n  2  ", "\n  3  ", "\n  4  ", "\n  5  "},
-			MsgEnrollBegin:  {" q "}, MsgEnrollHolderPrompt: {" q "}, MsgEnrollReadyPrompt: {" q "}, MsgEnrollAppPrompt: {"t: ", "w: ", "q: "},
+			MsgEnrollBegin:  {" q "}, MsgEnrollHolderPrompt: {" q "}, MsgEnrollReadyPrompt: {" q "}, MsgEnrollAppPrompt: {"t: ", "i: ", "w: ", "q: "},
+			MsgEnrollNtfyPrompt: {"i: ", "w: ", "q: "}, MsgEnrollShow: {" i", " w ", " t"}, MsgEnrollNtfyShow: {" i", " w"},
 		} {
 			for _, offer := range want {
 				if !strings.Contains(c.Text(m), offer) {

@@ -30,7 +30,8 @@ country, and the number without the 0 before it. It looks like this:
   App Store             ntfy        Philipp Heckel
   Google Play, F-Droid  ntfy        Philipp C. Heckel`,
 		MsgEnrollNtfyShow: `Scan the picture below with the camera of the phone, and open it in ntfy.
-The window has to be %WIDTH% columns wide and %LINES% lines high.
+The window has to be %WIDTH% columns wide and %LINES% lines high. If its letters
+are dark on a light ground, type i. If it shows no picture, type w.
 
 Does nothing open? Subscribe to a topic in the app (often a "+"), with
 "use another server":
@@ -39,7 +40,7 @@ Does nothing open? Subscribe to a topic in the app (often a "+"), with
 Does this window run on the phone itself? Open this address:
   %ADDRESS%
 If the app wants a user and a password, ask %CONTACT% for them.`,
-		MsgEnrollNtfyPrompt: "Enter when the topic is in the app (w: wide picture, q: stop): ",
+		MsgEnrollNtfyPrompt: "Enter when the topic is in the app (i: inverted, w: wide, q: stop): ",
 		MsgEnrollDuo: `Install this app, if you do not have it yet. It is free.
 
   Store                   Search for  Maker
@@ -89,6 +90,7 @@ Landes und die Nummer ohne die 0 davor. Sie sieht so aus:
   Google Play, F-Droid  ntfy         Philipp C. Heckel`,
 		MsgEnrollNtfyShow: `Scannen Sie das Bild unten mit der Kamera des Telefons und öffnen Sie es in
 ntfy. Das Fenster muss %WIDTH% Spalten breit und %LINES% Zeilen hoch sein.
+Bei dunkler Schrift auf hellem Grund tippen Sie i, ohne Bild w.
 
 Öffnet sich nichts? Abonnieren Sie in der App ein Thema (oft ein "+"), mit
 einem anderen Server:
@@ -97,7 +99,7 @@ einem anderen Server:
 Läuft dieses Fenster auf dem Telefon selbst? Öffnen Sie diese Adresse:
   %ADDRESS%
 Will die App Benutzer und Passwort, bitten Sie %CONTACT% darum.`,
-		MsgEnrollNtfyPrompt: "Eingabetaste, wenn das Thema in der App ist (w: breites Bild, q: Ende): ",
+		MsgEnrollNtfyPrompt: "Eingabe, wenn das Thema in der App ist (i: umgekehrt, w: breit, q: Ende): ",
 		MsgEnrollDuo: `Installieren Sie diese App, wenn sie noch fehlt. Sie ist kostenlos.
 
   Store                   Suchen nach  Anbieter

@@ -126,7 +126,7 @@ func (e *enrolment) show(draft *enroll.Draft) (pamhook.Draft, error) {
 		if err != nil {
 			return nil, err
 		}
-		shown.Picture, shown.WidePicture = picture.Terminal(false), picture.Wide()
+		shown.Picture, shown.Inverse, shown.WidePicture = picture.Terminal(false), picture.Terminal(true), picture.Wide()
 	}
 	return &unfinished{users: e.users, draft: draft, shown: shown}, nil
 }

@@ -2,8 +2,8 @@
 // must create it with mode 0600, since the picture is the secret.
 //
 // The code is ISO/IEC 18004, byte mode, error correction level L: the smallest, and a screen or a print-out is not
-// damaged. The quiet zone is 2 modules in a terminal, where the screen round it is usually plain, and 4 in pictures, as
-// the standard wants.
+// damaged. The quiet zone is 2 modules in a terminal, where the screen round it is usually plain, 1 in number signs, so that
+// the usual address fits into 80 columns, and 4 in pictures, as the standard wants.
 package qr
 
 import (

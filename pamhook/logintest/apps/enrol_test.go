@@ -49,8 +49,9 @@ func pictureOn(t *testing.T, screen string) (lines []string) {
 // halves are what is bright of a cell of a dark terminal: its upper and its lower half.
 var halves = map[rune][2]bool{' ': {}, '▀': {true, false}, '▄': {false, true}, '█': {true, true}, '#': {true, true}}
 
-// photograph is what a camera sees of these lines on a dark terminal, whose cells are twice as high as wide.
-func photograph(t *testing.T, lines []string) []byte {
+// photograph is what a camera sees of these lines on a terminal whose cells are twice as high as wide: bright letters on a dark ground, or the
+// other way round.
+func photograph(t *testing.T, lines []string, ground terminal) []byte {
 	t.Helper()
 	const wide, high, border = 6, 12, 24
 	width := 0
@@ -68,16 +69,31 @@ func photograph(t *testing.T, lines []string) []byte {
 			}
 		}
 	}
+	for i, y := range photo.Pix {
+		if ground == light {
+			photo.Pix[i] = ^y
+		}
+	}
 	var b bytes.Buffer
 	must(t, png.Encode(&b, photo))
 	return b.Bytes()
 }
 
+// terminal is what a terminal's ground is like.
+type terminal bool
+
+const (
+	dark  terminal = false
+	light terminal = true
+)
+
 // scanned is the address that zbarimg(1) reads from the QR code on a screen.
-func scanned(t *testing.T, screen string) string {
+func scanned(t *testing.T, screen string) string { return scannedOn(t, screen, dark) }
+
+func scannedOn(t *testing.T, screen string, ground terminal) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "photo.png")
-	must(t, os.WriteFile(file, photograph(t, pictureOn(t, screen)), 0o600))
+	must(t, os.WriteFile(file, photograph(t, pictureOn(t, screen), ground), 0o600))
 	out, err := exec.Command("zbarimg", "--quiet", "--raw", "--nodbus", file).Output()
 	if err != nil {
 		t.Fatalf("zbarimg: %v:\n%s", err, screen)

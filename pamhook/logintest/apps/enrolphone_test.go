@@ -206,7 +206,7 @@ func TestAUserEnrolsANumberAtTheMachine(t *testing.T) {
 	}
 }
 
-const ntfyQuestion = "w: wide picture, q: stop): "
+const ntfyQuestion = "w: wide, q: stop): "
 
 // toSubscribe chooses push and goes on until the phone is to subscribe. It returns the phone, which has scanned the screen.
 func (s *phoneSite) toSubscribe(t *testing.T, x *pamtest.Terminal) *fakes.Phone {

@@ -98,18 +98,22 @@ func (w window) shows(end string) string {
 func (w window) types(text string) { w.tmux("send-keys", "-l", text); w.tmux("send-keys", "Enter") }
 
 const (
-	appPrompt  = "Code from the app (t: key as text, w: wide picture, q: stop): "
+	appPrompt  = "Code from the app (t: key as text, i: inverted, w: wide, q: stop): "
 	notePrompt = "Press Enter when you have written them down: "
 )
 
-// What a person sees in a window of 80 columns and 32 lines, read off it as a camera does; and where the client has no UTF-8, the wide
-// picture.
+// What a person sees in a window of 80 columns, read off it as a camera does; where the client has no UTF-8, the wide picture; and where letters
+// are dark on a light ground, the other one.
 func TestThePictureIsReadOffAWindow(t *testing.T) {
 	t.Parallel()
-	s, people := newSite(t, "default: required\nenroll: {at_login: \"yes\"}\nissuer: web1", 2)
+	s, people := newSite(t, "default: required\nenroll: {at_login: \"yes\"}\nissuer: web1", 3)
 	sshd := s.Sshd()
-	for i, c := range []struct{ name, columns, lines, locale, ask string }{
-		{"UTF-8", "80", "32", "LC_ALL=C.UTF-8", ""}, {"without UTF-8", "120", "64", "LC_ALL=C", "w"},
+	for i, c := range []struct {
+		name, lines, locale, ask string
+		ground                   terminal
+	}{
+		{"UTF-8", "32", "LC_ALL=C.UTF-8", "", dark}, {"without UTF-8", "48", "LC_ALL=C", "w", dark},
+		{"UTF-8 on a light ground", "32", "LC_ALL=C.UTF-8", "i", light},
 	} {
 		p := people[i]
 		t.Run(c.name, func(t *testing.T) {
@@ -117,7 +121,7 @@ func TestThePictureIsReadOffAWindow(t *testing.T) {
 			s := s.in(t)
 			cmd := sshd.Client("ssh", p.Name+"@127.0.0.1")
 			cmd.Env = append(slices.DeleteFunc(cmd.Env, func(v string) bool { return strings.HasPrefix(v, "LC_ALL=") }), c.locale)
-			w := openWindow(t, c.columns, c.lines, cmd)
+			w := openWindow(t, "80", c.lines, cmd)
 			w.shows("Password:")
 			w.types(s.Password)
 			w.shows("Number (or q to stop): ")
@@ -130,7 +134,7 @@ func TestThePictureIsReadOffAWindow(t *testing.T) {
 				time.Sleep(time.Second) // the question before it ends the same
 				screen = w.shows(appPrompt)
 			}
-			secret := secretOf(t, scanned(t, screen))
+			secret := secretOf(t, scannedOn(t, screen, c.ground))
 			w.types(oathCode(t, secret, time.Now()))
 			w.shows(notePrompt)
 			w.types("")
