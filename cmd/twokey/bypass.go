@@ -229,14 +229,27 @@ func bypassListAction(c *cli.Context, ui *ui) error {
 func (h *host) whoseBypasses(u *enroll.Users, named []string) ([]string, error) {
 	if len(named) == 0 {
 		names, err := u.State.BypassUsers()
+		if err != nil {
+			return nil, err
+		}
 		slices.Sort(names)
-		return names, err
+		return h.touchable(u, names)
 	}
 	found, err := h.known(u, named)
 	if err != nil {
 		return nil, err
 	}
 	return plainNames(found), nil
+}
+
+// touchable are those of names whom who acts may look at: root at all of them.
+func (h *host) touchable(u *enroll.Users, names []string) ([]string, error) {
+	if !h.actor.socket {
+		return names, nil
+	}
+	people, err := h.lookUp(u, names)
+	people = slices.DeleteFunc(people, func(p person) bool { return h.untouchable(p.account) != "" })
+	return plainNames(people), err
 }
 
 func (h *host) listBypasses(all []madeBypass) error {

@@ -159,5 +159,5 @@ func firstFew(texts []string, between string, most int) string {
 	if len(texts) <= most {
 		return strings.Join(texts, between)
 	}
-	return fmt.Sprintf("%s and %d others", strings.Join(texts[:most], between), len(texts)-most)
+	return fmt.Sprintf("%s and %s", strings.Join(texts[:most], between), count(len(texts)-most, "other"))
 }

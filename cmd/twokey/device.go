@@ -194,6 +194,9 @@ func deviceEditAction(c *cli.Context, ui *ui) error {
 	if !last.IsZero() {
 		until = last.End(time.Local)
 	}
+	if until.Equal(one.Until) {
+		return d.asItIs(one)
+	}
 	err = d.change("device-edit", one.Name, func() error { return d.users.SetUntil(d.person.name, one.Name, until) },
 		audit.Change{Field: "until", Old: endOf(one.Until), New: endOf(until)})
 	if err != nil {
@@ -205,6 +208,12 @@ func deviceEditAction(c *cli.Context, ui *ui) error {
 	}
 	ui.say("%s %s: %s.", d.done("Changed the device of", "Would change the device of"), quoted(d.person.name, one.Name), good)
 	return ui.object(changedDevice{d.person.name, one.Name, !d.dryRun, timeOrNull(until)})
+}
+
+// asItIs says that nothing has to be changed.
+func (d *devices) asItIs(one secrets.Device) error {
+	d.ui.say("The device of %s is so already: nothing to change.", quoted(d.person.name, one.Name))
+	return d.ui.object(changedDevice{User: d.person.name, Device: one.Name, Until: timeOrNull(one.Until)})
 }
 
 // done chooses the beginning of a sentence.
@@ -267,7 +276,10 @@ func deviceRenameAction(c *cli.Context, ui *ui) error {
 	if err != nil {
 		return err
 	}
-	if from != to && hasDevice(d.record.Devices, to) {
+	if from == to {
+		return d.asItIs(one)
+	}
+	if hasDevice(d.record.Devices, to) {
 		return about(d.person.name, fmt.Errorf("%w: %q", enroll.ErrDeviceName, to))
 	}
 	err = d.change("device-rename", to, func() error { return d.users.RenameDevice(d.person.name, one.Name, to) },

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -117,4 +118,12 @@ func longestCommon(a, b []string) int {
 		}
 	}
 	return table[len(a)][len(b)]
+}
+
+func TestTheFirstFewAndTheOthers(t *testing.T) {
+	for n, want := range map[int]string{0: "", 2: "a, a", 3: "a, a and 1 other", 4: "a, a and 2 others"} {
+		if got := firstFew(slices.Repeat([]string{"a"}, n), ", ", 2); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
 }

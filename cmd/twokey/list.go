@@ -56,7 +56,7 @@ func listAction(c *cli.Context, ui *ui) error {
 	h.warnOff()
 	h.addLogins(people)
 	now := time.Now()
-	people = slices.DeleteFunc(people, func(p person) bool { return !f.keeps(&p, now) })
+	people = slices.DeleteFunc(people, func(p person) bool { return h.untouchable(p.account) != "" || !f.keeps(&p, now) })
 	return errors.Join(h.list(people, now, c.Bool("csv")), problems(people))
 }
 

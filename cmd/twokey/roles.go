@@ -142,30 +142,38 @@ func (h *host) isHim(name string) bool {
 // mayTouch refuses what somebody who is not root would do to a user. It is asked wherever a name becomes the user that something is done
 // to, at that moment: names are of the caller's choosing, and one user may have several. A group that cannot be looked up refuses.
 func (h *host) mayTouch(name string, account *sysuser.Account) error {
+	if why := h.untouchable(account); why != "" {
+		return h.refusal(name, "%s", why)
+	}
+	return nil
+}
+
+// untouchable says why who is not root may do nothing to an account, or look at what is kept of it; "": he may.
+func (h *host) untouchable(account *sysuser.Account) string {
 	who := h.actor.account.Name
 	switch {
 	case !h.actor.socket:
-		return nil // who is not root comes no further than to look
+		return "" // who is not root comes no further than to look
 	case account == nil:
-		return h.refusal(name, "there is no such account")
+		return "there is no such account"
 	case h.actor.role == bySelf && account.UID == h.actor.account.UID && account.Name == who:
-		return nil
+		return ""
 	case h.actor.role != byHelpdesk:
-		return h.refusal(name, "it is not %s", who)
+		return "it is not " + who
 	case account.UID == 0:
-		return h.refusal(name, "the helpdesk has nothing to do with root")
+		return "the helpdesk has nothing to do with root"
 	case account.UID == h.actor.account.UID:
-		return h.refusal(name, "the helpdesk does nothing for itself")
+		return "the helpdesk does nothing for itself"
 	}
 	p := person{name: account.Name, account: account}
 	protected, err := h.policy.Roles.Protected.Has(p.name, p.inGroup)
-	if err != nil {
-		return h.refusal(name, "whether roles.protected has the user cannot be told: %v", err)
+	switch {
+	case err != nil:
+		return fmt.Sprintf("whether roles.protected has the user cannot be told: %v", err)
+	case protected:
+		return "roles.protected has the user"
 	}
-	if protected {
-		return h.refusal(name, "roles.protected has the user")
-	}
-	return nil
+	return ""
 }
 
 // stillMay asks again, behind a question, what was asked before it: by the policy and the groups of now.

@@ -7,10 +7,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"twokey/audit"
+	"twokey/enroll"
 	"twokey/pamhook/logintest/scratch"
 )
 
@@ -287,6 +289,25 @@ func TestMustLetTheHelpdeskTouchNeitherItselfNorRootNorWhoIsProtected(t *testing
 	for _, name := range []string{"helen", "bob", "paula", "peter"} {
 		if !h.has(name) {
 			t.Errorf("%s was reset", name)
+		}
+	}
+	// Nothing of them is listed either.
+	for _, name := range []string{"helen", "bob", "paula", "peter"} {
+		_, _, err := h.Users.NewBypass(h.people[name].Name, enroll.Bypass{Until: time.Now().Add(time.Hour), Uses: 1, Reason: "a reason", Requester: "carol", By: "root"})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, argv := range [][]string{{"bypass", "list"}, {"list"}} {
+		h.enrol("helen")
+		out, complaint, status := h.as("helen", h.proof("helen", 0), argv...)
+		if status != exitDone || !strings.Contains(out, h.people["bob"].Name) {
+			t.Errorf("%v: status %d, %s, %s", argv, status, out, complaint)
+		}
+		for _, name := range []string{"helen", "paula", "peter", "toor"} {
+			if strings.Contains(out, h.people[name].Name) {
+				t.Errorf("%v shows %s:\n%s", argv, name, out)
+			}
 		}
 	}
 	// hugo has no device: a password alone is no role.
