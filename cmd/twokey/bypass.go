@@ -22,7 +22,8 @@ func bypassCommand(ui *ui) *cli.Command {
 	return &cli.Command{Name: "bypass", Usage: "codes that let a user in without his device, for a while", Subcommands: []*cli.Command{
 		{Name: "create", Usage: "make a bypass code for a user", ArgsUsage: "USER",
 			Description: "For somebody whose phone is at home. The code is typed where a code is asked for, and works also while attempts are\n" +
-				"used up. Who asked for it must be one of bypass.requesters, who may ask for themselves and for others. Everything but the code itself is in the audit log.",
+				"used up. Who asked for it must be one of bypass.requesters, who may ask for themselves and for others.\n" +
+				"Everything but the code itself is in the audit log.",
 			Flags: []cli.Flag{
 				&cli.StringFlag{Name: "for", Value: "1h", Usage: "how long it is good: `TIME`, at most bypass.longest, which is meant where it is shorter"},
 				&cli.IntFlag{Name: "uses", Value: 1, Usage: fmt.Sprintf("it is good for `N` logins, 1 to %d", state.MaxBypassUses)},
