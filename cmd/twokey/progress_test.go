@@ -20,10 +20,20 @@ func TestABarIsThereBeforeTheFirstStep(t *testing.T) {
 	defer terminal.Close()
 	defer slave.Close()
 	step, end := (&ui{err: slave}).progress("changing", worthABar)
-	shown := make([]byte, 200)
-	n, err := terminal.Read(shown)
-	if err != nil || !strings.Contains(string(shown[:n]), "changing") || !strings.Contains(string(shown[:n]), "0%") {
-		t.Errorf("%q, %v", shown[:n], err)
+	const behind = "behind the bar"
+	if _, err := slave.WriteString(behind); err != nil {
+		t.Fatal(err)
+	}
+	shown, buffer := "", make([]byte, 200)
+	for !strings.Contains(shown, behind) {
+		n, err := terminal.Read(buffer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown += string(buffer[:n])
+	}
+	if !strings.Contains(shown, "changing") || !strings.Contains(shown, "0%") {
+		t.Errorf("%q", shown)
 	}
 	step(worthABar)
 	end()
