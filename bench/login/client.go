@@ -93,6 +93,7 @@ type statusError struct {
 	got, want int // of PAM
 }
 
+// Error says which status came and which was wanted.
 func (e statusError) Error() string {
 	return fmt.Sprintf("PAM said %d of the login of %s, and not %d", e.got, e.user, e.want)
 }

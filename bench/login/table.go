@@ -16,6 +16,7 @@ type aim struct {
 
 func (a aim) none() bool { return a.least == 0 && a.most == 0 }
 
+// String is the aim as it stands in the table.
 func (a aim) String() string {
 	unit := a.unit
 	if unit != "" {

@@ -61,19 +61,23 @@ func known(err error) error {
 	return err
 }
 
+// CodeOpen reports whether an enrolment code of the user is good.
 func (e *enrolment) CodeOpen(user string) (bool, error) {
 	_, open, err := e.users.CodeOpen(user)
 	return open, err
 }
 
+// CheckCode is nil for the enrolment code that is good for the account.
 func (e *enrolment) CheckCode(a pamhook.Account, answer string) error {
 	return known(e.users.CheckCode(enroll.Account(a), answer))
 }
 
+// Announce keeps, for the account phase of the same process, that an enrolment is to come there.
 func (e *enrolment) Announce(a pamhook.Account, n pamhook.Announcement) error {
 	return known(e.users.Announce(enroll.Account(a), enroll.Announcement(n)))
 }
 
+// TakeAnnouncement gives back what was announced, once; nil for nothing.
 func (e *enrolment) TakeAnnouncement(a pamhook.Account, n pamhook.Announcement) (*pamhook.Announcement, error) {
 	found, err := e.users.TakeAnnouncement(enroll.Account(a), n.Process, n.Service)
 	if errors.Is(err, enroll.ErrNotAnnounced) {
@@ -86,11 +90,13 @@ func (e *enrolment) TakeAnnouncement(a pamhook.Account, n pamhook.Announcement) 
 	return &taken, nil
 }
 
+// Missed reports whether the service has announced an enrolment before whose account phase never came.
 func (e *enrolment) Missed(a pamhook.Account, n pamhook.Announcement) (bool, error) {
 	_, pending, err := e.users.PendingAnnouncement(enroll.Account(a), n.Process, n.Service)
 	return pending, err
 }
 
+// Begin makes the draft of a device, or gives back the one that was begun at the same place.
 func (e *enrolment) Begin(a pamhook.Account, w pamhook.Wish) (pamhook.Draft, error) {
 	issuer := e.policy.Issuer
 	if issuer == "" {
@@ -150,10 +156,12 @@ func (e *enrolment) Country(number string) (string, error) {
 	return answer.Number.Country, nil
 }
 
+// TakeText counts a text that is about to be sent, and refuses it beyond the limits.
 func (e *enrolment) TakeText(a pamhook.Account, perHour int) error {
 	return e.users.TakeText(enroll.Account(a), perHour)
 }
 
+// TakePush counts a push that is about to be sent, and refuses it beyond the limits.
 func (e *enrolment) TakePush(a pamhook.Account) error { return e.users.TakePush(enroll.Account(a)) }
 
 // unfinished is a draft as a login needs it.
@@ -163,16 +171,21 @@ type unfinished struct {
 	shown pamhook.Shown
 }
 
+// Shown is what the user has to see.
 func (u *unfinished) Shown() pamhook.Shown { return u.shown }
 
+// Confirm reports whether the code is that of the draft.
 func (u *unfinished) Confirm(answer string, discrepancy int) bool {
 	return u.users.Confirm(u.draft, answer, discrepancy)
 }
 
+// Challenge makes the code that is sent to the number of the draft.
 func (u *unfinished) Challenge(digits int, until time.Time) (string, error) {
 	return u.draft.Challenge(digits, until)
 }
 
+// ConfirmPush notes that the push was allowed.
 func (u *unfinished) ConfirmPush() error { return u.draft.ConfirmPush() }
 
+// Finish puts the draft in force.
 func (u *unfinished) Finish() error { return known(u.users.Finish(u.draft)) }

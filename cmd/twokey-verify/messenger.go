@@ -20,11 +20,13 @@ func openMessenger(p *inforce.Policy) (pamhook.Messenger, error) {
 // outgoing is package messenger as a login needs it.
 type outgoing struct{ settings messenger.Settings }
 
+// Text sends a text.
 func (o outgoing) Text(m pamhook.TextMessage) (pamhook.Delivery, error) {
 	req, err := o.settings.Text(messenger.Text{User: m.User, Number: m.Number, Code: m.Code})
 	return notify(req, err)
 }
 
+// Push sends a push, whose answer is waited for.
 func (o outgoing) Push(q pamhook.PushQuestion) (pamhook.Delivery, error) {
 	question := messenger.Question{ID: q.ID, Secret: q.Secret, User: q.User, Factor: string(q.Factor), Right: q.Right, Wrong: q.Wrong,
 		Passcode: q.Passcode, Title: q.Title, Allow: q.Allow, Deny: q.Deny, From: q.From, Wait: q.Wait}

@@ -202,6 +202,7 @@ type ownConversation struct {
 	hello *wire.Hello
 }
 
+// Hello is the greeting without what is not believed.
 func (c *ownConversation) Hello() *wire.Hello { return c.hello }
 
 // LookupGroup looks into /etc/group. What a directory may know is not known here: then the policy takes the strictest.

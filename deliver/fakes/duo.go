@@ -143,6 +143,7 @@ func (d *Duo) Answer(txid, status string) {
 	close(q.news)
 }
 
+// ServeHTTP answers as the Auth API does.
 func (d *Duo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

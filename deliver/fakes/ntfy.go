@@ -131,6 +131,7 @@ var (
 	topicPath = regexp.MustCompile(`^/([-_A-Za-z0-9]{1,64})$`)
 )
 
+// ServeHTTP answers as an ntfy server does.
 func (n *Ntfy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

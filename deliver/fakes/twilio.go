@@ -121,6 +121,7 @@ var (
 	twilioNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 )
 
+// ServeHTTP answers as the Messages API does.
 func (s *Twilio) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

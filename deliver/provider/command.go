@@ -119,6 +119,7 @@ func notStarted(program string, err error) error {
 // firstBytes keeps the beginning of what is written and lets the rest go: a program that is not read from would wait.
 type firstBytes struct{ kept bytes.Buffer }
 
+// Write keeps what there is room for, and drops the rest.
 func (f *firstBytes) Write(p []byte) (int, error) {
 	f.kept.Write(p[:min(len(p), maxComplaint-f.kept.Len())])
 	return len(p), nil

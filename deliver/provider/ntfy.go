@@ -275,6 +275,7 @@ func (e *ntfyEvents) next() (ntfyEvent, error) {
 	return ntfyEvent{}, ended(e.ctx, err)
 }
 
+// Close ends the stream.
 func (e *ntfyEvents) Close() error { return e.body.Close() }
 
 // account asks whether the server is one, is well, and who it takes us for.

@@ -63,6 +63,7 @@ type failure struct {
 	answer  deliver.Answer // further fields: Retry, ID, Status, EnrollURL
 }
 
+// Error is the problem and what there is to say of it.
 func (f *failure) Error() string { return string(f.problem) + ": " + f.detail }
 
 // failed makes an answer of an error. One that has no word of its own is of the connection.

@@ -144,6 +144,7 @@ type twilioTransport struct {
 	*web
 }
 
+// RoundTrip is http.RoundTripper's, with the limits of this package.
 func (t *twilioTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme != "https" || r.URL.Host != twilioHost {
 		return nil, &failure{problem: deliver.ProblemSettings, detail: "the library asks another host than Twilio's"}

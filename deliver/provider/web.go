@@ -253,6 +253,7 @@ type limited struct {
 	left int
 }
 
+// Read fails where more comes than an answer may have.
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.ReadCloser.Read(p)
 	if l.left -= n; l.left < 0 {

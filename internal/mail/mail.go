@@ -147,6 +147,7 @@ type heard struct {
 	left int
 }
 
+// Read fails with errTalks when the server has said as much as is read of it.
 func (h *heard) Read(p []byte) (int, error) {
 	if h.left <= 0 {
 		return 0, errTalks
