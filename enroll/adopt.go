@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"twokey/device"
+	"twokey/internal/safefile"
 	"twokey/secrets"
 	"twokey/state"
 )
@@ -27,6 +28,9 @@ type Adoption struct {
 func (u *Users) Adopt(a Account) (Adoption, error) {
 	var done Adoption
 	owner, guards, err := u.otherOwner(a)
+	if errors.Is(err, safefile.ErrNoLink) { // restored without links: the number is bound anew below
+		err = nil
+	}
 	if err != nil {
 		return done, err
 	}

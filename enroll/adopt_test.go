@@ -1,6 +1,8 @@
 package enroll
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"testing"
 	"time"
@@ -168,5 +170,26 @@ func TestAdoptRefuses(t *testing.T) {
 	garble(t, data+"/state/alice")
 	if err := second(u.Adopt(alice)); !state.IsDamaged(err) {
 		t.Errorf("a damaged state: %v", err)
+	}
+}
+
+// A restore that has no links, or that followed them, leaves files or nothing where user ids were bound.
+func TestAUserIDThatIsBoundByNoLinkIsBoundAnewOrFreed(t *testing.T) {
+	for _, act := range []string{"adopt", "unenroll"} {
+		u, data := scratch(t)
+		enrolled(t, u, alice, usual())
+		must(t, os.Remove(data+"/uids/1000"))
+		must(t, os.WriteFile(data+"/uids/1000", []byte("alice\n"), 0o600))
+		var err error
+		if act == "adopt" {
+			_, err = u.Adopt(alice)
+		} else {
+			err = u.Unenroll("alice")
+		}
+		must(t, err)
+		name, err := u.State.NameOf(alice.UID)
+		if act == "adopt" && name != "alice" || act == "unenroll" && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("after %s the number is %q's, %v", act, name, err)
+		}
 	}
 }

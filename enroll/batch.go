@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 
@@ -18,42 +19,54 @@ type newcomer struct {
 	record  *secrets.Record
 }
 
-// CommitAll puts many drafts in force, each as Commit does, and returns an error for each: one that fails stops no other. Accounts of
-// which nothing is there yet are written together, with a few waits for the disk (see safefile.WriteAll); further drafts of the same
-// account join the first where they Add. Killed at any point, each account is as it was or has all its devices. Two thousand drafts at
-// a time are a good number: more take memory and save little.
+// CommitAll puts many drafts in force, each as Commit does, and returns an error for each: one that fails stops the later ones of the same
+// account, which have its error, and no other. Accounts of which nothing is there yet are written together, with a few waits for the disk
+// (see safefile.WriteAll); further drafts of the same account join the first where they Add. Killed at any point, each account is as it
+// was or has all its devices. Two thousand drafts at a time are a good number: more take memory and save little.
+//
+// Attack, on drafts that each go by themselves: of somebody who was enrolled meanwhile the first is refused and the second, which adds,
+// is put in force, though all are told not to count.
 func (u *Users) CommitAll(drafts []*Draft) []error {
-	errs := make([]error, len(drafts))
-	fresh, others := u.sortOut(drafts, errs)
+	errs, stopped := make([]error, len(drafts)), map[string]error{}
+	fresh, others := u.sortOut(drafts, errs, stopped)
 	for _, i := range append(others, u.commitNew(fresh, drafts, errs)...) {
-		errs[i] = u.Commit(drafts[i])
+		name := drafts[i].Account.Name
+		if errs[i] = stopped[name]; errs[i] == nil {
+			errs[i] = u.Commit(drafts[i])
+			stopped[name] = errs[i]
+		}
 	}
 	return errs
 }
 
-// sortOut finds the accounts of which nothing seems to be there. The others are left to Commit.
-func (u *Users) sortOut(drafts []*Draft, errs []error) (fresh []*newcomer, others []int) {
+// sortOut finds the accounts of which nothing seems to be there. The others are left to Commit. An account of which one draft fails is
+// stopped with its error.
+func (u *Users) sortOut(drafts []*Draft, errs []error, stopped map[string]error) (fresh []*newcomer, others []int) {
 	isNew := u.mayBeNew(drafts, errs)
 	names, uids := map[string]*newcomer{}, map[uint32]bool{}
 	for i, d := range drafts {
-		if n := names[d.Account.Name]; n != nil && n.account == d.Account && d.add {
+		name := d.Account.Name
+		if errs[i] = cmp.Or(stopped[name], errs[i]); errs[i] != nil {
+			stopped[name] = errs[i]
+			continue
+		}
+		if n := names[name]; n != nil && n.account == d.Account && d.add {
 			if errs[i] = d.putInto(n.record); errs[i] == nil {
 				n.drafts = append(n.drafts, i)
 			}
+			stopped[name] = errs[i]
 			continue
 		}
-		if errs[i] != nil {
-			continue
-		}
-		if !isNew[i] || uids[d.Account.UID] || names[d.Account.Name] != nil {
+		if !isNew[i] || uids[d.Account.UID] || names[name] != nil {
 			others = append(others, i)
 			continue
 		}
 		n := &newcomer{account: d.Account, drafts: []int{i}, record: &secrets.Record{User: d.Account.Name, Serial: secrets.NextSerial(0, u.Now())}}
 		if errs[i] = d.putInto(n.record); errs[i] == nil {
-			names[d.Account.Name], uids[d.Account.UID] = n, true
+			names[name], uids[d.Account.UID] = n, true
 			fresh = append(fresh, n)
 		}
+		stopped[name] = errs[i]
 	}
 	return fresh, others
 }

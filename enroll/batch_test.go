@@ -66,7 +66,8 @@ func TestABatchDoesForEachUserWhatCommitDoes(t *testing.T) {
 func TestOneThatFailsStopsNoOtherOfABatch(t *testing.T) {
 	u, _ := scratch(t)
 	enrolled(t, u, alice, usual())
-	first, second := usual(), usual()
+	first, second, third := usual(), usual(), usual()
+	third.Add, third.Device = true, "tablet"
 	first.Add, second.Add, second.Device = true, true, "token"
 	wish := func(a Account, r Request) *Draft {
 		d, err := u.Draft(a, r)
@@ -80,10 +81,10 @@ func TestOneThatFailsStopsNoOtherOfABatch(t *testing.T) {
 		draft *Draft
 		want  error
 	}{
-		{wish(alice, usual()), ErrEnrolled}, {wish(alice, second), nil},
+		{wish(alice, second), nil}, {wish(alice, usual()), ErrEnrolled}, {wish(alice, third), ErrEnrolled},
 		{wish(bob, usual()), nil}, {wish(bob, usual()), ErrEnrolled},
 		{wish(Account{"mallory", bob.UID}, usual()), ErrOtherName}, {wish(Account{"alicia", alice.UID}, usual()), ErrOtherName},
-		{wish(dave, first), nil}, {wish(dave, first), ErrDeviceName}, {wish(dave, second), nil},
+		{wish(dave, first), nil}, {wish(dave, second), nil}, {wish(dave, first), ErrDeviceName}, {wish(dave, third), ErrDeviceName},
 		{twin, nil}, {other, ErrSameSecret},
 		{wish(Account{"", 9}, usual()), state.ErrFormat},
 	}

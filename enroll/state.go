@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"twokey/device"
+	"twokey/internal/safefile"
 	"twokey/secrets"
 	"twokey/state"
 )
@@ -92,6 +93,9 @@ func (u *Users) unbindFrom(uid uint32, name string) error {
 	owner, err := u.State.NameOf(uid)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && owner != name {
 		return nil
+	}
+	if errors.Is(err, safefile.ErrNoLink) {
+		err = nil // what stands there binds it to nobody, and keeps him out who has the number
 	}
 	return errors.Join(err, u.State.Unbind(uid))
 }

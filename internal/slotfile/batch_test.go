@@ -89,3 +89,16 @@ func TestAFirstValueOfABatchThatIsDamagedLosesNeither(t *testing.T) {
 	want(t, err, ErrCorrupt)
 	isAs(t, path, "", "then", inBatch)
 }
+
+// Attack, or accident: a batch that is killed, two logins, and a loss of power. fdatasync(2) does not write permissions: with the bit that
+// says "slot A", codes that the second login has used up would be good again.
+func TestTheMarkOfABatchIsOffTheDiskBeforeTheFirstWrite(t *testing.T) {
+	_, path := newInBatch(t, false)
+	order := regexp.MustCompile(`(?s)^[^,]*, "[^"]*"\.*, 20, 8192\).*fsync\(.*, 4096, 0\)`)
+	if all := strings.Join(traced(t, "count-at-once", path, 1, "pwrite64,fsync"), "\n"); !order.MatchString(all) {
+		t.Errorf("not synchronised between the lock and the value:\n%s", all)
+	}
+	if all := strings.Join(traced(t, "count-at-once", path, 1, "pwrite64,fsync"), "\n"); strings.Contains(all, "fsync(") {
+		t.Errorf("synchronised once more:\n%s", all)
+	}
+}

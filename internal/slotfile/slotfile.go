@@ -23,7 +23,8 @@
 // description lock (fcntl(2), F_OFD_SETLKW) on the whole file, which the kernel drops when its holder dies, however he dies.
 //
 // A file with the sticky bit (01600), which means nothing else on a file, is one that a batch is putting in place, or was when it was
-// killed: of it slot A counts, whatever stands in slot B.
+// killed: of it slot A counts, whatever stands in slot B. Slot A of a batch has generation 2 and slot B 3, where any other file begins with
+// 1. As long as they do, the bit may be on the disk still, and whoever takes the lock synchronises it first: fdatasync(2) would not.
 package slotfile
 
 import (
@@ -103,6 +104,9 @@ func zero(b []byte) bool {
 	return bytes.Equal(b, none[:len(b)])
 }
 
+// batchGeneration is that of slot A of a file that a batch has made.
+const batchGeneration = 2
+
 // inBatch is the permission of a file that a batch is putting in place, and complete that of any other.
 const (
 	inBatch  = unix.S_ISVTX | complete
@@ -144,6 +148,11 @@ func twins(content []byte) bool {
 	return same && sha256.Sum256(a[:sumOffset]) == [sha256.Size]byte(a[sumOffset:]) && sha256.Sum256(b[:sumOffset]) == [sha256.Size]byte(b[sumOffset:])
 }
 
+// ofBatch reports whether nobody has written to a file since a batch has made it.
+func ofBatch(content []byte) bool {
+	return binary.BigEndian.Uint64(content[16:]) == batchGeneration && binary.BigEndian.Uint64(content[blockSize+16:]) == batchGeneration+1
+}
+
 // Create makes a file that must not exist yet (fs.ErrExist), 0600, with a first value.
 func Create(dir *safefile.Dir, name, kind string, value []byte) error {
 	var content [fileSize]byte
@@ -158,10 +167,10 @@ func Create(dir *safefile.Dir, name, kind string, value []byte) error {
 // name, and not one more block for each of many files.
 func CreateIn(set *safefile.Set, dir *safefile.Dir, name, kind string, value, then []byte) error {
 	var content [fileSize]byte
-	if err := encodeSlot(content[:blockSize], kind, slot{1, value}); err != nil {
+	if err := encodeSlot(content[:blockSize], kind, slot{batchGeneration, value}); err != nil {
 		return err
 	}
-	if err := encodeSlot(content[blockSize:holderOffset], kind, slot{2, then}); err != nil {
+	if err := encodeSlot(content[blockSize:holderOffset], kind, slot{batchGeneration + 1, then}); err != nil {
 		return err
 	}
 	return set.WriteNewLocked(dir, name, content[:], inBatch, lockNew, func(fd int) error { return unix.Fchmod(fd, complete) })
@@ -223,6 +232,10 @@ func Acquire(dir *safefile.Dir, name, kind string) (*File, error) {
 		}
 	case twins(content[:n]):
 		file.good, file.unsynced = 1-index, true
+	case ofBatch(content[:n]):
+		if err := unix.Fsync(int(f.Fd())); err != nil {
+			return nil, errors.Join(&os.PathError{Op: "sync", Path: f.Name(), Err: err}, f.Close())
+		}
 	}
 	return file, nil
 }
