@@ -93,6 +93,22 @@ func (j *Job) planAbsence(p *Plan) error {
 	if enrolled || left || state.IsDamaged(err) {
 		p.remove, p.Ends = true, true
 		p.note("second_factor", "enrolled", "none")
+	} else if err != nil {
+		return err
+	}
+	return j.planCodeEnd(p)
+}
+
+// planCodeEnd ends an open enrolment code of who is to be absent. One that cannot be read does not keep his devices.
+//
+// Attack: who has left links a phone by the code that he was sent before, wherever a group or a rule still requires him.
+func (j *Job) planCodeEnd(p *Plan) error {
+	_, open, err := j.Users.CodeOpen(p.User.Name)
+	if open {
+		p.remove = true
+		p.note("enrolment_code", "open", "ended")
+	}
+	if p.remove {
 		return nil
 	}
 	return err

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,5 +56,30 @@ func TestWhatIsWrongWithADeviceIsToldAtItsLine(t *testing.T) {
 	}
 	if p := plans(j, parse(t, "x.csv", "user\nnobody\n"))[0]; LineOf(p.Err, p.User.Line) != 2 {
 		t.Errorf("%v", p.Err)
+	}
+}
+
+// Who has left could link a phone by the code that he was sent before.
+func TestAnEnrolmentCodeOfWhoIsToBeAbsentEnds(t *testing.T) {
+	j := newJob(t)
+	const list = "- user: user1\n  present: false\n- user: user2\n  present: false\n"
+	applied(t, j, "- user: user2\n")
+	who := enroll.Account{Name: "user1", UID: 10001}
+	code, _, err := j.Users.NewCode(who, time.Hour)
+	must(t, err)
+	all := applied(t, j, list)
+	if got := changesOf(all[0]); !slices.Equal(got, []string{"enrolment_code: open -> ended"}) || all[0].Ends {
+		t.Errorf("%q, a device ends: %t", got, all[0].Ends)
+	}
+	if got := changesOf(all[1]); !slices.Equal(got, []string{"second_factor: enrolled -> none"}) {
+		t.Errorf("%q", got)
+	}
+	if err := j.Users.CheckCode(who, code); !errors.Is(err, enroll.ErrNoCode) {
+		t.Errorf("the code: %v", err)
+	}
+	for _, p := range applied(t, j, list) {
+		if !p.Idle() {
+			t.Errorf("again: %v", p.Changes)
+		}
 	}
 }
