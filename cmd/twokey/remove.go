@@ -148,7 +148,11 @@ func (h *host) planUnenroll(p person, behind *configEdit) (result unenrolled, li
 }
 
 // unenroll takes one user out. He loses the device first: if it ends there he is refused, not let in.
-func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
+func (h *host) unenroll(u *enroll.Users, asked person) (unenrolled, error) {
+	p, err := h.asAsked(u, asked)
+	if err != nil {
+		return unenrolled{}, err
+	}
 	result, lists, err := h.planUnenroll(p, nil)
 	if err != nil {
 		return result, err
@@ -172,6 +176,32 @@ func (h *host) unenroll(u *enroll.Users, p person) (unenrolled, error) {
 	}
 	result.holds(&after)
 	return result, nil
+}
+
+// asAsked reads somebody again behind the question, and refuses where something else would end than what was asked about.
+//
+// Attack: whoever has the code that is to end enrols while the question waits, and the log knows of no device that came to an end.
+func (h *host) asAsked(u *enroll.Users, asked person) (person, error) {
+	p, err := h.person(u, asked.name)
+	if err != nil {
+		return person{}, err
+	}
+	same := p.hadFactor() == asked.hadFactor() && p.serial() == asked.serial()
+	if !p.hadFactor() {
+		same = same && (p.code != nil) == (asked.code != nil)
+	}
+	if !same {
+		return person{}, failed("%s has other devices or codes than before the question: nothing was changed", p.name).hint("twokey show %s", p.name)
+	}
+	return p, nil
+}
+
+// serial counts the changes of somebody's devices; 0: there is no state, or none that can be read.
+func (p *person) serial() uint64 {
+	if p.state == nil {
+		return 0
+	}
+	return p.state.Serial
 }
 
 // holds keeps what the policy says of the user without a device.

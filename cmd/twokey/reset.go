@@ -148,7 +148,11 @@ func (h *host) planReset(people []person) error {
 
 // one resets a user. The record is written before the code is shown, and before the code is made: it is the reset that must not go
 // without a record when something fails.
-func (r reset) one(h *host, u *enroll.Users, p person) (enrolmentCode, error) {
+func (r reset) one(h *host, u *enroll.Users, asked person) (enrolmentCode, error) {
+	p, err := h.asAsked(u, asked)
+	if err != nil {
+		return enrolmentCode{}, err
+	}
 	var changes []audit.Change
 	if p.hadFactor() {
 		changes = append(changes, audit.Change{Field: "second_factor", Old: "enrolled", New: "has to be enrolled"})
