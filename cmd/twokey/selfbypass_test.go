@@ -38,7 +38,7 @@ func TestMustChangeNothingForABypassCode(t *testing.T) {
 		_, complaint, status := h.as(c.who, h.Password+"\n"+code+"\n", append(strings.Fields(c.command), strings.Fields(c.rest)...)...)
 		refused := "twokey: error: a bypass code lets you in, and changes nothing: " + c.command + " needs a code of a device, or a recovery code\n" +
 			"twokey: hint: if you have neither ask the IT desk for a reset\n"
-		warned := "twokey: warning: a bypass code does not do here: " + c.command
+		warned := c.command + " needs a code of a device, or a recovery code: a bypass code does not do here\n"
 		if slices.Contains(looks, c.command) {
 			if status != exitDone || strings.Contains(complaint, "bypass") {
 				t.Errorf("%s: status %d, %s", c.command, status, complaint)
@@ -59,6 +59,26 @@ func TestMustChangeNothingForABypassCode(t *testing.T) {
 		record, err := h.Users.Secrets.Load(u.Name)
 		if err != nil || len(record.Devices) != 1 || record.Devices[0].ID != h.devices[name].Device.ID || record.Devices[0].Name != "phone" || len(record.Recovery.Hashes) != 2 {
 			t.Errorf("%s was changed: %v, %v", name, record, err)
+		}
+	}
+}
+
+// Whoever sits at a terminal that was left unlocked, or has stolen a session, is told nothing of the codes that are open for its owner.
+func TestMustTellNothingOfABypassCodeBeforeAProof(t *testing.T) {
+	t.Parallel()
+	h := newSelfHost(t, "", "alice")
+	h.enrol("alice")
+	for _, argv := range [][]string{{"device", "rename", "phone", "mine"}, {"show"}} {
+		without := h.raw("alice", h.request(argv...)+`{"kind":"none","text":""}`+"\n")
+		bypass, _, err := h.Users.NewBypass(h.people["alice"].Name, enroll.Bypass{Until: time.Now().Add(time.Hour), Uses: 1, Reason: "x", Requester: "carol", By: "root"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if with := h.raw("alice", h.request(argv...)+`{"kind":"none","text":""}`+"\n"); with != without || !strings.Contains(with, "Password: ") {
+			t.Errorf("%q: with a code\n%s\nwithout\n%s", argv, with, without)
+		}
+		if _, err := h.Users.RevokeBypass(h.people["alice"].Name, bypass.ID); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
