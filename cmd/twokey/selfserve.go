@@ -45,6 +45,10 @@ func serveSelfCommand(ui *ui) *cli.Command {
 			if os.Geteuid() != 0 {
 				return needRoot(nameOf(c), ui.typed)
 			}
+			// A crash must not write keys and codes that were typed into a core file.
+			if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+				return fmt.Errorf("prctl: %w", err)
+			}
 			conn, err := handedOver()
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -354,4 +356,56 @@ func TestServeSelfIsForSystemd(t *testing.T) {
 	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != exitUsage || !strings.Contains(string(out), "serve-self is started by systemd") {
 		t.Errorf("%s", out)
 	}
+}
+
+// Of a process that dumps no core, and of no other, the kernel gives /proc/PID/status to the group 0 whatever the process's own is, proc(5).
+func TestMustWriteNoCoreOfWhatWasTyped(t *testing.T) {
+	t.Parallel()
+	h := newSelfHost(t, "", "alice")
+	socket := "/run/twokey/other.sock"
+	script := `exec setpriv --regid 4242 --clear-groups systemd-socket-activate --accept --listen="$2" "$1" serve-self`
+	listener := h.Machine.Command("sh", "-c", script, "sh", h.twokey, socket)
+	listener.Stderr = &h.journal
+	if err := listener.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := listener.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = listener.Wait() // killed
+	})
+	for deadline := time.Now().Add(time.Minute); h.Machine.Command("chmod", "0666", socket).Run() != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody listens")
+		}
+	}
+	client := h.CommandAs(h.people["alice"], "perl", "-e", rawClient, socket)
+	client.Stdin = strings.NewReader(h.request("enroll"))
+	out, err := client.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Start(); err != nil {
+		t.Fatal(err)
+	}
+	asked := bufio.NewReader(out)
+	if line, err := asked.ReadString('\n'); err != nil || !strings.Contains(line, "Password: ") {
+		t.Errorf("%q, %v", line, err)
+	}
+	servers := h.servers()
+	for _, server := range servers {
+		about, err := os.Stat("/proc/" + server + "/status")
+		if err != nil || about.Sys().(*syscall.Stat_t).Gid != 0 {
+			t.Errorf("a core of it could be written: %+v, %v", about, err)
+		}
+	}
+	if len(servers) != 1 {
+		t.Errorf("served by %v", servers)
+	}
+	if err := client.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = client.Wait() // killed
+	h.noServers()
 }
