@@ -1,6 +1,7 @@
 package enroll
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -19,10 +20,21 @@ type Alteration struct {
 	recovery *secrets.Recovery // nil: as it is
 }
 
-// DrawRecovery has the user's recovery codes replaced by n new ones, 1 to 20, and returns them: they can be shown before they are in force.
+// ErrHasRecovery is for who was to get his first recovery codes, and has some.
+var ErrHasRecovery = errors.New("the user has recovery codes by now")
+
+// DrawRecovery gives a user who has no recovery codes n of them, 1 to 20, and returns them: they can be shown before they are in force. Who
+// has some when that is to be is ErrHasRecovery.
+//
+// Attack, or two people on one morning: two runs each draw codes, and of those that the first has handed out none is good.
 func (c *Alteration) DrawRecovery(n int) (codes []string, err error) {
 	c.recovery, codes, err = newRecovery(n)
 	return codes, err
+}
+
+// DrewRecovery reports whether a record has the recovery codes that DrawRecovery has returned.
+func (c *Alteration) DrewRecovery(record *secrets.Record) bool {
+	return c.recovery != nil && record.Recovery != nil && record.Recovery.ID == c.recovery.ID
 }
 
 // Alter changes a user's devices. Who is left without any is ErrLastDevice; a draft with a name that stays is ErrDeviceName, one with
@@ -39,6 +51,8 @@ func (u *Users) Alter(a Account, c Alteration) error {
 			return ErrOtherUID
 		case (len(c.Add) > 0 || c.recovery != nil) && tx.Restored:
 			return device.ErrRestored // it would open what is closed
+		case c.recovery != nil && record.Recovery != nil:
+			return ErrHasRecovery
 		}
 		was := phonesOf(record)
 		if err := c.change(record); err != nil {

@@ -131,20 +131,44 @@ func TestAShortSecretIsTakenOnlyWhenThatWasAskedFor(t *testing.T) {
 	}
 }
 
+// The attack: two runs at once give codes to who has none, and those that the first has handed out are dead.
+func TestRecoveryCodesThatWereDrawnReplaceNone(t *testing.T) {
+	u, _ := scratch(t)
+	first := enrolled(t, u, alice, usual())
+	before, err := u.Secrets.Load("alice")
+	must(t, err)
+	c := Alteration{Add: drafts(t, u, alice, "token")}
+	codes, err := c.DrawRecovery(7)
+	must(t, err)
+	want(t, u.Alter(alice, c), ErrHasRecovery)
+	after, err := u.Secrets.Load("alice")
+	must(t, err)
+	if !reflect.DeepEqual(before, after) || c.DrewRecovery(after) {
+		t.Error("something has changed")
+	}
+	want(t, login(u, alice, codes[0]), device.ErrWrong)
+	must(t, login(u, alice, first.RecoveryCodes[0]))
+}
+
 func TestRecoveryCodesThatWereDrawnCountFromTheAlterationOn(t *testing.T) {
 	u, data := scratch(t)
-	first := enrolled(t, u, alice, usual())
+	r := usual()
+	r.Recovery = 0
+	first := enrolled(t, u, alice, r)
 	var c Alteration
 	codes, err := c.DrawRecovery(7)
 	must(t, err)
 	want(t, login(u, alice, codes[0]), device.ErrWrong)
 	must(t, u.Alter(alice, c))
-	want(t, login(u, alice, first.RecoveryCodes[0]), device.ErrWrong)
 	for _, recovery := range codes {
 		must(t, login(u, alice, recovery))
 		want(t, login(u, alice, recovery), device.ErrReplayed)
 	}
 	must(t, login(u, alice, code(t, u, first, 0)))
+
+	if record, err := u.Secrets.Load("alice"); err != nil || !c.DrewRecovery(record) || (&Alteration{}).DrewRecovery(record) {
+		t.Errorf("%v, %v", record, err)
+	}
 
 	must(t, os.Remove(data+"/state/alice"))
 	want(t, login(u, alice, "0000000"), device.ErrWrong)
