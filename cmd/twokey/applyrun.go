@@ -75,17 +75,15 @@ func (a *application) ran(some []*batch.Plan) error {
 	return errors.Join(err, stopped)
 }
 
-// takeBack is for who was told of what has not come into force.
+// takeBack is for who was told of what has not come into force: of a plan that has failed, the drafts that are left in it.
 func (a *application) takeBack(p *batch.Plan) {
 	a.telling.Lock()
 	defer a.telling.Unlock()
-	if p.Err != nil && len(p.Done) == 0 {
-		if a.printed[p] {
-			p.Err = fmt.Errorf("%w; what was shown for this user does not count", p.Err)
-		}
-		if a.paged[p] {
-			p.Err = errors.Join(p.Err, a.removeSheets(p))
-		}
+	if p.Err != nil && a.printed[p] && len(p.Done) == 0 {
+		p.Err = fmt.Errorf("%w; what was shown for this user does not count", p.Err)
+	}
+	if p.Err != nil && a.paged[p] {
+		p.Err = errors.Join(p.Err, a.removeSheets(p))
 	}
 	delete(a.paged, p)
 	delete(a.printed, p)

@@ -2,11 +2,16 @@ package batch
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"slices"
+	"strings"
 
+	"twokey/audit"
 	"twokey/device"
 	"twokey/enroll"
 	"twokey/internal/cores"
+	"twokey/secrets"
 	"twokey/state"
 )
 
@@ -64,6 +69,7 @@ func (j *Job) begin(plans []*Plan, steps Steps) *some {
 			}
 			if p.Err == nil {
 				p.Err = j.rest(p)
+				j.settle(p)
 			}
 			moved(1)
 		}
@@ -128,12 +134,62 @@ func (j *Job) enroll(plans []*Plan) (fresh int) {
 		}
 	}
 	for i, err := range j.Users.CommitAll(drafts) {
-		p := whose[i]
-		if p.Err = errors.Join(p.Err, err); p.Err == nil {
-			p.Done = p.Changes
+		if p := whose[i]; p.Err == nil {
+			p.Err = err
 		}
 	}
+	for _, p := range slices.Compact(whose) {
+		j.settle(p)
+	}
 	return fresh
+}
+
+// settle says what was done of a plan that was carried out. Of one that has failed that is what is in force all the same: the disk may have
+// failed behind the step that put it there. Where it cannot be seen, all of it may be. Its Drafts are then those that are surely not in force.
+//
+// Attack, or a worn disk: who is told that his device does not count, and is required to have one, is locked out; and a device that is in no
+// record lets somebody in for ever.
+func (j *Job) settle(p *Plan) {
+	if p.Err == nil {
+		p.Done = p.Changes
+		return
+	}
+	if len(p.Drafts)+len(p.Codes) == 0 {
+		return
+	}
+	record, err := j.Users.Secrets.Load(p.User.Name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		p.Drafts, p.Done = nil, p.Changes
+		p.Err = fmt.Errorf("%w; it cannot be seen whether it is in force all the same: %w", p.Err, err)
+	default:
+		p.keep(record)
+	}
+}
+
+// keep is for a plan that has failed, of whose user this is the secret file.
+func (p *Plan) keep(record *secrets.Record) {
+	var there []string
+	var not []*enroll.Draft
+	lost := map[string]bool{} // changes
+	for _, d := range p.Drafts {
+		if slices.ContainsFunc(record.Devices, func(has secrets.Device) bool { return has.ID == d.Device.ID }) {
+			there = append(there, fmt.Sprintf("device %q", d.Device.Name))
+		} else {
+			not = append(not, d)
+			lost[text(d.Device)], lost["device "+d.Device.Name+" until"] = true, true
+		}
+	}
+	if p.alteration().DrewRecovery(record) {
+		there = append(there, "recovery codes")
+	}
+	if len(there) == 0 {
+		return
+	}
+	p.Drafts = not
+	p.Done = slices.DeleteFunc(slices.Clone(p.Changes), func(c audit.Change) bool { return lost[c.Field] || c.Field == "device" && lost[c.New] })
+	p.Err = fmt.Errorf("%w; in force all the same, though it may not last a loss of power: %s", p.Err, strings.Join(there, ", "))
 }
 
 // rest is for those who have devices.
@@ -149,9 +205,6 @@ func (j *Job) rest(p *Plan) error {
 		err = j.Users.Alter(p.Account, *c)
 	case p.learn != nil:
 		err = j.learn(p)
-	}
-	if err == nil {
-		p.Done = p.Changes
 	}
 	return err
 }
