@@ -232,7 +232,8 @@ func auditVerifyCommand(ui *ui) *cli.Command {
 		Name:  "verify",
 		Usage: "is the log as it was written",
 		Description: "Exit status 3 when it is not, with the first bad record. Without the verification key, which twokey init has shown\n" +
-			"once, chain and head are checked; with it also every seal, so that what an intruder changed who was root is found.",
+			"once, chain and head are checked; with it also every seal, so that what an intruder changed who was root is found. Type the key\n" +
+			"only on a host that you trust: of one that you suspect, check a copy of /var/log/twokey on another, under --root=DIR.",
 		Flags:  []cli.Flag{&cli.StringFlag{Name: "key", Usage: "the `FILE` with the verification key; - asks for it, or reads it from standard input"}},
 		Action: func(c *cli.Context) error { return auditVerifyAction(c, ui) },
 	}
@@ -260,6 +261,12 @@ func auditVerifyAction(c *cli.Context, ui *ui) error {
 // maxKeyFile is far above the length of a key, in bytes.
 const maxKeyFile = 4096
 
+// keyForges is told before the key is asked for.
+//
+// Attack: an intruder who is root reads the key from the process that it is typed to, and seals a rewritten log anew.
+const keyForges = "Whoever is root here can read the key as you type it, and forge the log with it:\n" +
+	"of a host that you suspect, check a copy of the log on another host."
+
 // verificationKey reads the key from a file or standard input; nil without one.
 func verificationKey(from string, ui *ui) (*audit.VerificationKey, error) {
 	var text string
@@ -267,6 +274,9 @@ func verificationKey(from string, ui *ui) (*audit.VerificationKey, error) {
 	case "":
 		return nil, nil
 	case "-":
+		if ui.in.terminal() {
+			ui.aside(keyForges)
+		}
 		answer, err := ui.ask("Verification key: ", true)
 		if err != nil {
 			return nil, err

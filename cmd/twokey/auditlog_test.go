@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -86,3 +89,34 @@ func TestTailIsSafeAgainstWhatIsInARecord(t *testing.T) {
 		}
 	}
 }
+
+// An intruder who is root reads the key where it is typed: who is about to type it is told so, also in a session of another host.
+func TestWhoIsAskedForTheVerificationKeyIsToldWhereNotToTypeIt(t *testing.T) {
+	root, _ := newRoot(t)
+	x := atTerminal(t, "80", root, "audit", "verify", "--key", "-")
+	x.Expect("of a host that you suspect, check a copy of the log on another host.")
+	x.Expect("Verification key: ")
+	x.Type("TWOKEY-AUDIT-KEY-1-AAAQEAYE-AUDAOCAJ-BIFQYDIO-B4IBCEQT-CQKRMFYY-DENBWHA5-DYPQPJL7\n")
+	x.Expect("status 3")
+}
+
+// As docs/security.md says.
+func TestACopyOfTheLogIsCheckedOnAnotherHost(t *testing.T) {
+	suspected, elsewhere := t.TempDir(), t.TempDir()
+	key := verificationKeyIn.FindString(succeed(t, "--root="+suspected, "init"))
+	succeed(t, "--root="+suspected, "enroll", "games", "--qr", "none")
+	succeed(t, "--root="+elsewhere, "init")
+	if err := os.RemoveAll(elsewhere + "/var/log/twokey"); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-a", suspected+"/var/log/twokey", elsewhere+"/var/log/twokey").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	verify := exec.Command("twokey", "--root="+elsewhere, "audit", "verify", "--key", "-")
+	verify.Stdin = strings.NewReader(key + "\n")
+	if out, err := verify.CombinedOutput(); err != nil || string(out) != "The log is as it was written: 2 records, every seal is right.\n" {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+var verificationKeyIn = regexp.MustCompile(`TWOKEY-AUDIT-KEY-[-A-Z0-9]+`)

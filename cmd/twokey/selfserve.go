@@ -22,6 +22,8 @@ import (
 //   - MUST run nothing that roles.go does not list for him, with no flag that it does not list, before and behind "--".
 //   - MUST do nothing before PAM has found that it is he, by his password and, where he has a device, a code of it; a stack that does not
 //     ask for the code, or is not there, proves nothing.
+//   - MUST tell nothing of a bypass code before a proof.
+//   - MUST write no core of what was typed.
 //   - MUST let nobody act on another, but the helpdesk; and the helpdesk neither on itself nor on uid 0 and who is protected.
 //   - MUST let nobody whose device was taken away, or who is required to have one already, give himself one by the password alone.
 //   - MUST change nothing for a bypass code, which lets its owner in and no more.
