@@ -53,7 +53,9 @@ static int members(const char *group, char **list) {
 import "C"
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -64,7 +66,8 @@ import (
 var listing sync.Mutex
 
 // All lists the accounts that the name service lists, each name once. A directory with many users, or one that does not answer just
-// now, may list none and find them all the same: [Lookup].
+// now, may list none and find them all the same: [Lookup]. A list without root is an error: getpwent(3) does not tell an /etc/passwd that
+// could not be read from the end of the list.
 func All() ([]Account, error) {
 	listing.Lock()
 	defer listing.Unlock()
@@ -80,6 +83,9 @@ func All() ([]Account, error) {
 		switch errno := syscall.Errno(C.next_user(&entry, &buffer, &size)); errno {
 		case 0:
 		case syscall.ENOENT:
+			if !slices.ContainsFunc(all, func(a Account) bool { return a.UID == 0 }) {
+				return nil, errors.New("the list of users: the name service did not list root")
+			}
 			return all, nil
 		default:
 			return nil, fmt.Errorf("the list of users: the name service did not answer: %w", errno)

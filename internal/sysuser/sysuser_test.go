@@ -234,6 +234,19 @@ func TestWhatTheNameServiceSaysCounts(t *testing.T) {
 	}
 }
 
+// What could not be read must not be taken for a host without users: a group whose members nobody found would be required.
+func TestAListWithoutRootIsNoList(t *testing.T) {
+	h := newHost(t)
+	if err := os.WriteFile(h.dir+"/passwd", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range h.ask([]string{"all", "everybody|staff", "many|carol"}) {
+		if want := "the list of users: the name service did not list root"; !strings.HasSuffix(got, want) {
+			t.Errorf("%d: %s, want %s", i, got, want)
+		}
+	}
+}
+
 // Cut off at a NUL or read as a field's end, such a name would find somebody else.
 func TestNamesThatNoUserAndNoGroupCanHaveAreUnknown(t *testing.T) {
 	for _, name := range []string{"", "root\x00x", "\x00", "root\n", "root:x:0:0", "\nroot", ":"} {
