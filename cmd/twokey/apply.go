@@ -105,7 +105,7 @@ type application struct {
 	file      *batch.File
 	directory *sysuser.Directory
 	users     []batch.User     // of the file and of its groups, those whom the flags mean
-	members   map[int][]string // of groups that have a device, by their lines
+	members   map[int][]string // of groups that have a device or are required, by their lines; those of whom they are known
 	plans     []*batch.Plan
 	lists     *configEdit     // what the policy becomes
 	wrong     []error         // rows that cannot be done, or were not
@@ -207,8 +207,9 @@ func (a *application) hasSecrets() bool {
 func (a *application) prepare(u *enroll.Users) (err error) {
 	for _, row := range a.file.Wrong {
 		a.wrong = append(a.wrong, row)
+		a.undone[row.Name] = true
 	}
-	if a.directory, err = sysuser.NewDirectory(len(a.file.Users)); err != nil {
+	if a.directory, err = a.openDirectory(); err != nil {
 		return err
 	}
 	if err := a.chooseUsers(); err != nil {
@@ -228,8 +229,29 @@ func (a *application) prepare(u *enroll.Users) (err error) {
 	return nil
 }
 
+// openDirectory reads the list of all accounts also for few users, where a group may be required: a member who is in it exists, whatever
+// the name service says when it is asked about him alone.
+func (a *application) openDirectory() (*sysuser.Directory, error) {
+	if !slices.ContainsFunc(a.file.Groups, a.needsMembers) {
+		return sysuser.NewDirectory(len(a.file.Users))
+	}
+	all, err := sysuser.All()
+	if err != nil {
+		return nil, err
+	}
+	return sysuser.DirectoryOf(all), nil
+}
+
+// needsMembers reports whether it matters who is in a group.
+func (a *application) needsMembers(g batch.Group) bool {
+	return (g.Device != nil || g.Require != nil) && (a.group == "" || a.group == g.Name)
+}
+
 // seen reports whether somebody gets to see what is new.
 func (a *application) seen() bool { return a.sheets != "" || a.show }
+
+// errNoUser is for who surely does not exist.
+var errNoUser = errors.New("there is no such user on this host")
 
 // ownSpelling finds accounts by the name service's own spelling: by another one a user could be in the file twice.
 func ownSpelling(directory *sysuser.Directory) func(string) (enroll.Account, error) {
@@ -237,7 +259,7 @@ func ownSpelling(directory *sysuser.Directory) func(string) (enroll.Account, err
 		found, err := directory.Lookup(name)
 		switch {
 		case errors.Is(err, sysuser.ErrUnknown):
-			return enroll.Account{}, errors.New("there is no such user on this host")
+			return enroll.Account{}, errNoUser
 		case err != nil:
 			return enroll.Account{}, err
 		case found.Name != name:
@@ -247,7 +269,7 @@ func ownSpelling(directory *sysuser.Directory) func(string) (enroll.Account, err
 	}
 }
 
-// chooseUsers adds the members of groups who get a device, and leaves out whom --group does not mean.
+// chooseUsers finds the members of groups, adds those who get a device, and leaves out whom --group does not mean.
 func (a *application) chooseUsers() error {
 	a.users = a.file.Users
 	named := map[string]bool{}
@@ -255,15 +277,19 @@ func (a *application) chooseUsers() error {
 		named[u.Name] = true
 	}
 	for _, g := range a.file.Groups {
-		if g.Device == nil || a.group != "" && a.group != g.Name {
+		if !a.needsMembers(g) {
 			continue
 		}
 		members, err := sysuser.Everybody(g.Name)
 		if err != nil {
-			a.wrong = append(a.wrong, a.row(g.Line, g.Name, err))
+			if g.Device != nil || !errors.Is(err, sysuser.ErrUnknown) { // else its demand tells
+				a.wrong = append(a.wrong, a.row(g.Line, g.Name, err))
+			}
 			continue
 		}
-		a.members[g.Line] = members
+		if a.members[g.Line] = members; g.Device == nil {
+			continue
+		}
 		for _, name := range members {
 			if !named[name] {
 				a.users = append(a.users, batch.User{Line: g.Line, Name: name, Devices: []batch.Device{*g.Device}})
@@ -345,10 +371,10 @@ func (a *application) plan() error {
 	return a.planPolicy(source)
 }
 
-// fail puts the row of a user among the wrong ones. Who does not exist keeps no group waiting.
+// fail puts the row of a user among the wrong ones. Who surely does not exist keeps no group waiting; who could not be looked up does.
 func (a *application) fail(p *batch.Plan) {
 	a.wrong = append(a.wrong, a.row(p.User.Line, p.User.Name, p.Err))
-	if p.Account.Name != "" {
+	if !errors.Is(p.Err, errNoUser) {
 		a.undone[p.User.Name] = true
 	}
 }

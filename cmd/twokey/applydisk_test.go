@@ -16,7 +16,7 @@ func withFault(t *testing.T, fault []string, arguments ...string) (out string, s
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := append([]string{"-f", "-qq", "-o", os.DevNull}, fault...)
+	line := append([]string{"-f", "-qq", "--seccomp-bpf", "-o", os.DevNull}, fault...)
 	text, err := exec.Command("strace", append(append(line, program), arguments...)...).CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -73,5 +73,29 @@ func TestApplyKeepsThePageOfASecondDeviceThatIsInForce(t *testing.T) {
 	if log := content(t, dir+"/var/log/twokey/audit.jsonl"); status != exitFailed || !strings.Contains(log, "only in part: ") ||
 		!strings.Contains(out, `it may not last a loss of power: device "token"`) {
 		t.Errorf("status %d: %s\n%s", status, out, log)
+	}
+}
+
+// The attack: a name service that does not answer just now. Who was not found is required with his group, and has no device.
+func TestApplyRequiresNoGroupOfWhomItDidNotFindAll(t *testing.T) {
+	for _, list := range []string{"version: 1\ngroups:\n- group: games\n  require: {}\n  device: {name: phone}\n",
+		"version: 1\nusers:\n- user: games\ngroups:\n- group: games\n  require: {}\n"} {
+		file, failed := fileOf(t, "games.yaml", list), 0
+		for source, times := range map[string][]string{"/etc/passwd": {"1", "2", "3", "4"}, "/etc/group": {"1+", "2"}} {
+			for _, when := range times {
+				root, dir := newRoot(t)
+				out, status := withFault(t, []string{"-P", source, "-e", "trace=openat", "-e", "inject=openat:error=EIO:when=" + when},
+					root, "apply", "-f", file, "--show-secrets")
+				if status != 0 {
+					failed++
+				}
+				if strings.Contains(content(t, dir+"/etc/twokey/twokey.yaml"), "[games]") && !strings.Contains(inForce(t, dir), "/games.age") {
+					t.Errorf("%s, %s: games is required without a device: %s", source, when, out)
+				}
+			}
+		}
+		if failed == 0 {
+			t.Error("this test has shown nothing")
+		}
 	}
 }

@@ -61,7 +61,7 @@ func (a *application) demands() []demand {
 			a.unmet = append(a.unmet, a.row(g.Line, g.Name, err))
 			continue
 		}
-		if g.Require != nil && a.waitsFor(a.members[g.Line]) {
+		if g.Require != nil && a.waitsFor(g) {
 			a.waiting = append(a.waiting, g.Name)
 			continue
 		}
@@ -70,9 +70,11 @@ func (a *application) demands() []demand {
 	return append(all, a.userDemands()...)
 }
 
-// waitsFor reports whether one of the members of a group that has a device is still to get it: he would be locked out.
-func (a *application) waitsFor(members []string) bool {
-	return slices.ContainsFunc(members, func(name string) bool { return a.undone[name] })
+// waitsFor reports whether one of the members of a group is still to get what the list gives him, or may be, since nobody knows who they are:
+// he would be locked out.
+func (a *application) waitsFor(g batch.Group) bool {
+	members, known := a.members[g.Line]
+	return !known || slices.ContainsFunc(members, func(name string) bool { return a.undone[name] })
 }
 
 func (a *application) userDemands() []demand {
