@@ -69,6 +69,7 @@ func isOnly(err, one error) bool {
 
 // letIn is the end of a login that has succeeded: it is recorded, and only then let in.
 func (r *run) letIn(stateErr error, rec audit.Record) Verdict {
+	r.noteEnded()
 	r.append(rec)
 	if r.unwritten != nil {
 		return r.refuse(fmt.Errorf("a success was refused: %w", r.unwritten))
@@ -214,6 +215,7 @@ func (r *run) join(st *state.State, write func() error, record *secrets.Record) 
 	if err != nil {
 		return nil, now, err
 	}
+	r.ended = st.Ended(now) // before an answer is right
 	set.Only(r.outcome.Methods, r.policy.PushProvider())
 	return set, now, nil
 }

@@ -6,9 +6,11 @@ import (
 	"testing"
 	"time"
 
+	"twokey/device"
 	"twokey/factor"
 	"twokey/pamhook/wire"
 	"twokey/policy"
+	"twokey/secrets"
 	"twokey/state"
 )
 
@@ -152,6 +154,38 @@ func TestWhatHasEndedInThePolicyIsRecorded(t *testing.T) {
 	want := []string{"require[0] {users: [eva]} counted until 2026-11-20", "exempt[2] {groups: [staff]} counted until 2026-11-20", "right code"}
 	if !slices.Equal(w.reasons(), want) || w.log[0].Action != "policy-expired" {
 		t.Errorf("recorded %q as %q", w.reasons(), w.log[0].Action)
+	}
+}
+
+func TestADeviceThatHasEndedIsRecordedAtTheNextSuccess(t *testing.T) {
+	w := newWorld(t)
+	old := w.record.Devices[0]
+	old.ID, old.Name, old.Secret, old.Until = secrets.ID{77}, "old phone", []byte("another secret of 20"), w.now.Add(time.Hour)
+	w.record.Devices = append(w.record.Devices, old)
+	w.record.Serial++
+	ended := `device "old phone" counted until ` + old.Until.UTC().Format("2006-01-02 15:04 UTC")
+	for _, step := range []struct {
+		after time.Duration
+		right bool
+		want  []string
+	}{
+		{0, true, []string{"right code"}},
+		{59 * time.Minute, true, []string{"right code"}},
+		{2 * time.Minute, false, []string{device.ErrWrong.Error()}},
+		{time.Minute, true, []string{ended, "right code"}},
+		{24 * time.Hour, true, []string{"right code"}},
+	} {
+		w.now, w.log = w.now.Add(step.after), nil
+		answer := w.wrongCode()
+		if step.right {
+			answer = w.code(0)
+		}
+		if got := w.again(answer); !slices.Equal(w.reasons(), step.want) || (got == allows) != step.right {
+			t.Errorf("%v later: %#x, recorded %q, want %q", step.after, got, w.reasons(), step.want)
+		}
+		if len(w.log) == 2 && (w.log[0].Action != "device-expired" || w.log[0].Device != "old phone") {
+			t.Errorf("recorded as %+v", w.log[0])
+		}
 	}
 }
 

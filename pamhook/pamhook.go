@@ -200,23 +200,24 @@ type run struct {
 	way     policy.Way // how the service asks
 	outcome policy.Outcome
 
-	long      bool      // the answer is as long as two codes can be
-	passcode  bool      // the answer may be looked at by a provider on the network
-	answered  time.Time // when the person had answered; before that, when the phase began
-	trial     *trial    // of the answer that was looked at; nil: none was
-	texted    bool      // it was compared with the code of a text
-	message   *message  // what is to be sent next; nil: nothing
-	choices   int       // how often something was to be sent
-	failed    []string  // methods by which nothing could be sent
-	how       string    // how the user has succeeded, if not by a code of his own; ""
-	byServer  bool      // the application, and no person, answers
-	unasked   bool      // a provider lets the user in without asking his phone
-	enrolling bool      // this login is to give the user a device: nothing is forgiven
-	elsewhere bool      // another service could
-	linkedNow string    // the name of the device that the login of this session has linked; "": none
-	clockBack bool      // times in the user's state lie in the future
-	forgiven  error     // what could not be written to the state, and was let pass
-	unwritten error     // a record that is not in the audit log
+	long      bool           // the answer is as long as two codes can be
+	passcode  bool           // the answer may be looked at by a provider on the network
+	answered  time.Time      // when the person had answered; before that, when the phase began
+	trial     *trial         // of the answer that was looked at; nil: none was
+	texted    bool           // it was compared with the code of a text
+	message   *message       // what is to be sent next; nil: nothing
+	choices   int            // how often something was to be sent
+	failed    []string       // methods by which nothing could be sent
+	how       string         // how the user has succeeded, if not by a code of his own; ""
+	byServer  bool           // the application, and no person, answers
+	unasked   bool           // a provider lets the user in without asking his phone
+	enrolling bool           // this login is to give the user a device: nothing is forgiven
+	elsewhere bool           // another service could
+	linkedNow string         // the name of the device that the login of this session has linked; "": none
+	clockBack bool           // times in the user's state lie in the future
+	ended     []state.Device // that have expired since the user's last success
+	forgiven  error          // what could not be written to the state, and was let pass
+	unwritten error          // a record that is not in the audit log
 }
 
 // begin finds the policy in force and says loudly when it is not that of the configuration file.

@@ -18,6 +18,7 @@ const (
 	actionAccount  = "account-checked"
 	actionPolicy   = "policy-changed"
 	actionExpired  = "policy-expired"
+	actionEnded    = "device-expired"
 	actionRestored = "state-restored"
 	actionClock    = "clock-set-back"
 )
@@ -172,6 +173,15 @@ func (r *run) crashed() {
 func (r *run) noteExpired() {
 	for _, e := range r.policy.Expired {
 		r.append(r.record(actionExpired, audit.Success, fmt.Sprintf("%s %s counted until %s", e.Entry, e.Who, e.Until)))
+	}
+}
+
+// noteEnded records devices that have expired since the user's last success, of which this login is the first.
+func (r *run) noteEnded() {
+	for _, d := range r.ended {
+		rec := r.record(actionEnded, audit.Success, fmt.Sprintf("device %q counted until %s", d.Name, d.Until.UTC().Format("2006-01-02 15:04 UTC")))
+		rec.Device = d.Name
+		r.append(rec)
 	}
 }
 

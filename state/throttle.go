@@ -188,6 +188,29 @@ func (s *State) Succeeded(a Attempt) {
 	from.success = max(from.success, now)
 }
 
+// Ended are the devices that have expired since the user last got in by any of them or by another code, or that expired at all where he
+// never did.
+func (s *State) Ended(now time.Time) []Device {
+	var last time.Time
+	for _, from := range s.sources {
+		if success := time.UnixMilli(from.success); success.After(last) {
+			last = success
+		}
+	}
+	for _, d := range s.Devices {
+		if d.Used.After(last) {
+			last = d.Used
+		}
+	}
+	var ended []Device
+	for _, d := range s.Devices {
+		if !d.Until.IsZero() && d.Until.After(last) && !now.Before(d.Until) {
+			ended = append(ended, d)
+		}
+	}
+	return ended
+}
+
 // GiveBack gives back what this attempt took, and nothing else: of a right code that stands before the password, which may be wrong.
 func (s *State) GiveBack(a Attempt) {
 	now, last := stamp(a.Now), len(s.charges)-1
