@@ -169,7 +169,11 @@ func TestAUserDoesWhatIsHisWithoutRoot(t *testing.T) {
 	} {
 		h.enrol("alice") // a new device each time, none of whose codes is used up
 		out, complaint, status := h.as("alice", h.proof("alice", 0), c.argv...)
-		if status != exitDone || !strings.Contains(out, c.out) || complaint != "Password: \nVerification code: \n" {
+		_, asked, _ := strings.Cut("\n"+complaint, "a bypass code does not do here") // which is said before a change
+		if asked == "" {
+			asked = "\n" + complaint
+		}
+		if status != exitDone || !strings.Contains(out, c.out) || asked != "\nPassword: \nVerification code: \n" {
 			t.Errorf("%v: status %d, %s, %s", c.argv, status, out, complaint)
 		}
 		if r := h.lastOf(actionSelf); r.Outcome != audit.Success || r.Reason != nameOfArgv(c.argv) || r.User != alice {
