@@ -2,8 +2,8 @@
 // the user's state, and in an order in which a crash or a full disk at any point leaves the old device working.
 //
 //   - A user gets a device: the state exists first (it is the lock), then the secret file is replaced in one step, then the state
-//     learns of it. What the state has not learned, the next login tells it (package device). The states of many new
-//     users are locked until all three is done.
+//     learns of it. What the state has not learned, the next login tells it (package device). The states of many new users
+//     are locked until all three are done.
 //   - A user loses his devices: the secret file goes first. The state stays behind without devices, so that an old secret file
 //     that is put back is known to be old.
 //   - A user enrols himself inside a login: a draft is kept, good for nothing, until he has confirmed it (see unfinishedformat.go).

@@ -9,12 +9,14 @@ import (
 	"twokey/state"
 )
 
-// Unenroll takes a user out altogether: devices, recovery codes, bypass codes, enrolment codes and unfinished enrolments. A user who is not enrolled is ErrNotEnrolled, unless an open enrolment
-// code, a reset or something unreadable is left of him, which goes too. The account need not exist any more.
+// Unenroll takes a user out altogether: devices, recovery codes, bypass codes, enrolment codes and unfinished enrolments. A user who is not
+// enrolled is ErrNotEnrolled, unless an open enrolment code, a reset or something unreadable is left of him, which goes too. The account
+// need not exist any more.
 func (u *Users) Unenroll(user string) error { return u.end(user, false) }
 
-// Reset ends a user's devices, recovery codes, bypass codes, enrolment codes, unfinished enrolments and remembered sources. He stays bound to enrol again: until then he gets in nowhere
-// that he is not exempt. Of who has no device an open enrolment code ends, and nothing else changes.
+// Reset ends a user's devices, recovery codes, bypass codes, enrolment codes, unfinished enrolments and remembered sources. He stays bound to
+// enrol again: until then he gets in nowhere that he is not exempt. Of who has no device an open enrolment code ends, and nothing else
+// changes.
 func (u *Users) Reset(user string) error { return u.end(user, true) }
 
 func (u *Users) end(user string, mustEnroll bool) error {

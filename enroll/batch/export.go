@@ -12,7 +12,8 @@ import (
 	"twokey/state"
 )
 
-// Export is what a user has, as a row; enroll.ErrNoState for one whose file came from elsewhere, before he was logged in or adopted. The secrets, and with them the counters of hotp, are in it only when they are asked for.
+// Export is what a user has, as a row; enroll.ErrNoState for one whose file came from elsewhere, before he was logged in or adopted. The
+// secrets, and with them the counters of hotp, are in it only when they are asked for.
 func Export(u *enroll.Users, name string, withSecrets bool) (User, error) {
 	record, err := u.Secrets.Load(name)
 	if err != nil {

@@ -42,7 +42,7 @@ type Plan struct {
 	Loose bool // recovery codes are made without a device
 
 	// When the plan is carried out:
-	Drafts []*enroll.Draft // the devices that are made, from just before they are in force
+	Drafts []*enroll.Draft // the devices that are made, from just before they are in force; after a failure those that surely are not
 	Codes  []string        // new recovery codes
 	Done   []audit.Change  // of the changes, those that were made
 	Err    error           // why it could not be planned, or not be done, or not all of it

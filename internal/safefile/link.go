@@ -8,8 +8,7 @@ import (
 )
 
 // A text of a few bytes that belongs to a name, such as the user of a user id, is kept in a symbolic link, which is read and never
-// followed. It is written and replaced in one step, needs no block of the disk, and for a batch of many users it is a fifth of the work
-// that a file would be.
+// followed. It is written and replaced in one step, needs no block of the disk, and for a batch of many users it is less work than a file.
 
 // ReadLink returns the text that the symbolic link of this name holds, of at most max bytes: ErrNoLink for anything else, ErrOwner for
 // one that neither root nor the running user made, ErrSize for a longer one.
